@@ -1,0 +1,1 @@
+"""Multi-object scene datasets with ground truth: Objects Room, Multi-dSprites, CLEVR."""

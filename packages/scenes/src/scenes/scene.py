@@ -1,0 +1,94 @@
+"""A scene, and the protocol of everything that makes scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import UInt8
+
+
+@dataclass(frozen=True)
+class Field:
+    """What one HDF5 dataset of a file holds in every row."""
+
+    shape: tuple[int, ...]
+    """Shape of one row, without the leading axis of rows."""
+    dtype: str
+    """NumPy's name of the type, such as `uint8` or `float32`."""
+    meaning: str
+    """One line for the dataset's attribute `meaning`."""
+    unit: str = ""
+    """Unit of the values, such as `m` or `rad`; empty where there is none."""
+    categories: tuple[str, ...] = ()
+    """Names of the integer codes, in order, where the values are codes."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One row of a file: an image and what is known of it."""
+
+    image: UInt8[np.ndarray, "H W 3"]
+    """RGB."""
+    segmentation: UInt8[np.ndarray, "H W"] | None = None
+    """Entity index of each pixel; `None` where the source does not know it."""
+    values: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Every other field by its HDF5 key, such as `factors/shape`, padded to its `Field.shape`."""
+
+    def row(self) -> dict[str, np.ndarray]:
+        """Returns all fields by HDF5 key."""
+        row = {"image": self.image, **self.values}
+        if self.segmentation is not None:
+            row["segmentation"] = self.segmentation
+        return row
+
+
+class UnreadableSceneError(Exception):
+    """One item of a source cannot be read; the message names it. The others can."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Scenes as a function of (config, seed, index).
+
+    Attributes:
+        dataset: name of the dataset, such as `objects_room`.
+        config: frozen dataclass from which, with the seed, the source was made.
+        seed: entropy of every scene's random stream.
+        entities: names of the entities in index order, background first.
+        fields: what every row holds, by HDF5 key, `image` included.
+        provenance: what beside (config, seed, index) decides the bytes, such as the renderer's
+            version strings; rows of different provenance are never mixed in one file.
+        limit: number of items there are, or `None` where they never end.
+    """
+
+    dataset: str
+    config: Any
+    seed: int
+    entities: tuple[str, ...]
+    fields: Mapping[str, Field]
+    provenance: Mapping[str, str]
+    limit: int | None
+
+    def __getitem__(self, index: int) -> Scene:
+        """Returns scene `index`; the same one however often and in whatever order it is asked.
+
+        Raises:
+            UnreadableSceneError: this item cannot be read; the driver reports it and goes on.
+        """
+        ...
+
+
+def scene_rng(seed: int, stream: int, index: int) -> np.random.Generator:
+    """Returns the random stream of one scene.
+
+    Args:
+        seed: the user's seed; 0 is a seed like any other.
+        stream: fixed number of the split, so that no two splits share a stream.
+        index: number of the scene.
+    """
+    return np.random.Generator(
+        np.random.PCG64(np.random.SeedSequence(entropy=seed, spawn_key=(stream, index)))
+    )

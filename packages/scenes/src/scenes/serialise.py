@@ -1,0 +1,34 @@
+"""Frozen config dataclasses to JSON and back; the other two packages use it too."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+import cattrs
+
+T = TypeVar("T")
+
+_converter = cattrs.Converter(forbid_extra_keys=True)
+
+
+def to_json(config: Any) -> str:
+    """Returns a config as JSON, keys sorted, so that equal configs give equal text."""
+    return json.dumps(asdict(config), sort_keys=True)
+
+
+def from_json(text: str, kind: type[T]) -> T:
+    """Returns the config of type `kind` that `to_json` wrote.
+
+    Raises:
+        ValueError: the text is no JSON, has a key that `kind` lacks, or a value it refuses; the
+            message names the key.
+    """
+    try:
+        return _converter.structure(json.loads(text), kind)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error}") from error
+    except cattrs.BaseValidationError as error:
+        reasons = "; ".join(cattrs.transform_error(error, path=kind.__name__))
+        raise ValueError(reasons) from error
