@@ -1,0 +1,42 @@
+"""What the command lines of all three packages share: exit codes and one-line errors."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+
+
+class UsageError(Exception):
+    """What the user asked for cannot be done as asked; nothing was changed."""
+
+
+class CommandError(Exception):
+    """What the user asked for failed; the message says what to do."""
+
+
+def run_command(program: str, command: Callable[[], int | None]) -> int:
+    """Runs a command and turns a user's mistakes into one line on stderr.
+
+    Args:
+        program: name that starts the line.
+        command: does the work; returns an exit code, or `None` for success.
+
+    Returns:
+        0, or 2 where the request is wrong, or 1 where it failed.
+    """
+    try:
+        return command() or 0
+    except (UsageError, ValueError) as error:
+        return _fail(program, error, EXIT_USAGE)
+    except (CommandError, OSError) as error:
+        return _fail(program, error, EXIT_FAILURE)
+    except KeyboardInterrupt:
+        return _fail(program, "interrupted; run the same command again to continue", EXIT_FAILURE)
+
+
+def _fail(program: str, error: object, code: int) -> int:
+    print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+    return code

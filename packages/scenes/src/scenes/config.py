@@ -1,0 +1,98 @@
+"""One frozen dataclass per dataset: with a seed, it decides every scene."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
+
+Shape = Literal["box", "sphere", "cylinder", "capsule", "icosahedron", "triangle"]
+SHAPES: tuple[Shape, ...] = get_args(Shape)
+
+Split = Literal[
+    "train", "test", "empty_room", "six_objects", "identical_color", "four_identical", "objects"
+]
+
+
+@dataclass(frozen=True)
+class ObjectsRoomConfig:
+    """The Objects Room (MONet paper, appendix C)."""
+
+    dataset: ClassVar[str] = "objects_room"
+
+    split: Split = "train"
+    """Which law the scenes follow; `objects` places exactly `objects` of them, all in view."""
+    objects: int | None = None
+    """Number of objects of the split `objects`, 0 to 9."""
+    size: int = 64
+    """Side of the square images, in pixels; even, 16 to 512."""
+    depth: bool = False
+    """Whether to write the depth of each pixel."""
+    amodal: bool | None = None
+    """Whether to write each object's full extent; by default in every split but `train`."""
+    shapes: tuple[Shape, ...] = SHAPES
+    """Shapes to draw from. The paper uses six and names none; GQN's cone is left out."""
+
+    def __post_init__(self) -> None:
+        if not 16 <= self.size <= 512 or self.size % 2:
+            raise ValueError(f"--size must be even, from 16 to 512, got {self.size}")
+        if (self.split == "objects") != (self.objects is not None):
+            raise ValueError(
+                f"the split 'objects' and a number of objects go together, got split "
+                f"{self.split!r} with objects {self.objects}"
+            )
+        if self.objects is not None and not 0 <= self.objects <= 9:
+            raise ValueError(f"--objects must be from 0 to 9, got {self.objects}")
+        if not self.shapes:
+            raise ValueError("--shapes must name at least one shape")
+
+    @property
+    def condition(self) -> str:
+        """Name of what is rendered, such as `train` or `objects_3`; files are called so."""
+        return self.split if self.objects is None else f"objects_{self.objects}"
+
+    @property
+    def object_counts(self) -> tuple[int, ...]:
+        """Numbers of objects that may be placed, each as likely."""
+        if self.objects is not None:
+            return (self.objects,)
+        counts = {"empty_room": (0,), "six_objects": (6,), "four_identical": (4,)}
+        return {**counts, "identical_color": (4, 5, 6)}.get(self.split, (3,))
+
+    @property
+    def max_objects(self) -> int:
+        """Rows of the factors: the largest number of objects placed."""
+        return max(self.object_counts)
+
+    @property
+    def with_amodal(self) -> bool:
+        """Whether each object's full extent is written."""
+        return self.split != "train" if self.amodal is None else self.amodal
+
+    @property
+    def all_in_view(self) -> bool:
+        """Whether every object placed must be seen; otherwise at least one."""
+        return self.split not in ("train", "test")
+
+    @property
+    def stream(self) -> int:
+        """Number of the random stream, its own for every split and count of objects."""
+        order: tuple[Split, ...] = get_args(Split)
+        return order.index(self.split) if self.objects is None else 100 + self.objects
+
+
+def condition_config(condition: str, size: int) -> ObjectsRoomConfig:
+    """Returns the config behind a condition's name, such as `objects_4` or `identical_color`.
+
+    Raises:
+        ValueError: there is no such condition.
+    """
+    prefix, _, number = condition.rpartition("_")
+    if prefix == "objects" and number.isdigit():
+        return ObjectsRoomConfig(split="objects", objects=int(number), size=size)
+    if condition == "objects" or condition not in get_args(Split):
+        names = ", ".join(name for name in get_args(Split) if name != "objects")
+        raise ValueError(f"no condition {condition!r}; there are {names} and objects_0 to 9")
+    return ObjectsRoomConfig(split=condition, size=size)  # type: ignore[arg-type]
+
+
+DATASETS = {config.dataset: config for config in (ObjectsRoomConfig,)}

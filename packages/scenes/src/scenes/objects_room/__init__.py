@@ -1,0 +1,1 @@
+"""The Objects Room of the MONet paper (appendix C), rendered with MuJoCo."""

@@ -1,0 +1,80 @@
+"""The room as MJCF, authored with dm_control: one model that serves every scene."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+from dm_control import mjcf
+
+from scenes.objects_room.shapes import MESHES, mesh
+
+ROOM_HALF_M = 3.5
+WALL_HEIGHT_M = 2.4
+FOV_DEG = 45.0
+SKY_RGB = (0.61, 0.89, 0.98)
+WALLS = ("wall_east", "wall_north", "wall_west", "wall_south")
+
+SHADOW_MAP = 512
+SAMPLES = 4
+
+
+def build_model(
+    max_objects: int, size: int, *, shadow_map: int = SHADOW_MAP, slices: int = 16, stacks: int = 8
+) -> mujoco.MjModel:
+    """Compiles the room with `max_objects` movable objects for images of `size` pixels.
+
+    Geom types, sizes, colours and poses are written into the model for each scene. A mesh's size
+    is baked in when the model is compiled, so every object has its own copy of each mesh, whose
+    vertices are rescaled and uploaded again for each scene (renderer.py).
+    """
+    root = mjcf.RootElement(model="objects_room")
+    root.visual.map.znear = 0.02
+    root.visual.map.zfar = 4
+    root.statistic.extent = 5.0
+    root.statistic.center = (0, 0, 0.5)
+    root.visual.quality.shadowsize = shadow_map
+    root.visual.quality.offsamples = SAMPLES
+    root.visual.quality.numslices = slices
+    root.visual.quality.numstacks = stacks
+    root.visual.quality.numquads = 1
+    getattr(root.visual, "global").offwidth = size
+    getattr(root.visual, "global").offheight = size
+    root.visual.headlight.ambient = (0.5, 0.5, 0.5)
+    root.visual.headlight.diffuse = (0.12, 0.12, 0.12)
+    root.visual.headlight.specular = (0.0, 0.0, 0.0)
+    root.asset.add(
+        "texture", name="sky", type="skybox", builtin="flat", rgb1=SKY_RGB, rgb2=SKY_RGB,
+        width=8, height=48,
+    )  # fmt: skip
+    root.worldbody.add(
+        "light", name="sun", directional=True, castshadow=True, pos=(1.7, 1.0, 4),
+        dir=(-0.42, -0.25, -1), ambient=(0, 0, 0), diffuse=(0.42, 0.42, 0.42),
+        specular=(0.2, 0.2, 0.2),
+    )  # fmt: skip
+    root.worldbody.add("camera", name="ring", pos=(2.5, 0, 0.6), fovy=FOV_DEG)
+    _add_room(root)
+    for index in range(max_objects):
+        body = root.worldbody.add("body", name=f"object_{index}", mocap=True)
+        body.add("geom", name=f"object_{index}", type="sphere", size=(0.1, 0.1, 0.1))
+        for shape in MESHES:
+            vertices, faces = mesh(shape)
+            root.asset.add(
+                "mesh", name=f"{shape}_{index}", vertex=vertices.ravel(), face=faces.ravel()
+            )
+    return mujoco.MjModel.from_xml_string(root.to_xml_string(), root.get_assets())
+
+
+def _add_room(root: mjcf.RootElement) -> None:
+    thick = 0.05
+    outer = ROOM_HALF_M + thick
+    root.worldbody.add(
+        "geom", name="floor", type="box", size=(outer, outer, thick), pos=(0, 0, -thick)
+    )
+    for index, name in enumerate(WALLS):
+        angle = index * np.pi / 2
+        root.worldbody.add(
+            "geom", name=name, type="box",
+            pos=(outer * np.cos(angle), outer * np.sin(angle), WALL_HEIGHT_M / 2),
+            size=(thick, outer, WALL_HEIGHT_M / 2),
+            quat=(np.cos(angle / 2), 0, 0, np.sin(angle / 2)),
+        )  # fmt: skip

@@ -1,0 +1,45 @@
+"""One progress bar for everything that takes longer than a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+
+class RateColumn(ProgressColumn):
+    """Shows how many steps a second are made."""
+
+    def render(self, task: Task) -> Text:
+        """Returns the rate, once there is one."""
+        return Text("" if task.speed is None else f"{task.speed:,.1f}/s")
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Shows a bar with rate and time left on stderr; quiet where that is no terminal."""
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        RateColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+        disable=not console.is_terminal,
+    ) as progress:
+        yield progress
