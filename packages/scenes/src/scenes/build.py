@@ -271,7 +271,7 @@ def _merge(parts: list[Part], folder: Path, out: Path, *, kept: int) -> None:
     rows = ([kept] if kept else []) + [part.stop - part.start for part in parts]
     with h5py.File(origins[0], "r") as first:
         attributes = dict(first.attrs)
-        fields = {key: item for key, item in _described(first)}
+        fields = dict(_described(first))
         with create(temporary, attributes, fields) as target:
             for path, count in zip(origins, rows, strict=True):
                 with h5py.File(path, "r") as origin:
