@@ -1,0 +1,98 @@
+"""The adjusted Rand index of whole batches, from contingency tables; NumPy alone.
+
+It lives beside the data because both training and scoring report it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float64, Int64, Integer
+
+_LABELS_AT_ONCE = 2**18
+"""Pixels counted in one call: their codes and the table stay in the cache."""
+
+
+def contingency(
+    true: Integer[np.ndarray, "N H W"], pred: Integer[np.ndarray, "N H W"]
+) -> Int64[np.ndarray, "N E K"]:
+    """Counts the pixels that each entity shares with each slot, image by image.
+
+    Args:
+        true: entity index of each pixel, from 0.
+        pred: slot index of each pixel, from 0.
+
+    Returns:
+        Pixels of entity e in slot k; E and K are one more than the largest index.
+
+    Raises:
+        ValueError: the shapes differ, or an index is negative.
+    """
+    if true.shape != pred.shape:
+        raise ValueError(f"true and pred must have one shape, got {true.shape} and {pred.shape}")
+    if true.size == 0:
+        return np.zeros((len(true), 1, 1), np.int64)
+    for name, labels in (("true", true), ("pred", pred)):
+        if labels.min() < 0:
+            raise ValueError(f"{name} must hold indices from 0, got {labels.min()}")
+    N, H, W = true.shape
+    E, K = int(true.max()) + 1, int(pred.max()) + 1
+    table = np.empty((N, E, K), np.int64)
+    step = max(1, _LABELS_AT_ONCE // (H * W))
+    image = np.arange(step)[:, None, None] * (E * K)
+    for start in range(0, N, step):
+        rows = slice(start, min(start + step, N))
+        count = rows.stop - start
+        codes = true[rows] * np.int64(K) + pred[rows].astype(np.int64) + image[:count]
+        table[rows] = np.bincount(codes.ravel(), minlength=count * E * K).reshape(count, E, K)
+    return table
+
+
+def ari_of_table(table: Int64[np.ndarray, "N E K"]) -> Float64[np.ndarray, " N"]:
+    """Returns the adjusted Rand index of each contingency table (Hubert and Arabie, 1985).
+
+    Args:
+        table: pixels that entity e shares with slot k.
+
+    Returns:
+        1 for the same partition, about 0 for one independent of the truth. NaN where the truth is
+        one cluster, or every pixel its own: no prediction could then score anything but 0 or 0/0.
+    """
+    entities, slots = table.sum(2), table.sum(1)
+    pixels = entities.sum(1)
+    together = _pairs(table).sum((1, 2))
+    true_pairs, pred_pairs = _pairs(entities).sum(1), _pairs(slots).sum(1)
+    all_pairs = _pairs(pixels)
+    defined = (true_pairs > 0) & (true_pairs < all_pairs)
+    score = np.full(len(table), np.nan)
+    a, b, t, n = (x[defined] for x in (true_pairs, pred_pairs, together, all_pairs))
+    expected = a * b / n
+    score[defined] = (t - expected) / ((a + b) / 2 - expected)
+    return score
+
+
+def ari(
+    true: Integer[np.ndarray, "N H W"], pred: Integer[np.ndarray, "N H W"]
+) -> Float64[np.ndarray, " N"]:
+    """Returns the adjusted Rand index over all pixels of each image; see `ari_of_table`."""
+    return ari_of_table(contingency(true, pred))
+
+
+def ari_fg(
+    true: Integer[np.ndarray, "N H W"], pred: Integer[np.ndarray, "N H W"], num_background: int
+) -> Float64[np.ndarray, " N"]:
+    """Returns the adjusted Rand index over the pixels of objects alone.
+
+    Args:
+        true: entity index of each pixel.
+        pred: slot index of each pixel.
+        num_background: how many of the first entities are background: 4 in the Objects Room.
+
+    Returns:
+        NaN where fewer than two objects are in view.
+    """
+    return ari_of_table(contingency(true, pred)[:, num_background:])
+
+
+def _pairs(count: Int64[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
+    """Returns how many pairs `count` things form; exact, as counts stay far below 2**26."""
+    return count * (count - 1) / 2
