@@ -1,0 +1,102 @@
+"""The component VAE (appendix B.1): every slot of every image in one batch."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from monet.config import ModelConfig
+
+
+class Encoder(nn.Module):
+    """Image and log mask to the posterior's mean and log deviation."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        channels = config.encoder_channels
+        self.first = nn.Conv2d(4, channels[0], 3, stride=2, padding=1)
+        self.convs = nn.ModuleList(
+            nn.Conv2d(*pair, 3, stride=2, padding=1) for pair in pairwise(channels)
+        )
+        side = config.image_size // 2 ** len(channels)
+        self.hidden = nn.Linear(channels[-1] * side**2, config.encoder_hidden)
+        self.posterior = nn.Linear(config.encoder_hidden, 2 * config.latent_dim)
+
+    def forward(
+        self, image: Float[Tensor, "B 3 H W"], log_masks: Float[Tensor, "B K H W"]
+    ) -> tuple[Float[Tensor, "B K D"], Float[Tensor, "B K D"]]:
+        """Returns mean and log deviation of each slot's latents.
+
+        Args:
+            image: in [0, 1].
+            log_masks: clamped from below, so that they are finite.
+        """
+        B, K = log_masks.shape[:2]
+        first = self.first
+        # A convolution of concatenated inputs is a sum: the image's part serves all slots.
+        of_image = F.conv2d(image, first.weight[:, :3], first.bias, stride=2, padding=1)
+        masks = log_masks.reshape(B * K, 1, *log_masks.shape[2:])
+        of_masks = F.conv2d(masks, first.weight[:, 3:], stride=2, padding=1)
+        x = F.relu(of_image[:, None] + of_masks.unflatten(0, (B, K))).flatten(0, 1)
+        for conv in self.convs:
+            x = F.relu(conv(x))  # (B K, C, h, w)
+        x = F.relu(self.hidden(x.flatten(1)))
+        mu, log_sigma = self.posterior(x).float().unflatten(0, (B, K)).chunk(2, dim=-1)
+        return mu, log_sigma
+
+
+class BroadcastDecoder(nn.Module):
+    """Latents to a component's pixels and the logits of its mask (Watters et al., 2019)."""
+
+    coordinates: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        channels = config.decoder_channels
+        self.latent_dim = config.latent_dim
+        self.first = nn.Conv2d(config.latent_dim + 2, channels[0], 3)
+        self.convs = nn.ModuleList(nn.Conv2d(*pair, 3) for pair in pairwise(channels))
+        self.output = nn.Conv2d(channels[-1], 4, 1)
+        # Every unpadded convolution takes two pixels off each side.
+        axis = torch.linspace(-1, 1, config.image_size + 2 * len(channels))
+        grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij"))
+        self.register_buffer("coordinates", grid[None], persistent=False)
+
+    def forward(self, z: Float[Tensor, "N D"]) -> Float[Tensor, "N 4 H W"]:
+        """Returns the means of the three channels, not squashed, and the mask's logits."""
+        x = F.relu(self._first(z))
+        for conv in self.convs:
+            x = F.relu(conv(x))
+        return self.output(x).float()
+
+    def _first(self, z: Float[Tensor, "N D"]) -> Float[Tensor, "N C h w"]:
+        """The first convolution of the tiled latents and coordinates, without tiling them.
+
+        Without padding, every place sees the same latents: their part is a matrix product with
+        the kernel's sum, and the coordinates' part is one map for all.
+        """
+        weight = self.first.weight
+        of_latents = z @ weight[:, : self.latent_dim].sum(dim=(2, 3)).T  # (N, C)
+        of_coordinates = F.conv2d(self.coordinates, weight[:, self.latent_dim :], self.first.bias)
+        x = of_coordinates + of_latents[:, :, None, None]
+        return x.contiguous(memory_format=torch.channels_last)
+
+
+class ComponentVAE(nn.Module):
+    """Encodes and decodes what each slot sees."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.encoder = Encoder(config)
+        self.decoder = BroadcastDecoder(config)
+
+    def decode(
+        self, z: Float[Tensor, "B K D"]
+    ) -> tuple[Float[Tensor, "B K 3 H W"], Float[Tensor, "B K H W"]]:
+        """Returns components and mask logits of each slot's latents."""
+        decoded = self.decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2])  # (B, K, 4, H, W)
+        return decoded[:, :, :3], decoded[:, :, 3]

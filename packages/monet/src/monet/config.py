@@ -1,0 +1,149 @@
+"""Every number of the model and its training, and the presets (paper, appendix B)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Architecture and loss weights (appendix B.1 and B.2); widths of the U-Net from FACTS."""
+
+    image_size: int = 64
+    """Side of the images, in pixels."""
+    num_slots: int = 7
+    """Slots K, background included."""
+    latent_dim: int = 16
+    """Latents of each slot."""
+    encoder_channels: tuple[int, ...] = (32, 32, 64, 64)
+    """Channels of the encoder's convolutions, each of stride 2."""
+    encoder_hidden: int = 256
+    """Width of the layer between the encoder's convolutions and the posterior."""
+    decoder_channels: tuple[int, ...] = (32, 32, 32, 32)
+    """Channels of the broadcast decoder's unpadded convolutions."""
+    unet_channels: tuple[int, ...] = (32, 32, 64, 64, 64)
+    """Channels of the attention network's blocks on the way down; the paper gives none, and
+    three independent codebases agree on these."""
+    unet_hidden: tuple[int, ...] = (128, 128)
+    """Hidden layers of the attention network's MLP."""
+    sigma_bg: float = 0.09
+    """Scale of the first component's Gaussian."""
+    sigma_fg: float = 0.11
+    """Scale of the other components' Gaussians."""
+    beta: float = 0.5
+    """Weight of the latent KL (equation 3)."""
+    gamma: float = 0.5
+    """Weight of the mask KL (equation 3)."""
+    mixture: Literal["per_pixel", "per_channel"] = "per_pixel"
+    """Equation 3 mixes whole pixels; `per_channel`, an ablation, lets each channel pick its slot,
+    as most public re-implementations do."""
+
+    def __post_init__(self) -> None:
+        if self.num_slots < 2:
+            raise ValueError(f"num_slots must be at least 2, got {self.num_slots}")
+        for name, halvings in (
+            ("unet_channels", len(self.unet_channels) - 1),
+            ("encoder_channels", len(self.encoder_channels)),
+        ):
+            if self.image_size % 2**halvings:
+                raise ValueError(
+                    f"image_size must be a multiple of {2**halvings}, which {name} halve "
+                    f"{halvings} times, got {self.image_size}"
+                )
+        for name in ("sigma_bg", "sigma_fg"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class OptimiserConfig:
+    """How weights are changed (appendix B.3)."""
+
+    kind: Literal["rmsprop", "adam"] = "rmsprop"
+    """RMSProp as TensorFlow 1 had it, or Adam."""
+    learning_rate: float = 1e-4
+    """Largest learning rate."""
+    warmup_steps: int = 0
+    """Steps over which the rate rises from 0."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """Whether the rate then stays or falls to a twentieth of itself by the last step."""
+
+    def __post_init__(self) -> None:
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A whole training run."""
+
+    name: str = "paper"
+    """Name of the run; its folder is runs/NAME."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    """The model."""
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    """The optimiser."""
+    data: Path = Path("data/objects_room/train.h5")
+    """File of training images."""
+    steps: int = 1_000_000
+    """Optimiser steps in all."""
+    batch_size: int = 64
+    """Images a step."""
+    seed: int = 0
+    """Decides weights, order of the data and noise."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """`auto` takes bfloat16 for the convolutions where the processor has it."""
+    compile: bool = False
+    """Use torch.compile: a minute or two at the start, then a quarter to a third less a step."""
+    log_every: int = 50
+    """Steps between lines of metrics.jsonl."""
+    score_every: int = 2_000
+    """Steps between scores on held-out images."""
+    save_every_s: float = 120.0
+    """Seconds between saved states."""
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"steps must be at least 1, got {self.steps}")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+
+
+_PAPER = TrainConfig()
+
+PRESETS: dict[str, TrainConfig] = {
+    "paper": _PAPER,
+    "paper-multi-dsprites": replace(
+        _PAPER,
+        name="paper-multi-dsprites",
+        model=ModelConfig(num_slots=5),
+        data=Path("data/multi_dsprites/colored_on_colored.h5"),
+    ),
+    "paper-clevr": replace(
+        _PAPER,
+        name="paper-clevr",
+        model=ModelConfig(image_size=128, num_slots=11, unet_channels=(32, 32, 32, 64, 64, 64)),
+        data=Path("data/clevr/train.h5"),
+    ),
+    "quick": TrainConfig(
+        name="quick",
+        model=ModelConfig(
+            image_size=32,
+            num_slots=5,
+            encoder_channels=(16, 16, 32, 32),
+            encoder_hidden=128,
+            decoder_channels=(16, 16, 16, 16),
+            unet_channels=(16, 32, 32, 32),
+        ),
+        optimiser=OptimiserConfig(
+            kind="adam", learning_rate=1e-3, warmup_steps=100, schedule="cosine"
+        ),
+        steps=3_000,
+        batch_size=16,
+        score_every=500,
+    ),
+}
+"""`paper*`: the paper's settings; `quick`: 32 pixels, five slots, half the widths, minutes on a
+CPU (measured choices, see README)."""

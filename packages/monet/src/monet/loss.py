@@ -1,0 +1,81 @@
+"""The loss (equation 3): sums over pixels and latents, one number for each image."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from monet.config import ModelConfig
+
+
+@dataclass(frozen=True)
+class LossTerms:
+    """The three terms, unweighted, and their weighted sum, in nats for each image."""
+
+    total: Float[Tensor, " B"]
+    nll: Float[Tensor, " B"]
+    kl_latent: Float[Tensor, " B"]
+    kl_mask: Float[Tensor, " B"]
+
+
+def component_scales(config: ModelConfig, num_slots: int) -> list[float]:
+    """Returns sigma of each slot: the first is the background's."""
+    return [config.sigma_bg] + [config.sigma_fg] * (num_slots - 1)
+
+
+def mixture_nll(
+    image: Float[Tensor, "B 3 H W"],
+    components: Float[Tensor, "B K 3 H W"],
+    log_masks: Float[Tensor, "B K H W"],
+    scales: list[float],
+    mixture: str = "per_pixel",
+) -> Float[Tensor, " B"]:
+    """Returns -log sum_k m_k p(x | z_k), summed over pixels (equation 3, first term).
+
+    p(x | z_k) is the density of a whole pixel: its channels' logs are summed before the slots are
+    mixed. `per_channel` mixes first, so that each channel may pick another slot.
+    """
+    sigma = torch.tensor(scales, device=image.device)[:, None, None, None]
+    error = (image[:, None] - components) / sigma  # (B, K, 3, H, W)
+    log_density = -0.5 * error**2 - sigma.log() - 0.5 * math.log(2 * math.pi)
+    if mixture == "per_channel":
+        mixed = torch.logsumexp(log_masks[:, :, None] + log_density, dim=1)  # (B, 3, H, W)
+        return -mixed.sum(dim=(1, 2, 3))
+    mixed = torch.logsumexp(log_masks + log_density.sum(dim=2), dim=1)  # (B, H, W)
+    return -mixed.sum(dim=(1, 2))
+
+
+def latent_kl(mu: Float[Tensor, "B K D"], log_sigma: Float[Tensor, "B K D"]) -> Float[Tensor, " B"]:
+    """Returns the posterior's KL divergence from a unit Gaussian (equation 3, second term)."""
+    return 0.5 * (mu**2 + (2 * log_sigma).exp() - 1 - 2 * log_sigma).sum(dim=(1, 2))
+
+
+def mask_kl(
+    log_masks: Float[Tensor, "B K H W"], log_masks_recon: Float[Tensor, "B K H W"]
+) -> Float[Tensor, " B"]:
+    """Returns KL(attention masks || decoded masks) (equation 3, third term); 0 log 0 is 0."""
+    # A mask of exactly 0 has log -inf; 0 * -inf would be NaN, in the gradient too.
+    finite = log_masks.clamp(min=torch.finfo(log_masks.dtype).min)
+    return (finite.exp() * (finite - log_masks_recon)).sum(dim=(1, 2, 3))
+
+
+def loss_terms(
+    config: ModelConfig,
+    image: Float[Tensor, "B 3 H W"],
+    components: Float[Tensor, "B K 3 H W"],
+    log_masks: Float[Tensor, "B K H W"],
+    log_masks_recon: Float[Tensor, "B K H W"],
+    mu: Float[Tensor, "B K D"],
+    log_sigma: Float[Tensor, "B K D"],
+) -> LossTerms:
+    """Returns equation 3, term by term."""
+    scales = component_scales(config, log_masks.shape[1])
+    nll = mixture_nll(image, components, log_masks, scales, config.mixture)
+    kl_latent = latent_kl(mu, log_sigma)
+    kl_mask = mask_kl(log_masks, log_masks_recon)
+    total = nll + config.beta * kl_latent + config.gamma * kl_mask
+    return LossTerms(total=total, nll=nll, kl_latent=kl_latent, kl_mask=kl_mask)

@@ -1,0 +1,174 @@
+"""MONet (Burgess et al., 2019): attention, component VAE and loss in one module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from monet.attention import LOG_MASK_FLOOR, Attention
+from monet.component_vae import ComponentVAE
+from monet.config import ModelConfig
+from monet.initialise import initialise_
+from monet.loss import LossTerms, loss_terms
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """What the model makes of a batch of images."""
+
+    log_masks: Float[Tensor, "B K H W"]
+    """Attention masks; exponentiated, they sum to one over K."""
+    mu: Float[Tensor, "B K D"]
+    log_sigma: Float[Tensor, "B K D"]
+    z: Float[Tensor, "B K D"]
+    """Latents that were decoded."""
+    components: Float[Tensor, "B K 3 H W"]
+    """Means, not squashed into [0, 1]."""
+    mask_logits: Float[Tensor, "B K H W"]
+    """Decoded masks before the softmax over K."""
+    log_masks_recon: Float[Tensor, "B K H W"]
+    """Decoded masks; exponentiated, they sum to one over K."""
+    loss: LossTerms
+
+
+@dataclass(frozen=True)
+class Decompositions:
+    """The same for many images, as NumPy arrays with channels last."""
+
+    masks: Float[np.ndarray, "N K H W"]
+    masks_recon: Float[np.ndarray, "N K H W"]
+    mask_logits: Float[np.ndarray, "N K H W"]
+    components: Float[np.ndarray, "N K H W 3"]
+    reconstruction: Float[np.ndarray, "N H W 3"]
+    """Components mixed by the attention masks."""
+    latents: Float[np.ndarray, "N K D"]
+    """Posterior means."""
+    log_sigma: Float[np.ndarray, "N K D"]
+    nll: Float[np.ndarray, " N"]
+    kl_latent: Float[np.ndarray, " N"]
+    kl_mask: Float[np.ndarray, " N"]
+
+
+class Monet(nn.Module):
+    """The Multi-Object Network."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.attention = Attention(config)
+        self.vae = ComponentVAE(config)
+        initialise_(self)
+        # oneDNN's and cuDNN's convolutions are faster so, on every machine measured.
+        self.to(memory_format=torch.channels_last)
+
+    def forward(
+        self,
+        image: Float[Tensor, "B 3 H W"],
+        num_slots: int | None = None,
+        *,
+        log_masks: Float[Tensor, "B K H W"] | None = None,
+        noise: Float[Tensor, "B K D"] | None = None,
+    ) -> Decomposition:
+        """Decomposes images.
+
+        Args:
+            image: in [0, 1].
+            num_slots: slots to use; as many as in training by default.
+            log_masks: masks to use instead of the attention's (section 2.2).
+            noise: unit Gaussian noise for the latents; without it the posterior's mean is used.
+        """
+        slots = self.config.num_slots if num_slots is None else num_slots
+        if slots < 2 and log_masks is None:
+            raise ValueError(f"num_slots must be at least 2, got {slots}")
+        if log_masks is None:
+            image = image.contiguous(memory_format=torch.channels_last)
+            log_masks = self.attention(image, slots)
+        mu, log_sigma = self.vae.encoder(image, log_masks.clamp(min=LOG_MASK_FLOOR))
+        z = mu if noise is None else mu + log_sigma.exp() * noise
+        components, mask_logits = self.vae.decode(z)
+        log_masks_recon = mask_logits.log_softmax(dim=1)
+        loss = loss_terms(self.config, image, components, log_masks, log_masks_recon, mu, log_sigma)
+        return Decomposition(
+            log_masks=log_masks,
+            mu=mu,
+            log_sigma=log_sigma,
+            z=z,
+            components=components,
+            mask_logits=mask_logits,
+            log_masks_recon=log_masks_recon,
+            loss=loss,
+        )
+
+    @torch.no_grad()
+    def decompose(
+        self,
+        images: np.ndarray | Tensor,
+        num_slots: int | None = None,
+        *,
+        batch_size: int = 64,
+    ) -> Decompositions:
+        """Decomposes many images, latents at their posterior means.
+
+        Args:
+            images: (N, H, W, 3), uint8 or floats in [0, 1], NumPy or torch.
+            num_slots: slots to use; as many as in training by default.
+            batch_size: images at once.
+
+        Raises:
+            ValueError: the images are of another shape or size than the model takes.
+        """
+        given = torch.as_tensor(np.asarray(images) if not isinstance(images, Tensor) else images)
+        size = self.config.image_size
+        if given.ndim != 4 or given.shape[1:] != (size, size, 3):
+            raise ValueError(
+                f"images must be (N, {size}, {size}, 3) for this model, got {tuple(given.shape)}"
+            )
+        device = next(self.parameters()).device
+        parts = []
+        for rows in given.split(batch_size):
+            parts.append(_to_numpy(to_unit(rows).to(device), self, num_slots))
+        return Decompositions(
+            **{
+                f.name: np.concatenate([getattr(part, f.name) for part in parts])
+                for f in fields(Decompositions)
+            }
+        )
+
+    @torch.no_grad()
+    def render(
+        self, latents: Float[np.ndarray, "N K D"]
+    ) -> tuple[Float[np.ndarray, "N K H W 3"], Float[np.ndarray, "N K H W"]]:
+        """Decodes latents into components and mask logits (not normalised over slots)."""
+        device = next(self.parameters()).device
+        z = torch.as_tensor(latents, dtype=torch.float32, device=device)
+        components, logits = self.vae.decode(z)
+        return components.movedim(2, -1).cpu().numpy(), logits.cpu().numpy()
+
+
+def to_unit(images: Tensor) -> Float[Tensor, "B 3 H W"]:
+    """Turns (B, H, W, 3) images, uint8 or floats in [0, 1], into floats, channels first."""
+    scaled = images.float() / 255 if images.dtype == torch.uint8 else images.float()
+    return scaled.movedim(-1, 1)
+
+
+def _to_numpy(image: Tensor, model: Monet, num_slots: int | None) -> Decompositions:
+    out = model(image, num_slots)
+    masks = out.log_masks.exp()
+    mixed = (masks[:, :, None] * out.components).sum(dim=1)  # (B, 3, H, W)
+    arrays = {
+        "masks": masks,
+        "masks_recon": out.log_masks_recon.exp(),
+        "mask_logits": out.mask_logits,
+        "components": out.components.movedim(2, -1),
+        "reconstruction": mixed.movedim(1, -1),
+        "latents": out.mu,
+        "log_sigma": out.log_sigma,
+        "nll": out.loss.nll,
+        "kl_latent": out.loss.kl_latent,
+        "kl_mask": out.loss.kl_mask,
+    }
+    return Decompositions(**{key: value.cpu().numpy() for key, value in arrays.items()})

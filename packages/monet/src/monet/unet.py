@@ -1,0 +1,82 @@
+"""The attention network's U-Net (appendix B.2)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from monet.config import ModelConfig
+
+
+class Block(nn.Module):
+    """3x3 convolution without bias, instance norm with a learned bias and no scale, ReLU."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)
+        self.bias = nn.Parameter(torch.zeros(channels_out))
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
+        """Applies the block."""
+        return self.normalise(self.conv(x))
+
+    def normalise(self, x: Float[Tensor, "B D H W"]) -> Float[Tensor, "B D H W"]:
+        """Applies what follows the convolution."""
+        return F.relu(F.instance_norm(x) + self.bias[:, None, None])
+
+
+class UNet(nn.Module):
+    """Image and log scope to logits; each path has as many blocks as `unet_channels`."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        down = config.unet_channels
+        n = len(down)
+        # Down 32, 32, 64, 64, 64 gives up 64, 64, 32, 32, 32, as three codebases have it.
+        up = [down[max(0, n - 2 - i)] for i in range(n)]
+        self.first = Block(4, down[0])
+        self.down = nn.ModuleList(Block(*channels) for channels in pairwise(down))
+        self.bottom_size = config.image_size // 2 ** (n - 1)
+        flat = down[-1] * self.bottom_size**2
+        widths = (flat, *config.unet_hidden, flat)
+        self.mlp = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(widths))
+        self.up = nn.ModuleList(
+            Block(channels_in + skip, channels)
+            for channels_in, skip, channels in zip(
+                (down[-1], *up[:-1]), reversed(down), up, strict=True
+            )
+        )
+        self.logits = nn.Conv2d(up[-1], 1, 1)
+
+    def image_part(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C H W"]:
+        """Returns what the image gives to the first convolution: the same at every step."""
+        return F.conv2d(image, self.first.conv.weight[:, :3], padding=1)
+
+    def forward(
+        self, image_part: Float[Tensor, "B C H W"], log_scope: Float[Tensor, "B 1 H W"]
+    ) -> Float[Tensor, "B 1 H W"]:
+        """Returns the logits of one attention step.
+
+        Args:
+            image_part: from `image_part`; a convolution of concatenated inputs is a sum.
+            log_scope: clamped from below, so that it is finite.
+        """
+        of_scope = F.conv2d(log_scope, self.first.conv.weight[:, 3:], padding=1)
+        x = self.first.normalise(image_part + of_scope)
+        skips = [x]
+        for block in self.down:
+            x = block(x[:, :, ::2, ::2])  # nearest-neighbour halving
+            skips.append(x)
+        x = x.flatten(1)
+        for layer in self.mlp:
+            x = F.relu(layer(x))
+        x = x.unflatten(1, skips[-1].shape[1:])
+        for index, block in enumerate(self.up):
+            x = block(torch.cat([x, skips[-1 - index]], dim=1))
+            if index < len(self.up) - 1:
+                x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+        return self.logits(x)
