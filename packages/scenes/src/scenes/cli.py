@@ -1,4 +1,4 @@
-"""The command `scenes`: render, sprites, import, show."""
+"""The command `scenes`: render, sprites, import, export, show."""
 
 from __future__ import annotations
 
@@ -163,10 +163,38 @@ class Import:
         return 0
 
 
+@dataclass(frozen=True)
+class Export:
+    """Write a file in another project's format."""
+
+    file: Annotated[Path, tyro.conf.Positional]
+    """The file to export."""
+    format: Literal["tfrecord", "object-centric-library"] = "tfrecord"
+    """multi_object_datasets' TFRecord, or that library's HDF5 and metadata."""
+    out: Path | None = None
+    """File to write; beside the file by default."""
+    overwrite: bool = False
+    """Replace a file."""
+
+    def run(self) -> int:
+        """Writes the file."""
+        from scenes.formats import export
+
+        tfrecord = self.format == "tfrecord"
+        name = f"{self.file.stem}.tfrecords" if tfrecord else f"{self.file.stem}-ocl.hdf5"
+        out = self.out or self.file.with_name(name)
+        if out.exists() and not self.overwrite:
+            raise UsageError(f"{out} exists; --overwrite replaces it")
+        write = export.export_tfrecord if tfrecord else export.export_object_centric_library
+        print(f"{out}: {write(self.file, out):,} scenes")
+        return 0
+
+
 COMMANDS: dict[str, Callable[..., Any]] = {
     "render": Render,
     "sprites": Sprites,
     "import": Import,
+    "export": Export,
     "show": Show,
 }
 
