@@ -45,16 +45,16 @@ class MultiDSpritesSource:
         classes = rng.integers(GRID, size=(count, len(GRID)))
         palette = _colors(rng, config, count)
         segmentation = np.zeros((SIZE, SIZE), dtype=np.uint8)
-        amodal = np.zeros((config.max_objects, SIZE, SIZE), dtype=bool)
+        amodal = np.zeros((config.max_objects * config.with_amodal, SIZE, SIZE), dtype=bool)
         for entity in range(1, count + 1):
             mask = self._sprites.mask(classes[entity - 1])
-            segmentation[mask] = entity
+            np.putmask(segmentation, mask, entity)
             if config.with_amodal:
                 amodal[entity - 1] = mask
         values = self._values(classes, palette, segmentation)
         if config.with_amodal:
             values["amodal"] = amodal
-        return Scene(palette[segmentation], segmentation, values)
+        return Scene(palette.take(segmentation, axis=0), segmentation, values)
 
     def _values(
         self,
