@@ -23,7 +23,7 @@ import h5py
 import numpy as np
 
 from scenes.command_line import CommandError, UsageError
-from scenes.config import ObjectsRoomConfig
+from scenes.config import ImportedConfig, MultiDSpritesConfig, ObjectsRoomConfig
 from scenes.file import (
     CHUNK_ROWS,
     FileError,
@@ -65,6 +65,14 @@ def open_source(config: Any, seed: int) -> Source:
         from scenes.objects_room.source import ObjectsRoomSource
 
         return ObjectsRoomSource(config, seed)
+    if isinstance(config, MultiDSpritesConfig):
+        from scenes.multi_dsprites.source import MultiDSpritesSource
+
+        return MultiDSpritesSource(config, seed)
+    if isinstance(config, ImportedConfig):
+        from scenes.formats.multi_object_datasets import ImportedSource
+
+        return ImportedSource(config, seed)
     raise TypeError(f"no source for {type(config).__name__}")
 
 
@@ -114,6 +122,8 @@ def build(
         start = have - have % CHUNK_ROWS
         parts = _parts(config, start, n)
         missing = [part for part in parts if not part.path(folder).exists()]
+        if getattr(config, "sequential", False):
+            workers = 1
         count = min(workers or os.cpu_count() or 1, max(1, len(missing)))
         _make(config, seed, missing, folder, count, total=n, done=n - _rows(missing))
         _merge(parts, folder, out, kept=start)

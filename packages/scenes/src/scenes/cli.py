@@ -1,4 +1,4 @@
-"""The command `scenes`: render, show."""
+"""The command `scenes`: render, sprites, import, export, show."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
-from scenes.command_line import UsageError, run_command
-from scenes.config import SHAPES, ObjectsRoomConfig, Shape, condition_config
+from scenes.command_line import CommandError, UsageError, run_command
+from scenes.config import (
+    SHAPES,
+    MultiDSpritesConfig,
+    ObjectsRoomConfig,
+    Shape,
+    SpritesVariant,
+    condition_config,
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,43 @@ class Render:
 
 
 @dataclass(frozen=True)
+class Sprites:
+    """Composite Multi-dSprites."""
+
+    n: int = 10_000
+    """Number of scenes; a finished file with fewer is extended."""
+    variant: SpritesVariant = "colored_on_colored"
+    """The paper's: 1 to 4 RGB sprites on RGB. Else 2 to 5 HSV on grey, or 2 to 3 white on black."""
+    split: Literal["train", "test"] = "train"
+    """train, or test with its own scenes and each sprite's full extent."""
+    dsprites: Path | None = None
+    """dSprites' own npz file; without it the sprites are drawn (docs/multi_dsprites.md)."""
+    seed: int = 0
+    """Decides every scene, together with the variant, the split and the scene's number."""
+    out: Path | None = None
+    """File to write; data/multi_dsprites/VARIANT_SPLIT.h5 by default."""
+    workers: int | None = None
+    """Processes; one per core by default. The scenes do not depend on it."""
+    overwrite: bool = False
+    """Replace a file that holds something else."""
+
+    def run(self) -> int:
+        """Composites the file."""
+        from scenes.build import build
+
+        given = None if self.dsprites is None else str(self.dsprites)
+        if self.dsprites is not None and not self.dsprites.is_file():
+            raise UsageError(f"{self.dsprites}: no such file; without --dsprites sprites are drawn")
+        config = MultiDSpritesConfig(self.variant, self.split, given)
+        name = f"{self.variant}_{self.split}"
+        out = self.out or Path("data/multi_dsprites") / f"{name}.h5"
+        start = time.monotonic()
+        build(config, self.seed, self.n, out, workers=self.workers, overwrite=self.overwrite)
+        print(f"{out}: {self.n:,} scenes of {name}, {time.monotonic() - start:.1f} s")
+        return 0
+
+
+@dataclass(frozen=True)
 class Show:
     """Write a contact sheet of a file."""
 
@@ -89,7 +133,70 @@ class Show:
         return 0
 
 
-COMMANDS: dict[str, Callable[..., Any]] = {"render": Render, "show": Show}
+@dataclass(frozen=True)
+class Import:
+    """Read a multi_object_datasets TFRecord: Objects Room, Multi-dSprites, CLEVR, Tetrominoes."""
+
+    file: Annotated[Path, tyro.conf.Positional]
+    """The TFRecord, gzipped or plain."""
+    out: Path | None = None
+    """File to write; data/imported/NAME.h5 by default."""
+    overwrite: bool = False
+    """Replace a file that holds something else."""
+
+    def run(self) -> int:
+        """Reads the file; what comes before a broken record is kept."""
+        from scenes.build import build
+        from scenes.formats.multi_object_datasets import describe
+        from scenes.formats.tfrecord import scan
+
+        out = self.out or Path("data/imported") / f"{self.file.stem}.h5"
+        start = time.monotonic()
+        count, error = scan(self.file)
+        if count == 0:
+            raise CommandError(str(error or f"{self.file}: record 0: the file is empty"))
+        config = describe(self.file)
+        build(config, 0, count, out, workers=1, overwrite=self.overwrite)
+        print(f"{out}: {count:,} scenes of {config.layout}, {time.monotonic() - start:.1f} s")
+        if error is not None:
+            raise CommandError(f"{error}; the {count} records before it are in {out}")
+        return 0
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a file in another project's format."""
+
+    file: Annotated[Path, tyro.conf.Positional]
+    """The file to export."""
+    format: Literal["tfrecord", "object-centric-library"] = "tfrecord"
+    """multi_object_datasets' TFRecord, or that library's HDF5 and metadata."""
+    out: Path | None = None
+    """File to write; beside the file by default."""
+    overwrite: bool = False
+    """Replace a file."""
+
+    def run(self) -> int:
+        """Writes the file."""
+        from scenes.formats import export
+
+        tfrecord = self.format == "tfrecord"
+        name = f"{self.file.stem}.tfrecords" if tfrecord else f"{self.file.stem}-ocl.hdf5"
+        out = self.out or self.file.with_name(name)
+        if out.exists() and not self.overwrite:
+            raise UsageError(f"{out} exists; --overwrite replaces it")
+        write = export.export_tfrecord if tfrecord else export.export_object_centric_library
+        print(f"{out}: {write(self.file, out):,} scenes")
+        return 0
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "render": Render,
+    "sprites": Sprites,
+    "import": Import,
+    "export": Export,
+    "show": Show,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

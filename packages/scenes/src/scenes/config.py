@@ -95,4 +95,73 @@ def condition_config(condition: str, size: int) -> ObjectsRoomConfig:
     return ObjectsRoomConfig(split=condition, size=size)  # type: ignore[arg-type]
 
 
-DATASETS = {config.dataset: config for config in (ObjectsRoomConfig,)}
+SpritesVariant = Literal["colored_on_colored", "colored_on_grayscale", "binarized"]
+SPRITE_COUNTS: dict[SpritesVariant, tuple[int, int]] = {
+    "colored_on_colored": (1, 4),
+    "colored_on_grayscale": (2, 5),
+    "binarized": (2, 3),
+}
+
+
+@dataclass(frozen=True)
+class MultiDSpritesConfig:
+    """Multi-dSprites (MONet paper, appendix C)."""
+
+    dataset: ClassVar[str] = "multi_dsprites"
+
+    variant: SpritesVariant = "colored_on_colored"
+    """The paper's: 1 to 4 random RGB sprites on random RGB. Else 2 to 5 HSV on grey, or 2 to 3
+    white on black."""
+    split: Literal["train", "test"] = "train"
+    """Test scenes have a random stream of their own and each sprite's full extent."""
+    dsprites: str | None = None
+    """dSprites' own npz file; without it the sprites are drawn."""
+
+    @property
+    def size(self) -> int:
+        """Side of the images in pixels, dSprites' own."""
+        return 64
+
+    @property
+    def min_objects(self) -> int:
+        """Fewest sprites of a scene."""
+        return SPRITE_COUNTS[self.variant][0]
+
+    @property
+    def max_objects(self) -> int:
+        """Most sprites of a scene, and the rows of the factors."""
+        return SPRITE_COUNTS[self.variant][1]
+
+    @property
+    def with_amodal(self) -> bool:
+        """Whether each sprite's full extent is written."""
+        return self.split != "train"
+
+    @property
+    def stream(self) -> int:
+        """Number of the random stream, its own for every variant and split."""
+        return 200 + 2 * list(SPRITE_COUNTS).index(self.variant) + (self.split == "test")
+
+
+@dataclass(frozen=True)
+class ImportedConfig:
+    """A multi_object_datasets TFRecord, as it was read."""
+
+    dataset: ClassVar[str] = "imported"
+
+    file: str
+    """The TFRecord."""
+    layout: str
+    """Which of their datasets: objects_room, multi_dsprites, clevr_with_masks or tetrominoes."""
+    num_entities: int
+    """Masks of each record, background included."""
+    size: int
+    """The longer side of the images in pixels."""
+
+    sequential: ClassVar[bool] = True
+    """One worker reads it in order: a gzipped stream cannot be entered in the middle."""
+
+
+DATASETS = {
+    config.dataset: config for config in (ObjectsRoomConfig, MultiDSpritesConfig, ImportedConfig)
+}

@@ -1,0 +1,181 @@
+"""The layouts of DeepMind's multi_object_datasets, read from and written to TFRecords."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from scenes.config import ImportedConfig
+from scenes.formats.tfrecord import RecordCursor, RecordError, decode, read_records
+from scenes.scene import Field, Scene, UnreadableSceneError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a record of one of their datasets holds."""
+
+    height: int
+    width: int
+    background: tuple[str, ...]
+    """Names of the entities before the objects."""
+    factors: Mapping[str, tuple[tuple[int, ...], str]]
+    """Shape of each entity's value and its type, by feature."""
+    mask_last: bool = False
+    """Whether the mask is stored H x W x E x 1 rather than E x H x W x 1."""
+
+
+_SCALAR: tuple[tuple[int, ...], str] = ((), "float32")
+_CODE: tuple[tuple[int, ...], str] = ((), "uint8")
+_TRIPLE: tuple[tuple[int, ...], str] = ((3,), "float32")
+
+LAYOUTS = {
+    "objects_room": Layout(64, 64, ("sky", "floor", "wall_left", "wall_right"), {}),
+    "multi_dsprites": Layout(
+        64,
+        64,
+        ("background",),
+        {
+            **dict.fromkeys(("x", "y", "shape", "orientation", "scale", "visibility"), _SCALAR),
+            "color": _TRIPLE,
+        },
+        mask_last=True,
+    ),
+    "clevr_with_masks": Layout(
+        240,
+        320,
+        ("background",),
+        {
+            **dict.fromkeys(("x", "y", "z", "rotation", "visibility"), _SCALAR),
+            **dict.fromkeys(("size", "material", "shape", "color"), _CODE),
+            "pixel_coords": _TRIPLE,
+        },
+    ),
+    "tetrominoes": Layout(
+        35,
+        35,
+        ("background",),
+        {**dict.fromkeys(("x", "y", "shape", "visibility"), _SCALAR), "color": _TRIPLE},
+    ),
+}
+
+
+def describe(path: Path) -> ImportedConfig:
+    """Tells from its first record which dataset a file holds.
+
+    Raises:
+        RecordError: there is no first record, or it is in none of the layouts.
+    """
+    record = next(read_records(path), None)
+    if record is None:
+        raise RecordError(f"{path}: record 0: the file is empty")
+    values = _decoded(record, path, 0)
+    for name, layout in LAYOUTS.items():
+        pixels = layout.height * layout.width
+        if set(values) != {"image", "mask", *layout.factors}:
+            continue
+        if values["image"].size == 3 * pixels and values["mask"].size % pixels == 0:
+            entities = values["mask"].size // pixels
+            return ImportedConfig(str(path), name, entities, max(layout.height, layout.width))
+    held = ", ".join(f"{key} {value.size}" for key, value in sorted(values.items()))
+    raise RecordError(f"{path}: record 0: in none of the layouts {', '.join(LAYOUTS)}: {held}")
+
+
+class ImportedSource:
+    """Scenes of a multi_object_datasets TFRecord, read in rising order."""
+
+    dataset = ImportedConfig.dataset
+    provenance: Mapping[str, str]
+    limit: int | None = None
+
+    def __init__(self, config: ImportedConfig, seed: int) -> None:
+        self.config = config
+        self.seed = seed
+        self._layout = LAYOUTS[config.layout]
+        self._path = Path(config.file)
+        self._records = RecordCursor(self._path)
+        self.provenance = {"bytes": str(self._path.stat().st_size)}
+        objects = config.num_entities - len(self._layout.background)
+        names = tuple(f"object_{i}" for i in range(objects))
+        self.entities = (*self._layout.background, *names)
+        self.fields: Mapping[str, Field] = _fields(self._layout, config.num_entities)
+
+    def __getitem__(self, index: int) -> Scene:
+        """Returns the scene of record `index`.
+
+        Raises:
+            RecordError: the stream cannot be read so far.
+            UnreadableSceneError: the record is not in the first one's layout.
+        """
+        values = _decoded(self._records[index], self._path, index)
+        layout, entities = self._layout, self.config.num_entities
+        shape = (layout.height, layout.width)
+        try:
+            image = values["image"].reshape(*shape, 3)
+            if layout.mask_last:
+                mask = values["mask"].reshape(-1, entities).T.reshape(entities, *shape)
+            else:
+                mask = values["mask"].reshape(entities, *shape)
+            factors = {
+                key: values[key].reshape(entities, *tail).astype(kind, casting="safe")
+                for key, (tail, kind) in layout.factors.items()
+            }
+        except (KeyError, TypeError, ValueError) as error:
+            raise UnreadableSceneError(
+                f"{self._path}: record {index}: not as record 0: {error}"
+            ) from error
+        return Scene(image, *self._labels(mask, factors))
+
+    def _labels(
+        self, mask: UInt8[np.ndarray, "E H W"], factors: Mapping[str, np.ndarray]
+    ) -> tuple[UInt8[np.ndarray, "H W"], dict[str, np.ndarray]]:
+        segmentation = mask.argmax(axis=0).astype(np.uint8)
+        first = len(self._layout.background)
+        visible: Int[np.ndarray, " E"] = np.bincount(
+            segmentation.ravel(), minlength=self.config.num_entities
+        )
+        odd = (np.count_nonzero(mask, axis=0) != 1) | (mask.max(axis=0) != 255)
+        values: dict[str, np.ndarray] = {
+            "mask_conflicts": np.array(odd.sum(), dtype=np.int32),
+            "num_visible": np.array((visible[first:] > 0).sum(), dtype=np.uint8),
+            "factors/visible_pixels": visible[first:].astype(np.int32),
+        }
+        if "visibility" in factors:
+            present = factors["visibility"][first:] > 0
+            values["factors/present"] = present
+            values["num_objects"] = np.array(present.sum(), dtype=np.uint8)
+        for key, value in factors.items():
+            values[f"factors/{key}"] = value[first:]
+            values[f"background/{key}"] = value[:first]
+        return segmentation, values
+
+
+def _decoded(record: bytes, path: Path, number: int) -> dict[str, np.ndarray]:
+    try:
+        return decode(record)
+    except ValueError as error:
+        raise UnreadableSceneError(f"{path}: record {number}: {error}") from error
+
+
+def _fields(layout: Layout, entities: int) -> dict[str, Field]:
+    first = len(layout.background)
+    objects = entities - first
+    shape = (layout.height, layout.width)
+    fields = {
+        "image": Field((*shape, 3), "uint8", "RGB"),
+        "segmentation": Field(shape, "uint8", "entity index of each pixel"),
+        "mask_conflicts": Field((), "int32", "pixels not in exactly one of the record's masks"),
+        "num_visible": Field((), "uint8", "objects with at least one pixel"),
+        "factors/visible_pixels": Field((objects,), "int32", "pixels that nothing hides"),
+    }
+    if "visibility" in layout.factors:
+        fields["num_objects"] = Field((), "uint8", "objects whose visibility is not 0")
+        fields["factors/present"] = Field((objects,), "bool", "which rows of the factors count")
+    for key, (tail, kind) in layout.factors.items():
+        meaning = "code from 1, 0 for none" if kind == "uint8" else f"their feature {key}"
+        fields[f"factors/{key}"] = Field((objects, *tail), kind, meaning)
+        fields[f"background/{key}"] = Field((first, *tail), kind, f"{meaning}, of the background")
+    return fields

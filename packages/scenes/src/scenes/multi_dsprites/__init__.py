@@ -1,0 +1,1 @@
+"""Multi-dSprites: several dSprites in one image, with their masks."""

@@ -1,0 +1,160 @@
+import re
+
+import h5py
+import numpy as np
+import pytest
+from scenes.build import build
+from scenes.cli import main
+from scenes.config import SPRITE_COUNTS, MultiDSpritesConfig
+from scenes.file import SceneFile
+from scenes.multi_dsprites import sprites
+from scenes.multi_dsprites.source import MultiDSpritesSource
+from scenes.multi_dsprites.sprites import DrawnSprites, draw, open_sprites
+
+
+@pytest.mark.parametrize("variant", SPRITE_COUNTS)
+def test_scenes_follow_the_variant(variant):
+    low, high = SPRITE_COUNTS[variant]
+    source = MultiDSpritesSource(MultiDSpritesConfig(variant), seed=0)
+    scenes = [source[i] for i in range(60)]
+    counts = {int(scene.values["num_objects"]) for scene in scenes}
+    assert counts == set(range(low, high + 1))
+    for scene in scenes:
+        assert set(scene.row()) == set(source.fields)
+        assert scene.segmentation.max() <= scene.values["num_objects"]
+        background = scene.image[scene.segmentation == 0]
+        assert (background == background[0]).all()
+        if variant == "binarized":
+            assert not background.any()
+            assert (scene.image[scene.segmentation > 0] == 255).all()
+        if variant == "colored_on_grayscale":
+            assert len(set(background[0].tolist())) == 1
+
+
+def test_later_sprites_hide_earlier_ones_as_the_factors_say():
+    source = MultiDSpritesSource(MultiDSpritesConfig(split="test"), seed=3)
+    hidden = 0
+    for index in range(40):
+        scene = source[index]
+        full = scene.values["amodal"]
+        expected = np.zeros((64, 64), dtype=np.uint8)
+        for i, mask in enumerate(full, start=1):
+            expected[mask] = i
+        np.testing.assert_array_equal(scene.segmentation, expected)
+        visible = scene.values["factors/visible_pixels"]
+        hidden += (visible < full.sum(axis=(1, 2))).sum()
+        for i in range(int(scene.values["num_objects"])):
+            color = scene.image[scene.segmentation == i + 1]
+            rgb = np.rint(255 * scene.values["factors/color_rgb"][i])
+            assert (color == rgb).all()
+    assert hidden > 5
+
+
+def test_factors_have_the_values_of_dsprites():
+    source = MultiDSpritesSource(MultiDSpritesConfig(), seed=0)
+    rows = [source[i].values for i in range(200)]
+    present = np.array([row["factors/present"] for row in rows])
+
+    def known(name):
+        return np.unique(np.array([row[f"factors/{name}"] for row in rows])[present])
+
+    np.testing.assert_array_equal(known("shape"), [1, 2, 3])
+    np.testing.assert_allclose(known("scale"), [0.5, 0.6, 0.7, 0.8, 0.9, 1.0], rtol=1e-6)
+    np.testing.assert_allclose(known("orientation"), np.linspace(0, 2 * np.pi, 40), rtol=1e-6)
+    np.testing.assert_allclose(known("x"), np.linspace(0, 1, 32), rtol=1e-6)
+
+
+def test_the_same_seed_makes_the_same_bytes_at_any_worker_count(tmp_path):
+    for workers in (1, 2):
+        build(MultiDSpritesConfig(), seed=1, n=600, out=tmp_path / f"{workers}.h5", workers=workers)
+    assert (tmp_path / "1.h5").read_bytes() == (tmp_path / "2.h5").read_bytes()
+
+
+def test_splits_and_seeds_differ():
+    first = MultiDSpritesSource(MultiDSpritesConfig(), seed=0)[0].image
+    for config, seed in ((MultiDSpritesConfig(split="test"), 0), (MultiDSpritesConfig(), 1)):
+        assert not np.array_equal(MultiDSpritesSource(config, seed)[0].image, first)
+
+
+def test_drawn_areas_are_those_of_the_curves():
+    heart = 180 * np.pi * (22 / 32) ** 2
+    for shape, area in (("square", 361), ("ellipse", np.pi * 13.5 * 6.75), ("heart", heart)):
+        for scale in (0.5, 1.0):
+            drawn = draw(shape, scale, 0.7).sum()
+            assert abs(drawn - area * scale**2) < 0.06 * area * scale**2
+
+
+def test_a_turn_is_clockwise_and_half_a_turn_mirrors():
+    turned = draw("ellipse", 1.0, np.pi / 4)
+    assert turned[20, 20]
+    assert not turned[8, 20]
+    np.testing.assert_array_equal(draw("heart", 1.0, np.pi), draw("heart", 1.0, 0.0)[::-1, ::-1])
+
+
+def test_sprites_stay_inside_the_image_at_every_corner():
+    drawn = DrawnSprites()
+    for shape in range(3):
+        for x, y in ((0, 0), (31, 0), (0, 31), (31, 31)):
+            mask = drawn.mask(np.array([shape, 5, 5, x, y]))
+            middle = drawn.mask(np.array([shape, 5, 5, 15, 15]))
+            assert mask.sum() == middle.sum()
+
+
+@pytest.fixture
+def small_grid(monkeypatch):
+    """A grid of 2 x 2 positions, so that a whole file is 2,880 sprites."""
+    grid = (3, 6, 40, 2, 2)
+    monkeypatch.setattr(sprites, "GRID", grid)
+    drawn = DrawnSprites()
+    classes = np.stack(np.unravel_index(np.arange(np.prod(grid)), grid), axis=1)
+    images = np.stack([drawn.mask(row) for row in classes]).astype(np.uint8)
+    return images, np.pad(classes, ((0, 0), (1, 0)))
+
+
+def test_a_published_file_gives_its_own_sprites(tmp_path, small_grid):
+    images, classes = small_grid
+    path = tmp_path / "d.npz"
+    np.savez(path, imgs=images, latents_classes=classes)
+    published, drawn = open_sprites(path), DrawnSprites()
+    assert published.origin.startswith("dsprites sha256 ")
+    for row in (0, 1234, 2879):
+        np.testing.assert_array_equal(
+            published.mask(classes[row, 1:]), drawn.mask(classes[row, 1:])
+        )
+
+
+def test_a_wrong_file_is_refused_with_the_reason(tmp_path, small_grid):
+    images, classes = small_grid
+    wrong = {
+        "imgs: expected (2880, 64, 64) uint8": (images[:7], classes),
+        "latents_classes: not the grid": (images, classes[::-1]),
+        "with a mean of 0.0000": (images * 0, classes),
+        "got up to 255": (images * 255, classes),
+    }
+    for reason, (given, labels) in wrong.items():
+        path = tmp_path / "d.npz"
+        np.savez(path, imgs=given, latents_classes=labels)
+        with pytest.raises(ValueError, match=re.escape(reason)):
+            open_sprites(path)
+    path.write_bytes(b"no npz")
+    with pytest.raises(ValueError, match=re.escape(str(path))):
+        open_sprites(path)
+
+
+def test_the_command_writes_a_file_that_opens(tmp_path, capsys):
+    out = tmp_path / "s.h5"
+    assert main(["sprites", "--n", "20", "--out", str(out), "--workers", "1"]) == 0
+    assert "20 scenes of colored_on_colored_train" in capsys.readouterr().out
+    with SceneFile(out) as file:
+        assert file.config == MultiDSpritesConfig()
+        assert file.entities == ("background", "object_0", "object_1", "object_2", "object_3")
+        assert file.num_background == 1
+        assert file.masks(slice(0, 20)).sum(axis=1).all()
+    with h5py.File(out) as plain:
+        assert plain["image"].shape == (20, 64, 64, 3)
+
+
+def test_a_missing_dsprites_file_is_one_line(tmp_path, capsys):
+    path = tmp_path / "none.npz"
+    assert main(["sprites", "--dsprites", str(path), "--out", str(tmp_path / "a.h5")]) == 2
+    assert capsys.readouterr().err.startswith(f"scenes: {path}: no such file")

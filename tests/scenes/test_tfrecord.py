@@ -1,0 +1,111 @@
+import gzip
+import io
+import re
+
+import numpy as np
+import pytest
+from scenes.formats.tfrecord import (
+    RecordCursor,
+    RecordError,
+    decode,
+    encode,
+    read_records,
+    scan,
+    write_record,
+)
+
+VALUES = {
+    "image": np.arange(256, dtype=np.uint8),
+    "x": np.array([0.5, -1.25, np.float32(1) / 3], dtype=np.float32),
+    "count": np.array([-3, 7], dtype=np.int64),
+}
+
+
+def framed(count):
+    stream = io.BytesIO()
+    for number in range(count):
+        write_record(stream, encode({**VALUES, "number": np.array([number])}))
+    return stream.getvalue()
+
+
+def numbers(path):
+    return [int(decode(record)["number"][0]) for record in read_records(path)]
+
+
+def test_features_come_back_exactly():
+    values = decode(encode(VALUES))
+    for key, value in VALUES.items():
+        assert values[key].dtype == value.dtype
+        np.testing.assert_array_equal(values[key], value)
+
+
+def test_bytes_stored_as_one_string_are_read_too():
+    from tfrecord.writer import TFRecordWriter
+
+    record = TFRecordWriter.serialize_tf_example({"image": (b"abcdef", "byte")})
+    assert decode(record)["image"].tobytes() == b"abcdef"
+
+
+def test_records_are_those_of_the_package_tfrecord(tmp_path):
+    from tfrecord.reader import tfrecord_loader
+
+    path = tmp_path / "a.tfrecords"
+    path.write_bytes(framed(3))
+    theirs = list(tfrecord_loader(str(path), None))
+    assert [int(record["number"][0]) for record in theirs] == [0, 1, 2]
+    np.testing.assert_array_equal(theirs[0]["x"], VALUES["x"])
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_plain_and_gzipped_files_are_read(tmp_path, pack):
+    path = tmp_path / "a.tfrecords"
+    path.write_bytes(pack(framed(5)))
+    assert numbers(path) == [0, 1, 2, 3, 4]
+
+
+def test_a_cursor_goes_forward_and_back(tmp_path):
+    path = tmp_path / "a.tfrecords"
+    path.write_bytes(gzip.compress(framed(5)))
+    cursor = RecordCursor(path)
+    assert [int(decode(cursor[i])["number"][0]) for i in (1, 2, 4, 0, 3)] == [1, 2, 4, 0, 3]
+    with pytest.raises(IndexError, match="record 5: there are only 5"):
+        cursor[5]
+
+
+def test_a_truncated_file_names_the_record_and_keeps_those_before(tmp_path):
+    path = tmp_path / "a.tfrecords"
+    whole = framed(4)
+    path.write_bytes(whole[: len(whole) * 7 // 8])
+    count, error = scan(path)
+    assert count == 3
+    with pytest.raises(RecordError, match=re.escape(f"{path}: record 3: cut short")):
+        raise error
+
+
+def test_a_truncated_gzip_stream_names_the_record(tmp_path):
+    path = tmp_path / "a.tfrecords"
+    rng = np.random.default_rng(0)
+    stream = io.BytesIO()
+    for _ in range(8):
+        write_record(stream, encode({"image": rng.integers(256, size=9000, dtype=np.uint8)}))
+    packed = gzip.compress(stream.getvalue())
+    path.write_bytes(packed[: len(packed) * 5 // 8])
+    count, error = scan(path)
+    assert 3 <= count <= 5
+    assert str(error).startswith(f"{path}: record {count}: ")
+
+
+def test_a_flipped_byte_is_a_wrong_checksum(tmp_path):
+    path = tmp_path / "a.tfrecords"
+    data = bytearray(framed(4))
+    data[len(data) // 4 + 40] ^= 1
+    path.write_bytes(bytes(data))
+    count, error = scan(path)
+    assert count == 1
+    assert str(error) == f"{path}: record 1: wrong checksum of its data: corrupt"
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    path = tmp_path / "a.tfrecords"
+    path.write_bytes(b"not a TFRecord file, but long enough")
+    assert "wrong checksum of its length" in str(scan(path)[1])

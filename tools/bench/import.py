@@ -1,0 +1,39 @@
+"""Records a second on one core: reading, decoding and writing an Objects Room TFRecord."""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from scenes.build import build
+from scenes.formats.multi_object_datasets import ImportedSource, describe
+from scenes.formats.tfrecord import read_records, scan, write_record
+
+
+def main() -> None:
+    import gzip
+
+    if len(sys.argv) != 2:
+        sys.exit("usage: tools/bench/import.py FILE.tfrecords")
+    records = list(read_records(Path(sys.argv[1])))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "many.tfrecords"
+        with gzip.open(path, "wb") as stream:
+            for number in range(2048):
+                write_record(stream, records[number % len(records)])
+        config = describe(path)
+        start = time.process_time()
+        count, _ = scan(path)
+        scanned = time.process_time()
+        source = ImportedSource(config, 0)
+        for index in range(count):
+            source[index]
+        decoded = time.process_time()
+        build(config, 0, count, Path(folder) / "out.h5", workers=1)
+        built = time.process_time()
+    print(f"scan {count / (scanned - start):,.0f}/s; decode {count / (decoded - scanned):,.0f}/s")
+    print(f"import: {count / (scanned - start + built - decoded):,.0f} records/s")
+
+
+if __name__ == "__main__":
+    main()
