@@ -51,7 +51,7 @@ def build_model(
         dir=(-0.42, -0.25, -1), ambient=(0, 0, 0), diffuse=(0.42, 0.42, 0.42),
         specular=(0.2, 0.2, 0.2),
     )  # fmt: skip
-    root.worldbody.add("camera", name="ring", pos=(2.5, 0, 0.6), fovy=FOV_DEG)
+    root.worldbody.add("camera", name="ring", pos=(3.0, 0, 0.6), fovy=FOV_DEG)
     _add_room(root)
     for index in range(max_objects):
         body = root.worldbody.add("body", name=f"object_{index}", mocap=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import mujoco
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
@@ -49,6 +51,9 @@ class Renderer:
         self._gl = mujoco.GLContext(size, size)
         self._gl.make_current()
         self._context = mujoco.MjrContext(self.model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        # Freed while its own context is current, and before the interpreter goes: else the names
+        # of another renderer's textures would be deleted in its stead.
+        weakref.finalize(self, _free, self._gl, self._context)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._rect = mujoco.MjrRect(0, 0, size, size)
         self._pixels = np.empty((size, size, 3), dtype=np.uint8)
@@ -188,3 +193,9 @@ class Renderer:
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = segmentation
         self._scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = segmentation
         mujoco.mjr_render(self._rect, self._scene, self._context)
+
+
+def _free(gl: mujoco.GLContext, context: mujoco.MjrContext) -> None:
+    gl.make_current()
+    context.free()
+    gl.free()

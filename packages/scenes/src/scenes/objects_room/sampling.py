@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import colorsys
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from scenes.config import SHAPES, ObjectsRoomConfig
-from scenes.objects_room.arena import FOV_DEG, ROOM_HALF_M
+from scenes.objects_room.arena import FOV_DEG
 from scenes.objects_room.shapes import centre_height, footprint_radius
 
-RING_RADIUS_M = 2.5
+RING_RADIUS_M = 3.0
 CAMERA_HEIGHT_M = 0.6
 PITCH_DEG = (-25.0, 22.0)
 SIZE_M = (0.5, 1.0)
 SATURATION = (0.75, 1.0)
+SPAWN_RADIUS_M = 1.9
+"""Objects stand, uniformly, within this radius of the room's centre, as in the released samples:
+clear of the walls, and of the camera by half a metre."""
 GAP_M = 0.05
-CAMERA_CLEARANCE_M = 0.7
 SIMILAR_HUE = 0.03
-PLACEMENT_ATTEMPTS = 100
+PLACEMENT_ATTEMPTS = 16
 
 
 @dataclass(frozen=True)
@@ -93,53 +96,63 @@ def sample_layout(
         The objects, or `None` where they do not fit or cannot be seen as the split asks. That is
         a cheap test of spheres against the field of view; the renderer's comes after it.
     """
-    count = int(rng.choice(config.object_counts))
-    allowed = np.array([SHAPES.index(shape) for shape in config.shapes], dtype=np.int64)
-    shape = allowed[rng.integers(len(allowed), size=count)]
-    size = rng.uniform(*SIZE_M, size=count)
-    rotation = rng.uniform(0, 2 * np.pi, size=count)
-    position = np.zeros((count, 3))
-    radius = np.zeros(count)
-    for i in range(count):
-        name, half_size = SHAPES[shape[i]], size[i] / 2
-        radius[i] = footprint_radius(name, half_size)
-        reach = ROOM_HALF_M - radius[i] - GAP_M
-        candidates = np.empty((PLACEMENT_ATTEMPTS, 3))
-        candidates[:, :2] = rng.uniform(-reach, reach, size=(PLACEMENT_ATTEMPTS, 2))
-        candidates[:, 2] = centre_height(name, half_size)
-        to_camera = np.linalg.norm(candidates[:, :2] - camera.position_m[:2], axis=1)
-        free = to_camera > radius[i] + CAMERA_CLEARANCE_M
-        apart = np.linalg.norm(candidates[:, None, :2] - position[None, :i, :2], axis=2)
-        free &= (apart > radius[i] + radius[:i] + GAP_M).all(axis=1)
-        if config.all_in_view:
-            free &= in_view(candidates, np.full(len(candidates), half_size), camera, margin=0.0)
-        if not free.any():
+    count = config.object_counts[int(rng.integers(len(config.object_counts)))]
+    allowed = [SHAPES.index(shape) for shape in config.shapes]
+    shapes = [allowed[i] for i in rng.integers(len(allowed), size=count)]
+    sizes = rng.uniform(*SIZE_M, size=count).tolist()
+    rotations = rng.uniform(0, 2 * np.pi, size=count)
+    view = View(camera)
+    placed: list[tuple[float, float, float, float]] = []  # x, y, z, footprint radius
+    for shape, size in zip(shapes, sizes, strict=True):
+        name, radius = SHAPES[shape], footprint_radius(SHAPES[shape], size / 2)
+        z = centre_height(name, size / 2)
+        draws = rng.uniform(size=(PLACEMENT_ATTEMPTS, 2)).tolist()
+        for across, around in draws:
+            distance, angle = SPAWN_RADIUS_M * math.sqrt(across), 2 * math.pi * around
+            x, y = distance * math.cos(angle), distance * math.sin(angle)
+            if any(math.hypot(x - a, y - b) < radius + r + GAP_M for a, b, _, r in placed):
+                continue
+            if config.all_in_view and not view.holds(x, y, z, 0.0):
+                continue
+            placed.append((x, y, z, radius))
+            break
+        else:
             return None
-        position[i] = candidates[np.argmax(free)]
-    if count and not in_view(position, size / 2, camera, margin=-1.0).any():
+    reach = zip(placed, sizes, strict=True)
+    if count and not any(view.holds(x, y, z, -size / 2) for (x, y, z, _), size in reach):
         return None
-    return Layout(shape=shape, size_m=size, position_m=position, rotation_rad=rotation)
+    return Layout(
+        shape=np.array(shapes, dtype=np.int64),
+        size_m=np.array(sizes, dtype=np.float64),
+        position_m=np.array([place[:3] for place in placed], dtype=np.float64).reshape(-1, 3),
+        rotation_rad=rotations,
+    )
 
 
-def in_view(
-    centres_m: Float[np.ndarray, "N 3"],
-    radius_m: Float[np.ndarray, " N"],
-    camera: Camera,
-    margin: float,
-) -> Bool[np.ndarray, " N"]:
-    """Tells which spheres lie within the field of view.
+class View:
+    """The camera's field of view; plain floats, as NumPy's calls would cost more than the sums."""
 
-    Args:
-        centres_m: centres of the spheres.
-        radius_m: their radii.
-        camera: where they are seen from.
-        margin: how many radii inside each plane of the view a centre must be; -1 keeps every
-            sphere that reaches into the view.
-    """
-    right, up, backward = ((centres_m - camera.position_m) @ camera.rotation).T
-    half = np.deg2rad(FOV_DEG / 2)
-    inside = -backward * np.sin(half) - np.maximum(np.abs(right), np.abs(up)) * np.cos(half)
-    return inside >= margin * radius_m
+    def __init__(self, camera: Camera) -> None:
+        self._origin = camera.position_m.tolist()
+        self._right, self._up, self._backward = camera.rotation.T.tolist()
+        self._sin = math.sin(math.radians(FOV_DEG / 2))
+        self._cos = math.cos(math.radians(FOV_DEG / 2))
+
+    def holds(self, x: float, y: float, z: float, margin_m: float) -> bool:
+        """Tells whether a point is at least so far inside each side of the view.
+
+        Args:
+            x: position in the room, in metres.
+            y: position in the room, in metres.
+            z: height, in metres.
+            margin_m: distance from the sides; minus a radius asks whether that sphere reaches in.
+        """
+        a, b, c = x - self._origin[0], y - self._origin[1], z - self._origin[2]
+        right, up, backward = (
+            a * axis[0] + b * axis[1] + c * axis[2]
+            for axis in (self._right, self._up, self._backward)
+        )
+        return -backward * self._sin - max(abs(right), abs(up)) * self._cos >= margin_m
 
 
 def sample_colors(rng: np.random.Generator, config: ObjectsRoomConfig, count: int) -> Colors:
