@@ -1,1 +1,16 @@
 """MONet (Burgess et al. 2019): unsupervised scene decomposition and representation."""
+
+from monet.checkpoint import load
+from monet.config import PRESETS, ModelConfig, OptimiserConfig, TrainConfig
+from monet.model import Decomposition, Decompositions, Monet
+
+__all__ = [
+    "PRESETS",
+    "Decomposition",
+    "Decompositions",
+    "ModelConfig",
+    "Monet",
+    "OptimiserConfig",
+    "TrainConfig",
+    "load",
+]

@@ -69,10 +69,15 @@ class OptimiserConfig:
     """Steps over which the rate rises from 0."""
     schedule: Literal["constant", "cosine"] = "constant"
     """Whether the rate then stays or falls to a twentieth of itself by the last step."""
+    average_decay: float = 0.0
+    """Scores and saved weights use a moving average that keeps this share of itself each step; 0
+    uses the weights themselves, as the paper does."""
 
     def __post_init__(self) -> None:
         if self.learning_rate <= 0:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
+        if not 0 <= self.average_decay < 1:
+            raise ValueError(f"average_decay must be in [0, 1), got {self.average_decay}")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from scenes.command_line import CommandError, UsageError, run_command
+from scenes.command_line import CommandError, UsageError, parse, run_command
 from scenes.config import (
     SHAPES,
     MultiDSpritesConfig,
@@ -203,8 +203,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs `scenes`; returns the exit code."""
 
     def command() -> int:
-        chosen = tyro.extras.subcommand_cli_from_dict(
-            COMMANDS, args=arguments, prog="scenes", description=__doc__
+        chosen = parse(
+            lambda: tyro.extras.subcommand_cli_from_dict(
+                COMMANDS, args=arguments, prog="scenes", description=__doc__
+            )
         )
         return chosen.run()
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr
+from typing import TypeVar
+
+T = TypeVar("T")
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -35,6 +40,35 @@ def run_command(program: str, command: Callable[[], int | None]) -> int:
         return _fail(program, error, EXIT_FAILURE)
     except KeyboardInterrupt:
         return _fail(program, "interrupted; run the same command again to continue", EXIT_FAILURE)
+
+
+def parse(command_line: Callable[[], T]) -> T:
+    """Runs tyro, whose errors fill a box, and says the same in one line.
+
+    Raises:
+        UsageError: tyro refused the arguments.
+        SystemExit: help was asked for and printed.
+    """
+    box = io.StringIO()
+    try:
+        with redirect_stderr(box):
+            return command_line()
+    except SystemExit as end:
+        if not end.code:
+            raise
+        raise UsageError(_unboxed(box.getvalue())) from None
+
+
+def _unboxed(box: str) -> str:
+    """Returns the text of a box without its frame, its title and what follows its rule."""
+    text = []
+    for line in box.splitlines():
+        inside = line.strip("│ ").strip()
+        if inside and set(inside) == {"─"}:
+            break
+        if not line.startswith(("╭", "╰")) and inside:
+            text.append(inside)
+    return " ".join(text)
 
 
 def _fail(program: str, error: object, code: int) -> int:

@@ -53,7 +53,8 @@ def create(path: Path, attributes: Mapping[str, Any], fields: Mapping[str, Field
         dataset = file.create_dataset(
             key,
             shape=(0, *field.shape),
-            maxshape=(None, *field.shape),
+            # An axis of length 0 (no objects) may only be chunked if it may grow.
+            maxshape=(None, *(length or None for length in field.shape)),
             chunks=(CHUNK_ROWS, *(max(1, length) for length in field.shape)),
             dtype=field.dtype,
             compression="gzip",
@@ -152,6 +153,10 @@ class SceneFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file."""
         self._file.close()
 
     def __getitem__(self, key: str) -> h5py.Dataset:

@@ -25,6 +25,18 @@ def entity_palette(entities: tuple[str, ...], num_background: int) -> UInt8[np.n
     return np.array(colors, dtype=np.uint8)
 
 
+SLOT_COLORS = (
+    (0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0),
+    (240, 228, 66), (60, 60, 60), (170, 170, 170), (110, 60, 150), (130, 70, 30),
+)  # fmt: skip
+"""Okabe and Ito's colours, which the colour-blind can tell apart, and four more."""
+
+
+def slot_palette(slots: int) -> UInt8[np.ndarray, "K 3"]:
+    """Returns a colour for each slot; the first ones do not depend on how many there are."""
+    return np.array([SLOT_COLORS[k % len(SLOT_COLORS)] for k in range(slots)], dtype=np.uint8)
+
+
 def tile(images: UInt8[np.ndarray, "N H W 3"], columns: int) -> UInt8[np.ndarray, "Y X 3"]:
     """Lays images out in rows, white between them."""
     n, height, width, _ = images.shape

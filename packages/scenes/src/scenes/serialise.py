@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any, TypeVar
 
 import cattrs
@@ -15,7 +14,7 @@ _converter = cattrs.Converter(forbid_extra_keys=True)
 
 def to_json(config: Any) -> str:
     """Returns a config as JSON, keys sorted, so that equal configs give equal text."""
-    return json.dumps(asdict(config), sort_keys=True)
+    return json.dumps(_converter.unstructure(config), sort_keys=True)
 
 
 def from_json(text: str, kind: type[T]) -> T:

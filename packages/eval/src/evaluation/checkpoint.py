@@ -1,0 +1,38 @@
+"""Which model a command means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from monet.checkpoint import SHIPPED, WEIGHTS, Weights, find_weights, read_weights
+from scenes.command_line import CommandError, UsageError
+
+RUNS = Path("runs")
+
+
+def choose_weights(checkpoint: str | None, dataset: str) -> Weights:
+    """Returns the weights of a checkpoint, else of the newest run, else those that are shipped.
+
+    Args:
+        checkpoint: run folder, file or name; `None` chooses.
+        dataset: data that the chosen run must have been trained on, such as `objects_room`.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if checkpoint is not None:
+        return read_weights(find_weights(checkpoint))
+    runs = sorted(RUNS.glob(f"*/{WEIGHTS}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in runs:
+        try:
+            weights = read_weights(path)
+        except CommandError:
+            continue
+        if weights.dataset == dataset:
+            return weights
+    if (SHIPPED / f"{dataset}.safetensors").is_file():
+        return read_weights(SHIPPED / f"{dataset}.safetensors")
+    raise UsageError(
+        f"no run on {dataset} under {RUNS} and no weights come with the package; monet-train "
+        "makes a run, --checkpoint names one that lies elsewhere"
+    )

@@ -1,0 +1,182 @@
+"""Weights and training states on disk; no pickle code runs when they are read."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from scenes.command_line import CommandError, UsageError
+from scenes.serialise import from_json, to_json
+
+from monet.config import TrainConfig
+from monet.model import Monet
+
+WEIGHTS = "model.safetensors"
+STATE = "state.pt"
+CONFIG = "config.json"
+SHIPPED = Path(__file__).parent / "weights"
+"""Folder of the weights that come with the package, as NAME.safetensors."""
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Writes a file under a temporary name, flushes it to the disk, and renames it."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_weights(
+    path: Path, weights: dict[str, torch.Tensor], config: TrainConfig, step: int, dataset: str
+) -> None:
+    """Writes weights with the config, the step and the dataset they belong to."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    metadata = {"config": to_json(config), "step": str(step), "dataset": dataset}
+    replace_file(path, lambda temporary: save_file(tensors, temporary, metadata))
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A model as it was saved."""
+
+    path: Path
+    config: TrainConfig
+    step: int
+    dataset: str
+    """Name of the dataset it was trained on."""
+    tensors: dict[str, torch.Tensor]
+
+    @property
+    def name(self) -> str:
+        """Name of the run folder, or of the file."""
+        return self.path.parent.name if self.path.name == WEIGHTS else self.path.stem
+
+    def model(self) -> Monet:
+        """Returns the model, ready to decompose images.
+
+        Raises:
+            CommandError: the weights are not those of the config's model.
+        """
+        model = Monet(self.config.model)
+        try:
+            model.load_state_dict(self.tensors)
+        except RuntimeError as error:
+            raise CommandError(f"{self.path}: weights and config disagree") from error
+        return model.eval()
+
+
+def read_weights(path: Path) -> Weights:
+    """Reads weights.
+
+    Raises:
+        CommandError: the file is missing, cut short, foreign, or of another version's config.
+    """
+    if not path.is_file():
+        raise CommandError(f"{path}: no such file; monet-train makes one")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CommandError(f"{path}: not safetensors, or cut short") from error
+    if "config" not in metadata:
+        raise CommandError(f"{path}: no config in its metadata: not a model of this project")
+    try:
+        config = from_json(metadata["config"], TrainConfig)
+        step, dataset = int(metadata["step"]), metadata["dataset"]
+    except (ValueError, KeyError) as error:
+        raise CommandError(f"{path}: config: {error}") from error
+    return Weights(path, config, step, dataset, tensors)
+
+
+def find_weights(name: str | Path) -> Path:
+    """Returns the weights file of a run folder, a file, or a name of shipped weights.
+
+    Raises:
+        UsageError: there is no such thing.
+    """
+    path = Path(name)
+    if path.is_dir():
+        if not (path / WEIGHTS).is_file():
+            raise UsageError(f"{path}: no {WEIGHTS} in this folder: not a run, or not yet saved")
+        return path / WEIGHTS
+    if path.is_file():
+        return path
+    shipped = SHIPPED / f"{name}.safetensors"
+    if shipped.is_file():
+        return shipped
+    names = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.safetensors")))
+    known = f"weights that come with the package: {names}" if names else "no weights come with it"
+    raise UsageError(f"{name}: no such run folder; {known}")
+
+
+def load(name: str | Path) -> Monet:
+    """Loads a trained model, ready to decompose images.
+
+    Args:
+        name: run folder, weights file, or name of shipped weights.
+
+    Raises:
+        UsageError: there is no such thing.
+        CommandError: its file cannot be used.
+    """
+    return read_weights(find_weights(name)).model()
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that a run needs to go on."""
+
+    step: int
+    """Steps made."""
+    model: dict[str, torch.Tensor]
+    average: dict[str, torch.Tensor]
+    """Moving average of the weights."""
+    optimiser: dict[str, Any]
+
+
+def save_state(folder: Path, state: State) -> None:
+    """Writes a training state."""
+    replace_file(folder / STATE, lambda temporary: torch.save(vars(state), temporary))
+
+
+def read_state(folder: Path) -> State:
+    """Reads a training state.
+
+    Raises:
+        CommandError: it is cut short, foreign, or holds more than tensors and numbers.
+    """
+    path = folder / STATE
+    try:
+        return State(**torch.load(path, map_location="cpu", weights_only=True))
+    except (RuntimeError, pickle.UnpicklingError, EOFError, TypeError, ValueError) as error:
+        raise CommandError(f"{path}: not a training state of this project, or cut short") from error
+
+
+def save_config(folder: Path, config: TrainConfig) -> None:
+    """Writes the run's config."""
+    replace_file(folder / CONFIG, lambda temporary: temporary.write_text(to_json(config) + "\n"))
+
+
+def read_config(folder: Path) -> TrainConfig:
+    """Reads a run's config.
+
+    Raises:
+        CommandError: it is none, or of another version.
+    """
+    path = folder / CONFIG
+    try:
+        return from_json(path.read_text(), TrainConfig)
+    except ValueError as error:
+        raise CommandError(f"{path}: {error}") from error

@@ -1,0 +1,125 @@
+"""Train MONet. Run it again to go on where it stopped."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+from scenes.command_line import UsageError, parse, run_command
+from tyro.conf import OmitArgPrefixes, arg
+
+from monet.config import PRESETS, TrainConfig
+from monet.train import Trainer
+
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True)
+class Command:
+    """Train MONet on a file of scenes; run it again to go on where it stopped."""
+
+    config: Annotated[TrainConfig, arg(name="")]
+    preset: str = "paper"
+    """Where the defaults below come from: paper, paper-multi-dsprites, paper-clevr or quick."""
+    run: Path | None = None
+    """Run folder; runs/NAME by default. A run that is there already is continued."""
+    stop_after: str | None = None
+    """Stop cleanly after this long, such as 90s, 9m or 2h."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs `monet-train`; returns the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return run_command("monet-train", lambda: _train(given))
+
+
+def _train(arguments: list[str]) -> int:
+    preset = _preset_of(arguments)
+    command = parse(
+        lambda: tyro.cli(
+            OmitArgPrefixes[Command],
+            args=arguments,
+            prog="monet-train",
+            default=Command(config=PRESETS[preset], preset=preset),
+        )
+    )
+    stop_after_s = None if command.stop_after is None else seconds(command.stop_after)
+    folder = command.run or Path("runs") / command.config.name
+    started = time.monotonic()
+    with Trainer(command.config, folder) as trainer:
+        config = trainer.config
+        if trainer.step >= config.steps:
+            print(f"{folder}: all {config.steps:,} steps are made; --steps asks for more")
+            return 0
+        _announce(trainer.step, config, trainer.seconds_per_step(), trainer.device, stop_after_s)
+        left = None if stop_after_s is None else stop_after_s - (time.monotonic() - started)
+        outcome = trainer.run(left)
+    print(f"{folder}: {outcome.step:,} of {config.steps:,} steps")
+    if outcome.reason != "steps":
+        print("the same command goes on from there")
+    return 1 if outcome.reason == "signal" else 0
+
+
+def _announce(
+    step: int,
+    config: TrainConfig,
+    seconds_per_step: float,
+    device: torch.device,
+    stop_after_s: float | None,
+) -> None:
+    """Prints how long it will take, at the rate just measured."""
+    left = config.steps - step
+    needed = left * seconds_per_step
+    rate = f"{1 / seconds_per_step:,.1f} steps a second on this {device.type}"
+    until = ""
+    if stop_after_s is not None and stop_after_s < needed:
+        until = f"; it stops after {duration(stop_after_s)}"
+    print(
+        f"{config.name}: {left:,} steps at {rate} take {duration(needed)}{until}",
+        flush=True,
+    )
+    if device.type == "cpu" and needed > 86400:
+        print("on a CPU, --preset quick learns a small model in minutes", flush=True)
+
+
+def _preset_of(arguments: list[str]) -> str:
+    """Returns the preset, which decides the defaults of every other flag."""
+    name = "paper"
+    for index, argument in enumerate(arguments):
+        if argument == "--preset" and index + 1 < len(arguments):
+            name = arguments[index + 1]
+        elif argument.startswith("--preset="):
+            name = argument.removeprefix("--preset=")
+    if name not in PRESETS:
+        raise UsageError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
+    return name
+
+
+def seconds(text: str) -> float:
+    """Returns the seconds of a duration such as 90s, 9m or 1.5h.
+
+    Raises:
+        UsageError: it is none.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if match is None or float(match[1]) == 0:
+        raise UsageError(f"--stop-after takes a duration such as 90s, 9m or 2h, got {text!r}")
+    return float(match[1]) * UNITS_S[match[2]]
+
+
+def duration(seconds: float) -> str:
+    """Writes a duration for people: 40 s, 9 min, 2.5 h or 13 days."""
+    for limit, unit, name in ((120, 1, "s"), (7200, 60, "min")):
+        if seconds < limit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{seconds / 3600:.1f} h" if seconds < 172800 else f"{seconds / 86400:.0f} days"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""Optimiser, learning rate and moving average of weights, from their config."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from monet.config import OptimiserConfig
+from monet.rmsprop import RMSPropTF
+
+AVERAGE_WARMUP = 10
+"""The moving average forgets its beginning: after t steps it keeps at most (1 + t) / (10 + t)."""
+COSINE_FLOOR = 0.05
+
+
+def make_optimiser(config: OptimiserConfig, model: nn.Module) -> torch.optim.Optimizer:
+    """Returns the optimiser of a model's parameters."""
+    parameters = list(model.parameters())
+    if config.kind == "rmsprop":
+        return RMSPropTF(parameters, lr=config.learning_rate)
+    return torch.optim.Adam(parameters, lr=config.learning_rate, fused=True)
+
+
+def learning_rate(config: OptimiserConfig, step: int, steps: int) -> float:
+    """Returns the rate of a step, counted from 0, of a run of `steps`."""
+    rate = config.learning_rate
+    if step < config.warmup_steps:
+        rate *= (step + 1) / config.warmup_steps
+    if config.schedule == "cosine":
+        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
+        rate *= COSINE_FLOOR + (1 - COSINE_FLOOR) * fall
+    return rate
+
+
+class WeightAverage:
+    """A moving average of a model's weights; with decay 0 the weights themselves."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self._model, self._decay = model, decay
+        self.weights = {
+            name: value if decay == 0 else value.detach().clone()
+            for name, value in model.state_dict().items()
+        }
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Takes in the weights after `step` steps."""
+        if self._decay == 0:
+            return
+        keep = min(self._decay, (1 + step) / (AVERAGE_WARMUP + step))
+        current: dict[str, Tensor] = self._model.state_dict()
+        torch._foreach_lerp_(list(self.weights.values()), list(current.values()), 1 - keep)
+
+    @torch.no_grad()
+    def restore(self, weights: dict[str, Tensor]) -> None:
+        """Takes an average that was saved."""
+        for name, value in weights.items():
+            self.weights[name].copy_(value)
