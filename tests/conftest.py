@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch._dynamo  # noqa: F401  (before software OpenGL: see ObjectsRoomConfig.isolated)
 from jaxtyping import install_import_hook
 
 # Before mujoco is imported anywhere: software rendering, one thread, so that scenes are the same
@@ -27,10 +28,13 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def rooms_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns a file of 96 Objects Room training scenes of 32 x 32, rendered once."""
+    """Returns a file of 384 Objects Room training scenes of 32 x 32, rendered once.
+
+    320 of them are held out by training, which leaves 64.
+    """
     from scenes.build import build
     from scenes.config import ObjectsRoomConfig
 
     path = tmp_path_factory.mktemp("rooms") / "train.h5"
-    build(ObjectsRoomConfig(size=32), seed=0, n=96, out=path, workers=1)
+    build(ObjectsRoomConfig(size=32), seed=0, n=384, out=path, workers=1)
     return path

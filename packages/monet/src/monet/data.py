@@ -166,5 +166,6 @@ def check_size(file: SceneFile, size: int) -> None:
 
 def noise(seed: int, step: int, *shape: int) -> Float[Tensor, "*shape"]:
     """Returns the unit Gaussian noise of a step: the same however the run was interrupted."""
-    generator = torch.Generator().manual_seed((seed << 32) + step)
-    return torch.randn(shape, generator=generator)
+    # Not torch's generator, which looks at the lower 32 bits of its seed only.
+    rng = np.random.default_rng([seed, step])
+    return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))

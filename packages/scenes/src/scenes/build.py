@@ -7,6 +7,7 @@ compressed chunks into one file and renames that.
 
 from __future__ import annotations
 
+import ctypes.util
 import multiprocessing
 import os
 import shutil
@@ -40,6 +41,8 @@ from scenes.serialise import to_json
 PART_BYTES = 8 << 20
 MAX_PART_ROWS = 512
 LOST_WORKERS = 5
+GL_LIBRARIES = {"osmesa": ("OSMesa", "libosmesa6"), "egl": ("EGL", "libegl1")}
+"""Shared library that each value of MUJOCO_GL needs, and Debian's package of it."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,19 @@ def choose_gl() -> None:
 
     It must run before mujoco is imported. One thread a process: at these sizes LLVM's threads
     gain nothing (measured), one process per core does.
+
+    Raises:
+        CommandError: the library that this needs is missing.
     """
     gpu = Path("/dev/nvidiactl").exists() or any(Path("/dev/dri").glob("renderD*"))
-    os.environ.setdefault("MUJOCO_GL", "egl" if gpu else "osmesa")
+    chosen = os.environ.setdefault("MUJOCO_GL", "egl" if gpu else "osmesa")
     os.environ.setdefault("LP_NUM_THREADS", "0")
+    if chosen in GL_LIBRARIES:
+        library, package = GL_LIBRARIES[chosen]
+        if ctypes.util.find_library(library) is None:
+            raise CommandError(
+                f"MUJOCO_GL={chosen} needs lib{library}; on Debian: apt-get install {package}"
+            )
 
 
 def build(
@@ -115,6 +127,8 @@ def build(
     have = _rows_to_keep(config, seed, n, out, overwrite=overwrite)
     if have == n:
         return
+    if getattr(config, "isolated", False):
+        choose_gl()
     folder = out.with_name(out.name + ".parts")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -186,7 +200,7 @@ def _make(
         def advance(part: Part) -> None:
             progress.advance(task, part.stop - part.start)
 
-        if workers == 1:
+        if workers == 1 and not getattr(config, "isolated", False):
             source = open_source(config, seed)
             for part in parts:
                 _write_part(source, part, folder)

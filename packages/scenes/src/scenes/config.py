@@ -18,6 +18,9 @@ class ObjectsRoomConfig:
     """The Objects Room (MONet paper, appendix C)."""
 
     dataset: ClassVar[str] = "objects_room"
+    isolated: ClassVar[bool] = True
+    """It is rendered in processes of its own, even by one worker: software OpenGL brings an LLVM
+    which crashes the one of torch (Triton) if that is loaded later."""
 
     split: Split = "train"
     """Which law the scenes follow; `objects` places exactly `objects` of them, all in view."""

@@ -1,0 +1,114 @@
+"""`monet-train`: what it prints, and one clear line for each mistake."""
+
+from pathlib import Path
+
+import h5py
+import pytest
+import torch
+from monet.cli import duration, main, seconds
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(list(arguments))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+QUICK = ("--preset", "quick")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--preset", "fast"), "no preset 'fast'; there are paper, paper-multi-dsprites, paper-cl"),
+        ((*QUICK, "--num-slots", "1"), "num_slots must be at least 2, got 1"),
+        ((*QUICK, "--image-size", "40"), "image_size must be a multiple of 16, which encoder_chan"),
+        ((*QUICK, "--steps", "0"), "steps must be at least 1, got 0"),
+        ((*QUICK, "--stop-after", "9x"), "--stop-after takes a duration such as 90s, 9m or 2h, g"),
+        ((*QUICK, "--data", "none.h5"), "none.h5: no such file; scenes render makes one"),
+        (("--frobnicate",), "Unrecognized options: --frobnicate"),
+    ],
+)
+def test_a_mistake_gets_one_line_and_leaves_nothing(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    line: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("monet-train: ")
+    assert line in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_foreign_and_half_written_files_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, rooms_file: Path
+) -> None:
+    foreign, half, cut = tmp_path / "foreign.h5", tmp_path / "half.h5", tmp_path / "cut.h5"
+    with h5py.File(foreign, "w") as file:
+        file["image"] = [1, 2, 3]
+    half.write_bytes(rooms_file.read_bytes())
+    with h5py.File(half, "r+") as file:
+        file.attrs["complete"] = False
+    cut.write_bytes(rooms_file.read_bytes()[:5000])
+    for path, reason in (
+        (foreign, "no attribute 'schema': not a file of this project"),
+        (half, "half-written; run the command that made it again"),
+        (cut, "not a readable HDF5 file, or cut short"),
+    ):
+        run_folder = str(tmp_path / "run")
+        code, _, err = run(capsys, *QUICK, "--data", str(path), "--run", run_folder)
+        assert (code, err) == (2, f"monet-train: {path}: {reason}\n")
+    assert not (tmp_path / "run").exists()
+
+
+def test_it_says_how_long_it_takes_and_then_trains(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, rooms_file: Path
+) -> None:
+    arguments = (*QUICK, "--data", str(rooms_file), "--run", str(tmp_path / "run"))
+    code, out, _ = run(capsys, *arguments, "--steps", "2")
+    assert code == 0
+    first, last = out.splitlines()
+    assert first.startswith("quick: 2 steps at ")
+    assert " steps a second on this " in first
+    assert last == f"{tmp_path / 'run'}: 2 of 2 steps"
+    code, out, _ = run(capsys, *arguments, "--steps", "2")
+    assert (code, out) == (0, f"{tmp_path / 'run'}: all 2 steps are made; --steps asks for more\n")
+
+
+def test_paper_on_a_cpu_suggests_quick(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, rooms_file: Path
+) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("a GPU is here, where the paper's preset is the right one")
+    arguments = ("--data", str(rooms_file), "--run", str(tmp_path / "run"), "--batch-size", "2")
+    code, out, _ = run(capsys, *arguments, "--image-size", "32", "--unet-channels", "8", "8", "8",
+                       "--stop-after", "1s")  # fmt: skip
+    assert code == 0
+    assert "on a CPU, --preset quick learns a small model in minutes" in out
+
+
+def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    assert end.value.code == 0
+    out = capsys.readouterr().out
+    for flag in ("--preset", "--data", "--run", "--steps", "--stop-after", "--num-slots", "--seed"):
+        assert flag in out
+
+
+@pytest.mark.parametrize(("text", "expected"), [("90s", 90), ("9m", 540), ("1.5h", 5400)])
+def test_durations_are_read(text: str, expected: float) -> None:
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(40, "40 s"), (540, "9 min"), (9000, "2.5 h"), (1_123_200, "13 days")]
+)
+def test_durations_are_written(value: float, text: str) -> None:
+    assert duration(float(value)) == text

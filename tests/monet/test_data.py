@@ -1,0 +1,87 @@
+"""Batches: repeatable from any step, every training image once an epoch, held-out ones never."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from monet.data import HELD_OUT, TrainingImages, held_out, noise
+from scenes.command_line import UsageError
+from scenes.file import SceneFile, images_at
+
+ONE_WINDOW = 1 << 30
+TWO_WINDOWS = 32 * 3 * 32**2
+
+
+@pytest.fixture(params=[ONE_WINDOW, TWO_WINDOWS], ids=["one window", "two windows"])
+def window_bytes(request: pytest.FixtureRequest) -> int:
+    """Returns a size of window: all training images, or half of them."""
+    return request.param
+
+
+def epoch(file: SceneFile, window_bytes: int, start: int, seed: int = 0) -> np.ndarray:
+    images = TrainingImages(file, 32, 8, seed, window_bytes=window_bytes)
+    assert images.steps_per_epoch == 8
+    batches = [images.batch(start + step).numpy() for step in range(8)]
+    images.close()
+    return np.concatenate(batches)
+
+
+def sorted_rows(images: np.ndarray) -> np.ndarray:
+    return np.unique(images.reshape(len(images), -1), axis=0)
+
+
+def test_an_epoch_shows_every_training_image_once_and_no_held_out_one(
+    rooms_file: Path, window_bytes: int
+) -> None:
+    with SceneFile(rooms_file) as file:
+        seen = epoch(file, window_bytes, start=8)
+        training = np.asarray(file["image"][: file.n - HELD_OUT])
+    assert len(seen) == len(training)
+    np.testing.assert_array_equal(sorted_rows(seen), sorted_rows(training))
+
+
+def test_a_batch_depends_on_seed_and_step_alone(rooms_file: Path, window_bytes: int) -> None:
+    with SceneFile(rooms_file) as file:
+        again = epoch(file, window_bytes, start=0)
+        np.testing.assert_array_equal(again, epoch(file, window_bytes, start=0))
+        assert not np.array_equal(again, epoch(file, window_bytes, start=8)), "epochs differ"
+        assert not np.array_equal(again, epoch(file, window_bytes, start=0, seed=1))
+        images = TrainingImages(file, 32, 8, 0, window_bytes=window_bytes)
+        np.testing.assert_array_equal(images.batch(5).numpy(), again[40:48])
+        images.close()
+
+
+def test_larger_images_are_averaged_down(rooms_file: Path) -> None:
+    with SceneFile(rooms_file) as file:
+        kept = held_out(file, 16)
+        expected = images_at(np.asarray(file["image"][-HELD_OUT:]), 16)
+    np.testing.assert_array_equal(kept.images, expected)
+    assert kept.segmentation is not None
+    assert kept.segmentation.shape == (HELD_OUT, 16, 16)
+    assert kept.num_background == 4
+
+
+def test_what_cannot_be_averaged_down_is_refused(rooms_file: Path) -> None:
+    message = f"{rooms_file}: images of 32 pixels cannot be averaged down to the model's 48"
+    with SceneFile(rooms_file) as file, pytest.raises(UsageError, match=re.escape(message)):
+        TrainingImages(file, 48, 8, 0)
+
+
+def test_too_few_images_are_refused(rooms_file: Path) -> None:
+    message = (
+        f"{rooms_file}: 384 images are too few: 320 are held out for scores and a batch takes 65; "
+        "it needs 385"
+    )
+    with SceneFile(rooms_file) as file, pytest.raises(UsageError, match=re.escape(message)):
+        TrainingImages(file, 32, 65, 0)
+
+
+def test_noise_is_unit_gaussian_and_new_at_every_step() -> None:
+    first = noise(0, 0, 64, 5, 16)
+    assert torch.equal(first, noise(0, 0, 64, 5, 16))
+    assert not torch.equal(first, noise(0, 1, 64, 5, 16))
+    assert not torch.equal(first, noise(1, 0, 64, 5, 16))
+    assert abs(float(first.mean())) < 0.05
+    assert abs(float(first.std()) - 1) < 0.05

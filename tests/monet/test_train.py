@@ -1,0 +1,176 @@
+"""Training: resumed to the bit, stopped cleanly, killed without loss."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from monet import load
+from monet.config import ModelConfig, OptimiserConfig, TrainConfig
+from monet.train import Trainer
+from scenes.command_line import CommandError, UsageError
+
+MODEL = ModelConfig(
+    image_size=16,
+    num_slots=3,
+    latent_dim=4,
+    encoder_channels=(8, 8),
+    encoder_hidden=16,
+    decoder_channels=(8, 8),
+    unet_channels=(8, 8, 8),
+    unet_hidden=(16,),
+)
+OPTIMISER = OptimiserConfig(kind="adam", learning_rate=1e-3, average_decay=0.9)
+
+
+def small(data: Path, steps: int, **changes: object) -> TrainConfig:
+    config = TrainConfig(
+        name="small", model=MODEL, optimiser=OPTIMISER, data=data, steps=steps, batch_size=8,
+        precision="float32", log_every=1, score_every=50,
+    )  # fmt: skip
+    return replace(config, **changes)  # type: ignore[arg-type]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return torch.load(folder / "state.pt", weights_only=True)["model"]
+
+
+def rows(folder: Path, key: str) -> list[tuple[int, float]]:
+    lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    return [(row["step"], row[key]) for row in lines if key in row]
+
+
+def assert_same(a: Path, b: Path) -> None:
+    first, second = weights(a), weights(b)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("kind", ["adam", "rmsprop"])
+def test_an_interrupted_run_makes_the_same_weights_to_the_bit(
+    rooms_file: Path, tmp_path: Path, kind: str
+) -> None:
+    config = small(rooms_file, 6, optimiser=replace(OPTIMISER, kind=kind, schedule="cosine"))
+    with Trainer(config, tmp_path / "whole") as trainer:
+        assert trainer.run().reason == "steps"
+    for expected in (1, 2):
+        with Trainer(config, tmp_path / "parts") as trainer:
+            outcome = trainer.run(stop_after_s=0.0)
+        assert (outcome.step, outcome.reason) == (expected, "time")
+    with Trainer(config, tmp_path / "parts") as trainer:
+        assert trainer.step == 2
+        trainer.run()
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+    assert rows(tmp_path / "whole", "loss") == rows(tmp_path / "parts", "loss")
+
+
+def test_training_lowers_the_loss_and_scores_held_out_scenes(
+    rooms_file: Path, tmp_path: Path
+) -> None:
+    with Trainer(small(rooms_file, 40), tmp_path) as trainer:
+        trainer.run()
+    losses = [loss for _, loss in rows(tmp_path, "loss")]
+    assert len(losses) == 40
+    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+    ((step, ari),) = rows(tmp_path, "ari")
+    assert step == 40
+    assert -1 <= ari <= 1
+    assert (tmp_path / "decomposition.png").stat().st_size > 0
+    assert list(tmp_path.glob("events.out.tfevents.*"))
+    assert load(tmp_path).config == MODEL
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_stops(rooms_file: Path, tmp_path: Path, number: int) -> None:
+    with Trainer(small(rooms_file, 1_000_000), tmp_path) as trainer:
+        threading.Timer(1.0, lambda: os.kill(os.getpid(), number)).start()
+        outcome = trainer.run(stop_after_s=30.0)
+    assert outcome.reason == "signal"
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert state["step"] == outcome.step > 0
+
+
+def kill_and_restart(config: TrainConfig, folder: Path, kills: int) -> None:
+    """Trains in processes of their own that are killed, then to the end."""
+    code = (
+        "import sys; from pathlib import Path; from monet.config import *; "
+        "from monet.train import Trainer; from scenes.serialise import from_json\n"
+        "with Trainer(from_json(sys.argv[1], TrainConfig), Path(sys.argv[2])) as t: t.run()"
+    )
+    from scenes.serialise import to_json
+
+    command = [sys.executable, "-c", code, to_json(config), str(folder)]
+    for attempt in range(kills):
+        state = folder / "state.pt"
+        before = state.stat().st_mtime_ns if state.exists() else 0
+        process = subprocess.Popen(command)
+        # Killed while it trains and saves, a little later each time.
+        while process.poll() is None and not (state.exists() and state.stat().st_mtime_ns > before):
+            time.sleep(0.005)
+        time.sleep(0.013 * attempt)
+        process.kill()
+        process.wait()
+    subprocess.run(command, check=True)
+
+
+def test_kills_at_any_moment_lose_nothing_that_was_saved(rooms_file: Path, tmp_path: Path) -> None:
+    config = small(rooms_file, 150, save_every_s=0.01, log_every=10)
+    with Trainer(config, tmp_path / "whole") as trainer:
+        trainer.run()
+    kill_and_restart(config, tmp_path / "killed", kills=3)
+    assert_same(tmp_path / "whole", tmp_path / "killed")
+    assert rows(tmp_path / "whole", "ari") == rows(tmp_path / "killed", "ari")
+
+
+@pytest.mark.slow
+def test_twenty_kills_lose_nothing_that_was_saved(rooms_file: Path, tmp_path: Path) -> None:
+    config = small(rooms_file, 600, save_every_s=0.01, log_every=10)
+    with Trainer(config, tmp_path / "whole") as trainer:
+        trainer.run()
+    kill_and_restart(config, tmp_path / "killed", kills=20)
+    assert_same(tmp_path / "whole", tmp_path / "killed")
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_with_a_sound_state(
+    rooms_file: Path, tmp_path: Path
+) -> None:
+    config = small(rooms_file, 50, optimiser=replace(OPTIMISER, learning_rate=1e18))
+    message = rf"{re.escape(str(tmp_path))}: \w+ is (nan|inf|-inf) at step \d+; the state before"
+    with Trainer(config, tmp_path) as trainer, pytest.raises(CommandError, match=message):
+        trainer.run()
+    assert (tmp_path / "state.pt").exists()
+    assert all(loss == loss and abs(loss) < float("inf") for _, loss in rows(tmp_path, "loss"))
+
+
+def test_a_folder_of_another_config_is_refused(rooms_file: Path, tmp_path: Path) -> None:
+    with Trainer(small(rooms_file, 1), tmp_path) as trainer:
+        trainer.run()
+    other = small(rooms_file, 1, model=replace(MODEL, num_slots=4))
+    message = f"{tmp_path}: a run of another config (num_slots 3, not 4); choose another --run"
+    with pytest.raises(UsageError, match=re.escape(message)):
+        Trainer(other, tmp_path)
+
+
+def test_more_steps_go_on_with_a_finished_run(rooms_file: Path, tmp_path: Path) -> None:
+    with Trainer(small(rooms_file, 1), tmp_path) as trainer:
+        trainer.run()
+    with Trainer(small(rooms_file, 3), tmp_path) as trainer:
+        assert trainer.run().step == 3
+    assert [step for step, _ in rows(tmp_path, "loss")] == [1, 2, 3]
+
+
+def test_measuring_the_rate_changes_nothing(rooms_file: Path, tmp_path: Path) -> None:
+    with Trainer(small(rooms_file, 2), tmp_path / "a") as trainer:
+        assert trainer.seconds_per_step() > 0
+        trainer.run()
+    with Trainer(small(rooms_file, 2), tmp_path / "b") as trainer:
+        trainer.run()
+    assert_same(tmp_path / "a", tmp_path / "b")
