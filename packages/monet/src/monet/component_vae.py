@@ -41,10 +41,10 @@ class Encoder(nn.Module):
         of_image = F.conv2d(image, first.weight[:, :3], first.bias, stride=2, padding=1)
         masks = log_masks.reshape(B * K, 1, *log_masks.shape[2:])
         of_masks = F.conv2d(masks, first.weight[:, 3:], stride=2, padding=1)
-        x = F.relu(of_image[:, None] + of_masks.unflatten(0, (B, K))).flatten(0, 1)
+        x = F.relu_(of_image[:, None] + of_masks.unflatten(0, (B, K))).flatten(0, 1)
         for conv in self.convs:
-            x = F.relu(conv(x))  # (B K, C, h, w)
-        x = F.relu(self.hidden(x.flatten(1)))
+            x = F.relu_(conv(x))  # (B K, C, h, w)
+        x = F.relu_(self.hidden(x.flatten(1)))
         mu, log_sigma = self.posterior(x).float().unflatten(0, (B, K)).chunk(2, dim=-1)
         return mu, log_sigma
 
@@ -68,9 +68,9 @@ class BroadcastDecoder(nn.Module):
 
     def forward(self, z: Float[Tensor, "N D"]) -> Float[Tensor, "N 4 H W"]:
         """Returns the means of the three channels, not squashed, and the mask's logits."""
-        x = F.relu(self._first(z))
+        x = F.relu_(self._first(z))
         for conv in self.convs:
-            x = F.relu(conv(x))
+            x = F.relu_(conv(x))
         return self.output(x).float()
 
     def _first(self, z: Float[Tensor, "N D"]) -> Float[Tensor, "N C h w"]:
@@ -82,8 +82,7 @@ class BroadcastDecoder(nn.Module):
         weight = self.first.weight
         of_latents = z @ weight[:, : self.latent_dim].sum(dim=(2, 3)).T  # (N, C)
         of_coordinates = F.conv2d(self.coordinates, weight[:, self.latent_dim :], self.first.bias)
-        x = of_coordinates + of_latents[:, :, None, None]
-        return x.contiguous(memory_format=torch.channels_last)
+        return of_coordinates + of_latents[:, :, None, None]
 
 
 class ComponentVAE(nn.Module):

@@ -62,8 +62,6 @@ class Monet(nn.Module):
         self.attention = Attention(config)
         self.vae = ComponentVAE(config)
         initialise_(self)
-        # oneDNN's and cuDNN's convolutions are faster so, on every machine measured.
-        self.to(memory_format=torch.channels_last)
 
     def forward(
         self,
@@ -85,7 +83,6 @@ class Monet(nn.Module):
         if slots < 2 and log_masks is None:
             raise ValueError(f"num_slots must be at least 2, got {slots}")
         if log_masks is None:
-            image = image.contiguous(memory_format=torch.channels_last)
             log_masks = self.attention(image, slots)
         mu, log_sigma = self.vae.encoder(image, log_masks.clamp(min=LOG_MASK_FLOOR))
         z = mu if noise is None else mu + log_sigma.exp() * noise

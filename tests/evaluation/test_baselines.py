@@ -1,0 +1,62 @@
+"""Baselines on real rooms: as strong as they are known to be."""
+
+from pathlib import Path
+
+import numpy as np
+from evaluation.baselines import BASELINES, grid, kmeans_color, one_slot
+from evaluation.score import TestScenes, read_scenes, score, values_of
+from evaluation.statistics import Statistic
+
+
+def scenes(path: Path) -> TestScenes:
+    return read_scenes(path, 64)
+
+
+def test_one_slot_scores_nothing(rooms_file: Path) -> None:
+    given = scenes(rooms_file)
+    values = values_of(given, one_slot(given.images))
+    assert np.nanmax(np.abs(values["ari_fg"])) == 0
+    assert np.abs(values["ari"]).max() == 0
+    assert set(values["slots_used"]) == {1.0}
+
+
+def test_the_grid_has_four_equal_quarters(rooms_file: Path) -> None:
+    segmentation = grid(scenes(rooms_file).images).segmentation
+    counts = [np.bincount(image.ravel(), minlength=4).tolist() for image in segmentation]
+    assert counts == [[256] * 4] * 64
+
+
+def test_colour_alone_scores_high_on_coloured_rooms(rooms_file: Path) -> None:
+    given = scenes(rooms_file)
+    of_colour = score(given, kmeans_color(given.images))
+    of_place = score(given, grid(given.images))
+    for name in ("ari_fg", "ari_merged", "msc"):
+        assert of_colour[name].low > of_place[name].high, name
+    assert of_colour["ari_merged"].mean > 0.75
+
+
+def test_images_of_fewer_colours_than_clusters_are_segmented() -> None:
+    image = np.zeros((1, 8, 8, 3), np.uint8)
+    image[0, :4] = 200
+    segmentation = kmeans_color(image).segmentation[0]
+    assert len(np.unique(segmentation)) == 2
+    assert len(np.unique(segmentation[:4])) == 1
+
+
+def test_every_baseline_says_the_same_each_time(rooms_file: Path) -> None:
+    images = scenes(rooms_file).images[:8]
+    for segment in BASELINES.values():
+        np.testing.assert_array_equal(segment(images).segmentation, segment(images).segmentation)
+
+
+def test_a_perfect_prediction_scores_one(rooms_file: Path) -> None:
+    from evaluation.predictions import Predictions
+
+    given = scenes(rooms_file)
+    perfect = Predictions(given.segmentation, 7, given.images.astype(np.float32) / 255)
+    for name, statistic in score(given, perfect).items():
+        if name in ("ari_merged", "ari_paper", "slots_used"):
+            continue  # both walls, or walls and sky, are one entity there
+        expected = 0.0 if name == "mse" else 1.0
+        assert isinstance(statistic, Statistic)
+        assert abs(statistic.mean - expected) < 1e-6, name

@@ -1,0 +1,102 @@
+"""`eval` and its scripts: what they print, and one clear line for each mistake."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from evaluation.cli import main
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(list(arguments))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("generalise", "--slots", "1"), "--slots must be at least 2, got 1"),
+        (("generalise",), "no run on objects_room under runs and no weights come with the package"),
+        (("generalise", "--checkpoint", "x"), "x: no such run folder"),
+        (("generalise", "--checkpoint", "."), ".: no model.safetensors in this folder: not a run"),
+        (("score", "--data", "x.h5"), "give one of --checkpoint and --predictions"),
+        (("score", "--data", "x.h5", "--predictions", "p.h5"), "x.h5: no such file"),
+        (("frobnicate",), "frobnicate"),
+    ],
+)
+def test_a_mistake_gets_one_line_and_leaves_nothing(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    line: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("eval: ")
+    assert line in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def truth(tmp_path: Path, rooms_file: Path) -> Path:
+    """Returns predictions that are the truth itself."""
+    path = tmp_path / "truth.h5"
+    with h5py.File(rooms_file) as file, h5py.File(path, "w") as predictions:
+        segmentation = file["segmentation"][:]
+        predictions["masks"] = (segmentation[:, None] == np.arange(7)[:, None, None]).astype("f4")
+    return path
+
+
+def test_predictions_of_any_program_are_scored(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, rooms_file: Path, truth: Path
+) -> None:
+    out = tmp_path / "out"
+    code, printed, _ = run(
+        capsys, "score", "--data", str(rooms_file), "--predictions", str(truth), "--out", str(out)
+    )
+    assert code == 0
+    scores = json.loads((out / "scores.json").read_text())
+    assert scores["metrics"]["ari"]["mean"] == 1
+    assert scores["metrics"]["ari"]["count"] == 384
+    assert scores["num_slots"] == 7
+    assert scores["baselines"]["one slot"]["ari"]["mean"] == 0
+    assert printed.splitlines()[-1] == str(out / "scores.json")
+
+
+def test_shorter_predictions_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, rooms_file: Path, truth: Path
+) -> None:
+    with h5py.File(truth, "r+") as file:
+        masks = file["masks"][:100]
+        del file["masks"]
+        file["masks"] = masks
+    code, _, err = run(
+        capsys, "score", "--data", str(rooms_file), "--predictions", str(truth), "--out",
+        str(tmp_path / "out"),
+    )  # fmt: skip
+    expected = f"eval: {truth}: masks: expected (384, K, 32, 32), got (100, 7, 32, 32)\n"
+    assert (code, err) == (1, expected)
+    assert not (tmp_path / "out").exists()
+
+
+def test_scoring_predictions_needs_neither_torch_nor_mujoco(
+    tmp_path: Path, rooms_file: Path, truth: Path
+) -> None:
+    code = (
+        "import sys\n"
+        "from evaluation.cli import main\n"
+        f"code = main(['score', '--data', {str(rooms_file)!r}, '--predictions', {str(truth)!r},"
+        f" '--out', {str(tmp_path / 'out')!r}])\n"
+        "loaded = {'torch', 'mujoco', 'cv2'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {loaded}' if loaded else code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

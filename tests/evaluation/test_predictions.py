@@ -1,0 +1,74 @@
+"""Predictions of any program: read, or refused with the key and the reason."""
+
+import re
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from evaluation.predictions import read_predictions
+from scenes.command_line import CommandError
+
+N, K, SIZE = 3, 4, 8
+
+
+@pytest.fixture
+def masks() -> np.ndarray:
+    """Returns random masks that sum to one over the slots."""
+    drawn = np.random.default_rng(0).random((N, K, SIZE, SIZE))
+    return (drawn / drawn.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def write(path: Path, **datasets: np.ndarray) -> Path:
+    with h5py.File(path, "w") as file:
+        for name, values in datasets.items():
+            file[name] = values
+    return path
+
+
+def test_masks_become_the_slot_where_they_are_largest(tmp_path: Path, masks: np.ndarray) -> None:
+    read = read_predictions(write(tmp_path / "p.h5", masks=masks), N, SIZE)
+    np.testing.assert_array_equal(read.segmentation, masks.argmax(axis=1))
+    assert read.num_slots == K
+    assert read.reconstruction is None
+
+
+def test_a_segmentation_is_taken_as_it_is(tmp_path: Path) -> None:
+    segmentation = np.random.default_rng(0).integers(0, 6, (N, SIZE, SIZE))
+    picture = np.zeros((N, SIZE, SIZE, 3), np.float32)
+    path = write(tmp_path / "p.h5", segmentation=segmentation, reconstruction=picture)
+    read = read_predictions(path, N, SIZE)
+    np.testing.assert_array_equal(read.segmentation, segmentation)
+    assert read.num_slots == segmentation.max() + 1
+    assert read.reconstruction is not None
+
+
+def test_what_does_not_fit_is_refused(tmp_path: Path, masks: np.ndarray) -> None:
+    path = tmp_path / "p.h5"
+    nan, unnormalised = masks.copy(), masks.copy()
+    nan[1, 0, 2, 2] = np.nan
+    unnormalised[2, :, 0, 0] = 0.5
+    cases = {
+        "masks: expected (3, K, 8, 8), got (2, 4, 8, 8)": {"masks": masks[:2]},
+        "masks: expected (3, K, 8, 8), got (3, 4, 4, 4)": {"masks": masks[:, :, ::2, ::2]},
+        "masks: NaN or infinity in scenes from 0": {"masks": nan},
+        "masks: must sum to 1 over the slots, off by 1 in scenes from 0": {"masks": unnormalised},
+        "neither 'masks' nor 'segmentation' is in it": {"labels": masks},
+        "segmentation: expected integers, got float32": {"segmentation": masks[:, 0]},
+        "segmentation: slots must be 0 to 254, got -1 to 0": {
+            "segmentation": np.full((N, SIZE, SIZE), 0) - np.eye(SIZE, dtype=int)
+        },
+    }
+    for reason, datasets in cases.items():
+        write(path, **datasets)
+        with pytest.raises(CommandError, match=re.escape(f"{path}: {reason}")):
+            read_predictions(path, N, SIZE)
+
+
+def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.h5"
+    with pytest.raises(CommandError, match=re.escape(f"{path}: no such file")):
+        read_predictions(path, N, SIZE)
+    path.write_text("masks")
+    with pytest.raises(CommandError, match=re.escape(f"{path}: not a readable HDF5 file")):
+        read_predictions(path, N, SIZE)
