@@ -84,7 +84,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.model = Monet(config.model).to(self.device)
         if self.device.type == "cuda":  # on a CPU it costs a fifth (measured)
-            self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.model.to(memory_format=torch.channels_last)
         self._optimiser = make_optimiser(config.optimiser, self.model)
         self._average = WeightAverage(self.model, config.optimiser.average_decay)
         self._forward = torch.compile(self.model) if config.compile else self.model
