@@ -1,0 +1,206 @@
+"""The model: masks that sum to one, exact shortcuts, any number of slots, and that it learns."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from monet.attention import split_scope
+from monet.config import PRESETS, ModelConfig
+from monet.model import Monet, to_unit
+from scenes.file import SceneFile
+
+SMALL = ModelConfig(
+    image_size=16,
+    num_slots=4,
+    latent_dim=6,
+    encoder_channels=(8, 8),
+    encoder_hidden=16,
+    decoder_channels=(8, 8),
+    unet_channels=(8, 16, 16),
+    unet_hidden=(32,),
+)
+
+
+@pytest.fixture
+def model() -> Monet:
+    """Returns a small model with the same weights each time."""
+    torch.manual_seed(0)
+    return Monet(SMALL)
+
+
+@pytest.fixture
+def images() -> torch.Tensor:
+    """Returns random images of the small model's size."""
+    return torch.rand((3, 3, 16, 16), generator=torch.Generator().manual_seed(1))
+
+
+def test_masks_sum_to_one_at_every_pixel(model: Monet, images: torch.Tensor) -> None:
+    out = model(images)
+    for log_masks in (out.log_masks, out.log_masks_recon):
+        torch.testing.assert_close(log_masks.logsumexp(dim=1), torch.zeros(3, 16, 16))
+
+
+def test_a_split_scope_sums_to_the_old_one() -> None:
+    log_scope = -20 * torch.rand(2, 1, 4, 4)
+    logits = 30 * torch.randn(2, 1, 4, 4)
+    log_mask, rest = split_scope(log_scope, logits)
+    torch.testing.assert_close(torch.logaddexp(log_mask, rest), log_scope)
+    torch.testing.assert_close(log_mask - rest, logits)
+
+
+@pytest.mark.parametrize("slots", [2, 4, 9])
+def test_any_number_of_slots_from_the_same_weights(
+    model: Monet, images: torch.Tensor, slots: int
+) -> None:
+    out = model(images, slots)
+    assert out.log_masks.shape == (3, slots, 16, 16)
+    assert out.components.shape == (3, slots, 3, 16, 16)
+    assert out.mu.shape == (3, slots, 6)
+    shared = min(slots, 4) - 1  # the last slot takes what is left
+    torch.testing.assert_close(out.log_masks[:, :shared], model(images).log_masks[:, :shared])
+
+
+def test_every_parameter_gets_a_gradient(model: Monet, images: torch.Tensor) -> None:
+    model(images, noise=torch.randn(3, 4, 6)).loss.total.mean().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_the_decoder_equals_the_naive_one(model: Monet) -> None:
+    decoder = model.vae.decoder
+    z = torch.randn(5, 6)
+    side = 16 + 2 * 2
+    axis = torch.linspace(-1, 1, side)
+    grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij")).expand(5, 2, side, side)
+    x = torch.cat([z[:, :, None, None].expand(5, 6, side, side), grid], dim=1)
+    for conv in (decoder.first, *decoder.convs):
+        x = F.relu(conv(x))
+    torch.testing.assert_close(decoder(z), decoder.output(x), atol=1e-5, rtol=1e-5)
+
+
+def test_the_encoder_equals_the_naive_one(model: Monet, images: torch.Tensor) -> None:
+    encoder = model.vae.encoder
+    log_masks = torch.randn(3, 4, 16, 16).log_softmax(dim=1)
+    x = torch.cat(
+        [images[:, None].expand(3, 4, 3, 16, 16), log_masks[:, :, None]], dim=2
+    ).flatten(0, 1)  # fmt: skip
+    for conv in (encoder.first, *encoder.convs):
+        x = F.relu(conv(x))
+    expected = encoder.posterior(F.relu(encoder.hidden(x.flatten(1)))).unflatten(0, (3, 4))
+    mu, log_sigma = encoder(images, log_masks)
+    torch.testing.assert_close(torch.cat([mu, log_sigma], dim=-1), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_the_unet_equals_the_naive_one(model: Monet, images: torch.Tensor) -> None:
+    unet = model.attention.unet
+
+    def block(module: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+        return F.relu(F.instance_norm(module.conv(x)) + module.bias[:, None, None])  # type: ignore[operator]
+
+    log_scope = -torch.rand(3, 1, 16, 16)
+    x = block(unet.first, torch.cat([images, log_scope], dim=1))
+    skips = [x]
+    for module in unet.down:
+        x = block(module, F.interpolate(x, scale_factor=0.5, mode="nearest"))
+        skips.append(x)
+    x = x.flatten(1)
+    for layer in unet.mlp:
+        x = F.relu(layer(x))
+    x = x.reshape(skips[-1].shape)
+    for index, module in enumerate(unet.up):
+        x = block(module, torch.cat([x, skips[-1 - index]], dim=1))
+        if index < len(unet.up) - 1:
+            x = F.interpolate(x, scale_factor=2, mode="nearest")
+    logits = unet(unet.image_part(images), log_scope)
+    torch.testing.assert_close(logits, unet.logits(x), atol=1e-4, rtol=1e-4)
+
+
+def test_initial_weights_are_a_truncated_normal_and_biases_zero() -> None:
+    torch.manual_seed(0)
+    for name, parameter in Monet(ModelConfig()).named_parameters():
+        if name.endswith("bias"):
+            assert parameter.abs().max() == 0, name
+        elif parameter.numel() > 4000:
+            expected = parameter[0].numel() ** -0.5
+            assert parameter.abs().max() <= 2 * expected, name
+            # Cut at two deviations, a normal's deviation is 0.88 of what it was.
+            assert float(parameter.detach().std()) == pytest.approx(0.88 * expected, rel=0.05), name
+
+
+def test_the_papers_model_has_about_a_million_parameters() -> None:
+    counts = {
+        name: sum(p.numel() for p in Monet(PRESETS[name].model).parameters())
+        for name in ("paper", "paper-clevr")
+    }
+    assert counts["paper"] == pytest.approx(1.0e6, rel=0.1)
+    assert counts["paper-clevr"] == pytest.approx(1.8e6, rel=0.1)
+
+
+def test_it_overfits_one_batch_of_rooms(rooms_file: Path) -> None:
+    with SceneFile(rooms_file) as file:
+        images = to_unit(torch.from_numpy(file["image"][:4, ::2, ::2]))
+    torch.manual_seed(0)
+    model = Monet(SMALL)
+    optimiser = torch.optim.Adam(model.parameters(), 3e-3, betas=(0.9, 0.95))
+    losses = []
+    for _ in range(400):
+        loss = model(images, noise=torch.randn(4, 4, 6)).loss.total.mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert sum(losses[-20:]) / 20 < 0.05 * losses[0]
+
+
+def test_hard_masks_can_be_given(model: Monet, images: torch.Tensor) -> None:
+    chosen = torch.randint(4, (3, 16, 16))
+    log_masks = F.one_hot(chosen, 4).movedim(-1, 1).float().log()
+    out = model(images, log_masks=log_masks)
+    assert out.loss.total.isfinite().all()
+    out.loss.total.mean().backward()
+    assert all(p.grad.isfinite().all() for p in model.vae.parameters() if p.grad is not None)
+
+
+def test_decompose_takes_bytes_and_floats_numpy_and_torch(model: Monet) -> None:
+    given = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
+    parts = model.decompose(given, 6, batch_size=2)
+    assert parts.masks.shape == (5, 6, 16, 16)
+    assert parts.components.shape == (5, 6, 16, 16, 3)
+    np.testing.assert_allclose(parts.masks.sum(axis=1), 1, atol=1e-5)
+    mixed = (parts.masks[..., None] * parts.components).sum(axis=1)
+    np.testing.assert_allclose(parts.reconstruction, mixed, atol=1e-5)
+    for same in (given / np.float32(255), torch.from_numpy(given)):
+        np.testing.assert_allclose(model.decompose(same, 6).masks, parts.masks, atol=1e-5)
+    components, logits = model.render(parts.latents)
+    np.testing.assert_allclose(components, parts.components, atol=1e-5)
+    np.testing.assert_allclose(logits, parts.mask_logits, atol=1e-5)
+
+
+def test_images_of_another_size_are_refused(model: Monet) -> None:
+    message = "images must be (N, 16, 16, 3) for this model, got (2, 32, 32, 3)"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        model.decompose(np.zeros((2, 32, 32, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_slots": 1}, "num_slots must be at least 2, got 1"),
+        ({"image_size": 20}, "image_size must be a multiple of 8, which unet_channels halve 3"),
+        ({"sigma_fg": 0.0}, "sigma_fg must be positive, got 0.0"),
+    ],
+)
+def test_a_config_that_cannot_be_is_refused(change: dict[str, object], message: str) -> None:
+    config = replace(SMALL, unet_channels=(8, 8, 8, 8))
+    with pytest.raises(ValueError, match=re.escape(message)):
+        replace(config, **change)  # type: ignore[arg-type]
+
+
+def test_one_slot_is_refused_at_test_time(model: Monet, images: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match="num_slots must be at least 2, got 1"):
+        model(images, 1)
