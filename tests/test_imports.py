@@ -1,0 +1,48 @@
+"""What each package may import: scenes, then monet, then evaluation; and only what the task needs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LATER = {"scenes": {"monet", "evaluation"}, "monet": {"evaluation"}}
+FOLDERS = {"scenes": "packages/scenes", "monet": "packages/monet"}
+
+
+def imported_names(source: str) -> set[str]:
+    """Returns the top-level names that a module imports anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", LATER)
+def test_no_package_imports_one_that_comes_after_it(package: str) -> None:
+    files = sorted((ROOT / FOLDERS[package]).glob("src/**/*.py"))
+    assert len(files) > 5
+    for path in files:
+        assert not imported_names(path.read_text()) & LATER[package], path
+
+
+@pytest.mark.parametrize(
+    ("code", "unwanted"),
+    [
+        ("import scenes.cli, scenes.file, scenes.gallery", ("mujoco", "dm_control", "cv2", "torch")),
+        ("import monet, monet.cli", ("mujoco", "dm_control", "cv2")),
+        ("import evaluation.cli, evaluation.score, evaluation.predictions", ("mujoco", "torch")),
+    ],
+)  # fmt: skip
+def test_importing_loads_only_what_is_needed(code: str, unwanted: tuple[str, ...]) -> None:
+    """Without the suite's own hooks, hence in a process of its own."""
+    check = f"{code}\nimport sys\nprint(*[name for name in {unwanted!r} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", check], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == ""
