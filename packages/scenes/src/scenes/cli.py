@@ -40,6 +40,12 @@ class Render:
     """File to write; data/objects_room/SPLIT.h5 by default."""
     workers: int | None = None
     """Processes; one per core by default. The scenes do not depend on it."""
+    layout: Literal["file", "parts"] = "file"
+    """One file, or an index of parts that stay in FILE.parts beside it (docs/scale.md)."""
+    engine: Literal["local", "ray"] = "local"
+    """Processes of this machine, or tasks of a Ray cluster that shares the folder of --out."""
+    address: str | None = None
+    """The Ray cluster's address; by default one of this machine is started."""
     depth: bool = False
     """Write the depth of each pixel too."""
     amodal: bool | None = None
@@ -64,7 +70,11 @@ class Render:
         )  # fmt: skip
         out = self.out or Path("data/objects_room") / f"{config.condition}.h5"
         start = time.monotonic()
-        build(config, self.seed, self.n, out, workers=self.workers, overwrite=self.overwrite)
+        build(
+            config, self.seed, self.n, out,
+            workers=self.workers, overwrite=self.overwrite,
+            layout=self.layout, engine=self.engine, address=self.address,
+        )  # fmt: skip
         print(f"{out}: {self.n:,} scenes of {name}, {time.monotonic() - start:.1f} s")
         return 0
 
