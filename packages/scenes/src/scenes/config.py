@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, get_args
+from typing import ClassVar, Literal, Protocol, get_args, runtime_checkable
 
 Shape = Literal["box", "sphere", "cylinder", "capsule", "icosahedron", "triangle"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
@@ -13,6 +13,7 @@ Split = Literal[
 ]
 
 
+@runtime_checkable
 class DatasetConfig(Protocol):
     """What `scenes.build` asks of every config."""
 
