@@ -1,4 +1,4 @@
-"""The command `scenes`: render, sprites, import, export, show."""
+"""The command `scenes`: render, sprites, import, export, show, verify."""
 
 from __future__ import annotations
 
@@ -144,6 +144,41 @@ class Show:
 
 
 @dataclass(frozen=True)
+class Verify:
+    """Check a file: checksums, counts, ranges, masks, and scenes made again from their seed."""
+
+    file: Annotated[Path, tyro.conf.Positional]
+    """The file to check."""
+    n: int = 4
+    """Scenes to make again and compare, spread over the file; 0 for none."""
+
+    def run(self) -> int:
+        """Checks the file; the exit code is 1 where anything is wrong."""
+        from scenes.verify import verify
+
+        if self.n < 0:
+            raise UsageError(f"--n must be at least 0, got {self.n}")
+        if not self.file.exists():
+            raise UsageError(f"{self.file}: no such file")
+        report = verify(self.file, remade=self.n)
+        if report.problems:
+            for problem in report.problems[:-1]:
+                print(f"scenes: {problem}", file=sys.stderr)
+            raise CommandError(report.problems[-1])
+        held = "checksums, counts, ranges and masks hold"
+        print(f"{self.file}: {report.rows:,} scenes of {report.fields} fields: {held}")
+        numbers = ", ".join(str(number) for number in report.remade)
+        if report.not_remade:
+            print(f"made none again: {report.not_remade}")
+        elif report.other_renderer:
+            print(f"made {numbers} again: within the bounds for another renderer")
+            print(f"the file's is {report.other_renderer}")
+        elif report.remade:
+            print(f"made {numbers} again: the same in every byte")
+        return 0
+
+
+@dataclass(frozen=True)
 class Import:
     """Read a multi_object_datasets TFRecord: Objects Room, Multi-dSprites, CLEVR, Tetrominoes."""
 
@@ -206,6 +241,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "import": Import,
     "export": Export,
     "show": Show,
+    "verify": Verify,
 }
 
 

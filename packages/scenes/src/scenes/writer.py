@@ -9,11 +9,12 @@ compressed.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import h5py
 import numpy as np
@@ -40,7 +41,7 @@ def identity(source: Source) -> dict[str, Any]:
 
 
 def create(
-    path: Path | BinaryIO, attributes: Mapping[str, Any], fields: Mapping[str, Field]
+    path: Path | io.BytesIO, attributes: Mapping[str, Any], fields: Mapping[str, Field]
 ) -> h5py.File:
     """Creates a file whose datasets have no rows yet."""
     file = h5py.File(path, "w", libver="v110")
