@@ -143,8 +143,8 @@ class _Tally:
         return f"{self._done:,} of {self._n:,} scenes"
 
     def kept(self) -> str:
-        """Says what is not lost."""
-        return f"{self} are kept in {self._folder}"
+        """Says what is not lost, after another remark."""
+        return f"; {self} are kept in {self._folder}" if self._done else ""
 
 
 def build(
@@ -207,12 +207,12 @@ def build(
                 if layout == "file":
                     shutil.rmtree(folder)
         except UnreadableSceneError as error:
-            raise CommandError(f"{error}; {tally.kept()}") from error
+            raise CommandError(f"{error}{tally.kept()}") from error
         except OSError as error:
-            raise CommandError(f"{_reason(error)}; {tally.kept()}") from error
+            raise CommandError(f"{_reason(error)}{tally.kept()}") from error
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
-                f"interrupted; {tally.kept()}; run the same command again to continue"
+                f"interrupted{tally.kept()}; run the same command again to continue"
             ) from None
 
 
