@@ -118,27 +118,35 @@ class Sprites:
 
 @dataclass(frozen=True)
 class Show:
-    """Write a contact sheet of a file."""
+    """Write a contact sheet of a file, or a page to leaf through its scenes."""
 
     file: Annotated[Path, tyro.conf.Positional]
     """The file to look into."""
     out: Path | None = None
-    """PNG to write; beside the file by default."""
-    n: int = 32
-    """Number of scenes."""
+    """PNG or HTML page to write; beside the file by default."""
+    n: int | None = None
+    """Number of scenes; 32 on a sheet and 240 on a page by default."""
     masks: bool = False
     """Put each scene's segmentation beside it."""
+    depth: bool = False
+    """Put each scene's depth beside it."""
+    html: bool = False
+    """Write one page that works without a network, with masks and factors on hover."""
 
     def run(self) -> int:
-        """Writes the picture."""
+        """Writes the picture or the page."""
         from scenes.file import SceneFile
         from scenes.gallery import contact_sheet
+        from scenes.page import scene_page
 
-        if self.n < 1:
+        if self.n is not None and self.n < 1:
             raise UsageError(f"--n must be at least 1, got {self.n}")
-        out = self.out or self.file.with_suffix(".png")
+        out = self.out or self.file.with_suffix(".html" if self.html else ".png")
         with SceneFile(self.file) as file:
-            contact_sheet(file, out, n=self.n, masks=self.masks)
+            if self.html:
+                scene_page(file, out, n=self.n or 240, masks=self.masks, depth=self.depth)
+            else:
+                contact_sheet(file, out, n=self.n or 32, masks=self.masks, depth=self.depth)
         print(out)
         return 0
 
