@@ -11,6 +11,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -103,6 +104,7 @@ def _hire(team: dict[Connection, SpawnProcess], opener: Opener, folder: Path) ->
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Starts processes that never see Ctrl-C, which is for this one to handle."""
+    resource_tracker.ensure_running()  # at its own start it would let interrupts through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -36,7 +36,7 @@ class JoinedParts:
 
     def __init__(self, folder: Path, bounds: UInt64[np.ndarray, "P 2"]) -> None:
         self._folder = folder
-        self._starts, self._stops = bounds[:, 0].astype(np.int64), bounds[:, 1].astype(np.int64)
+        self._starts, self._stops = bounds.astype(np.int64).T
         self._open: OrderedDict[int, h5py.File] = OrderedDict()
         there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
         missing = [name for i in range(len(bounds)) if (name := self._name(i)) not in there]
@@ -45,7 +45,7 @@ class JoinedParts:
             raise FileNotFoundError(f"{folder}: {count} are missing, the first {missing[0]}")
 
     def _name(self, index: int) -> str:
-        return part_name(self._starts[index], self._stops[index])
+        return part_name(int(self._starts[index]), int(self._stops[index]))
 
     def close(self) -> None:
         """Closes all parts."""
@@ -107,7 +107,7 @@ class JoinedRows:
             return taken
         return taken[tuple(tail) if isinstance(rows, int | np.integer) else (slice(None), *tail)]
 
-    def _rows(self, rows: Any) -> np.ndarray:
+    def _rows(self, rows: Any) -> Any:
         if rows is Ellipsis:
             return self._slice(slice(0, len(self)))
         if isinstance(rows, int | np.integer):
