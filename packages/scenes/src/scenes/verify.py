@@ -52,6 +52,8 @@ def verify(path: Path, *, remade: int = 4) -> Report:
         with SceneFile(path) as file:
             keys = file.keys()
             rows, fields, problems = file.n, len(keys), tuple(_problems(file, keys))
+            if problems:
+                return Report(rows, fields, problems)
             opener = OpenSource(file.config, file.seed)
             numbers = np.linspace(0, rows - 1, min(remade, rows)).astype(int).tolist()
             stored = {i: {key: np.asarray(file[key][i]) for key in keys} for i in numbers}
@@ -60,8 +62,8 @@ def verify(path: Path, *, remade: int = 4) -> Report:
         return Report(problems=(str(error),))
     except Exception as error:  # a damaged file makes HDF5 raise anything: KeyError, RuntimeError…
         return Report(problems=(f"{path}: cannot be read: {error!r}",))
-    if problems or not numbers:
-        return Report(rows, fields, problems)
+    if not numbers:
+        return Report(rows, fields)
     try:
         made = remake(opener, numbers)
     except OSError as error:
