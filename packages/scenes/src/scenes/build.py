@@ -1,63 +1,48 @@
-"""The one driver for all sources: parts, workers, resume, and the file made of them.
+"""The one driver for all sources: parts, resume, and the file made of them.
 
 While it builds, finished parts lie in `<file>.parts/`, each written under a temporary name,
 flushed and renamed. A restart keeps them and makes the rest. The last step copies the parts'
-compressed chunks into one file and renames that.
+compressed chunks into one file and renames that, or keeps the parts and writes an index of them.
 """
 
 from __future__ import annotations
 
 import ctypes.util
-import multiprocessing
+import errno
+import fcntl
 import os
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-import h5py
-import numpy as np
+from rich.progress import Progress
 
 from scenes.command_line import CommandError, UsageError
-from scenes.config import ImportedConfig, MultiDSpritesConfig, ObjectsRoomConfig
-from scenes.file import (
-    CHUNK_ROWS,
-    FileError,
-    SceneFile,
-    append_chunks,
-    append_rows,
-    create,
-    identity,
-)
+from scenes.config import DatasetConfig, ImportedConfig, MultiDSpritesConfig, ObjectsRoomConfig
+from scenes.engine import make_here, make_in_processes
+from scenes.file import CHUNK_ROWS, FileError, SceneFile, parts_folder
+from scenes.join import Origin, index, join
+from scenes.on_ray import make_on_ray
+from scenes.parts import UNFINISHED, Part, claim_renderer, plan, whole_or_not
 from scenes.progress import progress_bar
-from scenes.scene import Scene, Source
+from scenes.scene import Source, UnreadableSceneError
 from scenes.serialise import to_json
 
-PART_BYTES = 8 << 20
-MAX_PART_ROWS = 512
-LOST_WORKERS = 5
+Layout = Literal["file", "parts"]
+Engine = Literal["local", "ray"]
+
 GL_LIBRARIES = {"osmesa": ("OSMesa", "libosmesa6"), "egl": ("EGL", "libegl1")}
 """Shared library that each value of MUJOCO_GL needs, and Debian's package of it."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """Rows `start` to `stop` of a build, in a file of their own."""
-
-    start: int
-    stop: int
-
-    def path(self, folder: Path) -> Path:
-        """Returns where the finished part lies."""
-        return folder / f"{self.start:010d}-{self.stop:010d}.h5"
-
-
-def open_source(config: Any, seed: int) -> Source:
+def open_source(config: DatasetConfig, seed: int) -> Source:
     """Returns the source of a config.
 
     Raises:
@@ -99,229 +84,287 @@ def choose_gl() -> None:
             )
 
 
+@dataclass(frozen=True)
+class OpenSource:
+    """Opens the source of a config and a seed, in whatever process calls it."""
+
+    config: DatasetConfig
+    seed: int
+
+    def __call__(self) -> Source:
+        """Returns the source."""
+        return open_source(self.config, self.seed)
+
+
+@dataclass(frozen=True)
+class _Existing:
+    """What of a finished file serves a build."""
+
+    rows: int = 0
+    is_index: bool = False
+    provenance: str | None = None
+
+    def is_all(self, n: int, layout: Layout) -> bool:
+        """Whether nothing is left to do."""
+        return self.rows == n and self.is_index == (layout == "parts")
+
+    @property
+    def kept(self) -> int:
+        """Rows that are copied from it: whole chunks, or none where the parts themselves stay."""
+        return 0 if self.is_index else self.rows - self.rows % CHUNK_ROWS
+
+
+class _Tally:
+    """How many rows there are, on a bar and for messages."""
+
+    def __init__(self, bar: Progress, folder: Path, n: int) -> None:
+        self._bar, self._folder, self._n, self._done = bar, folder, n, 0
+        self._task = bar.add_task("scenes", total=n, note="")
+
+    def resume(self, done: int, *, announced: bool) -> None:
+        """Counts what an earlier command made."""
+        self._done = done
+        self._bar.update(self._task, completed=done)
+        self._bar.reset(self._task, completed=done)  # the rate is that of this command
+        if announced:
+            print(f"scenes: continues; {self} are there", file=sys.stderr)  # noqa: T201
+
+    def advance(self, part: Part) -> None:
+        """Counts a finished part."""
+        self._done += part.rows
+        self._bar.advance(self._task, part.rows)
+
+    def joining(self) -> Callable[[int], None]:
+        """Starts a second bar for the copy; returns what counts its rows."""
+        task = self._bar.add_task("joining", total=self._n, note="")
+        return lambda rows: self._bar.advance(task, rows)
+
+    def __str__(self) -> str:
+        return f"{self._done:,} of {self._n:,} scenes"
+
+    def kept(self) -> str:
+        """Says what is not lost, after another remark."""
+        return f"; {self} are kept in {self._folder}" if self._done else ""
+
+
 def build(
-    config: Any,
+    config: DatasetConfig,
     seed: int,
     n: int,
     out: Path,
     *,
     workers: int | None = None,
     overwrite: bool = False,
+    layout: Layout = "file",
+    engine: Engine = "local",
+    address: str | None = None,
 ) -> None:
-    """Makes a file of `n` scenes, or extends one that has fewer.
+    """Makes a file of `n` rows, or extends one that has fewer.
 
     Args:
         config: which dataset.
         seed: entropy of every scene.
-        n: number of scenes.
+        n: number of rows.
         out: the file.
         workers: processes; all cores by default. The bytes do not depend on it.
-        overwrite: replace a file of another config.
+        overwrite: make the file anew, whatever it holds.
+        layout: one file, or an index of parts that stay beside it.
+        engine: processes of this machine, or tasks of a Ray cluster.
+        address: of that cluster.
 
     Raises:
-        UsageError: `n` is no count, or `out` holds something else.
+        UsageError: `n` is no count, or `out` holds something else, or is being built.
         CommandError: scenes could not be made or written.
+        KeyboardInterrupt: SIGINT or SIGTERM ended the build; it says how to continue.
     """
+    _check_request(n, workers, engine, address)
+    existing = _existing(config, seed, n, out, layout, overwrite=overwrite)
+    folder = parts_folder(out)
+    if existing.is_all(n, layout) and (layout == "parts" or not folder.exists()):
+        return
+    opener = OpenSource(config, seed)
+    if not config.isolated:
+        limit = opener().limit
+        if limit is not None and n > limit:
+            raise UsageError(f"--n {n} is more than there is: {limit}")
+    elif engine == "local":
+        choose_gl()
+    with progress_bar() as bar:
+        tally = _Tally(bar, folder, n)
+        try:
+            with _sigterm_as_sigint(), _locked(folder):
+                # Another process may have finished it meanwhile.
+                existing = _existing(config, seed, n, out, layout, overwrite=overwrite)
+                if not existing.is_all(n, layout):
+                    _claim(folder, config, seed, out, existing, overwrite=overwrite)
+                    parts = plan(config.size, existing.kept, n)
+                    missing = _missing(parts, folder)
+                    done = n - sum(part.rows for part in missing)
+                    tally.resume(done, announced=done > 0)
+                    make = _engine(config, engine, address, workers, len(missing))
+                    make(opener, missing, folder, tally.advance)
+                    _finish(parts, folder, out, existing.kept, layout, tally.joining())
+                if layout == "file":
+                    shutil.rmtree(folder)
+        except UnreadableSceneError as error:
+            raise CommandError(f"{error}{tally.kept()}") from error
+        except OSError as error:
+            raise CommandError(f"{_reason(error)}{tally.kept()}") from error
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"interrupted{tally.kept()}; run the same command again to continue"
+            ) from None
+
+
+def _check_request(n: int, workers: int | None, engine: Engine, address: str | None) -> None:
     if n < 1:
         raise UsageError(f"--n must be at least 1, got {n}")
-    have = _rows_to_keep(config, seed, n, out, overwrite=overwrite)
-    if have == n:
-        return
-    if getattr(config, "isolated", False):
-        choose_gl()
-    folder = out.with_name(out.name + ".parts")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _claim(folder, config, seed, overwrite=overwrite)
-        start = have - have % CHUNK_ROWS
-        parts = _parts(config, start, n)
-        missing = [part for part in parts if not part.path(folder).exists()]
-        if getattr(config, "sequential", False):
-            workers = 1
-        count = min(workers or os.cpu_count() or 1, max(1, len(missing)))
-        _make(config, seed, missing, folder, count, total=n, done=n - _rows(missing))
-        _merge(parts, folder, out, kept=start)
-    except OSError as error:
-        raise CommandError(f"{error}; finished parts stay in {folder}") from error
-    shutil.rmtree(folder)
+    if workers is not None and workers < 1:
+        raise UsageError(f"--workers must be at least 1, got {workers}")
+    if engine == "ray" and workers is not None:
+        raise UsageError("--workers is for this machine; a Ray cluster uses all its cores")
+    if engine != "ray" and address is not None:
+        raise UsageError("--address goes with --engine ray")
 
 
-def _rows(parts: list[Part]) -> int:
-    return sum(part.stop - part.start for part in parts)
-
-
-def _rows_to_keep(config: Any, seed: int, n: int, out: Path, *, overwrite: bool) -> int:
-    """Returns how many rows of an existing file serve this build."""
-    if not out.exists():
-        return 0
+def _existing(
+    config: DatasetConfig, seed: int, n: int, out: Path, layout: Layout, *, overwrite: bool
+) -> _Existing:
+    """Returns what of an existing file serves this build."""
+    if overwrite or not out.exists():
+        return _Existing()
     try:
         with SceneFile(out) as file:
-            same = (
-                file.dataset == config.dataset
-                and file.attributes["config"] == to_json(config)
-                and file.seed == seed
-            )
-            have = file.n
-    except FileError:
-        same, have = False, 0
-    if not same and not overwrite:
+            same = (file.dataset, file.config, file.seed) == (config.dataset, config, seed)
+            found = _Existing(file.n, file.is_index, str(file.attributes["provenance"]))
+    except (FileError, ValueError, KeyError):
+        same = False
+    if not same:
         raise UsageError(f"{out} exists and is something else; --overwrite replaces it")
-    if same and have > n and not overwrite:
-        raise UsageError(f"{out} has {have} scenes already, more than {n}; --overwrite replaces it")
-    return have if same and have <= n else 0
+    if found.rows > n:
+        raise UsageError(
+            f"{out} has {found.rows} scenes already, more than {n}; --overwrite replaces it"
+        )
+    if layout == "parts" and not found.is_index:
+        raise UsageError(f"{out} is one file; --overwrite makes parts anew in its place")
+    return found
 
 
-def _claim(folder: Path, config: Any, seed: int, *, overwrite: bool) -> None:
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keeps a second build out of the folder of parts, which it makes.
+
+    Raises:
+        UsageError: another process is building there.
+    """
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        label = folder / "lock"
+        with label.open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UsageError(
+                    f"{folder}: another command is building there; wait for it"
+                ) from None
+            # The one before may have finished and removed the folder since.
+            if not label.exists() or label.stat().st_ino != os.fstat(lock.fileno()).st_ino:
+                continue
+            yield
+            return
+
+
+def _claim(
+    folder: Path,
+    config: DatasetConfig,
+    seed: int,
+    out: Path,
+    existing: _Existing,
+    *,
+    overwrite: bool,
+) -> None:
     """Marks the folder of parts as this build's own, and clears what a killed one left."""
     label = folder / "build.json"
     wanted = f"{config.dataset} {to_json(config)} seed {seed}\n"
-    if label.exists() and label.read_text() != wanted:
+    if overwrite and _is_index(out):
+        out.unlink()  # before its parts: an index never outlives them
+        _empty(folder)
+    elif label.exists() and label.read_text() != wanted:
         if not overwrite:
             raise UsageError(f"{folder} holds parts of another build; --overwrite replaces them")
-        shutil.rmtree(folder)
-        folder.mkdir()
-    for leftover in folder.glob("*.tmp*"):
-        leftover.unlink()
+        _empty(folder)
+    for leftover in folder.glob(f"*{UNFINISHED}"):
+        leftover.unlink(missing_ok=True)
     label.write_text(wanted)
+    if existing.provenance is not None:
+        claim_renderer(folder, existing.provenance)
 
 
-def _parts(config: Any, start: int, n: int) -> list[Part]:
-    row_bytes = 4 * config.size**2
-    rows = max(1, min(MAX_PART_ROWS, PART_BYTES // row_bytes) // CHUNK_ROWS) * CHUNK_ROWS
-    return [Part(first, min(first + rows, n)) for first in range(start, n, rows)]
+def _is_index(out: Path) -> bool:
+    try:
+        with SceneFile(out) as file:
+            return file.is_index
+    except FileError:
+        return False
 
 
-def _make(
-    config: Any, seed: int, parts: list[Part], folder: Path, workers: int, *, total: int, done: int
-) -> None:
-    with progress_bar() as progress:
-        task = progress.add_task("scenes", total=total, completed=done, note="")
-
-        def advance(part: Part) -> None:
-            progress.advance(task, part.stop - part.start)
-
-        if workers == 1 and not getattr(config, "isolated", False):
-            source = open_source(config, seed)
-            for part in parts:
-                _write_part(source, part, folder)
-                advance(part)
-        elif parts:
-            _make_in_processes(config, seed, parts, folder, workers, advance)
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.name != "lock":
+            path.unlink()
 
 
-def _make_in_processes(
-    config: Any,
-    seed: int,
+def _missing(parts: list[Part], folder: Path) -> list[Part]:
+    there = {path.name for path in folder.iterdir()}
+    return [part for part in parts if part.name not in there]
+
+
+def _engine(
+    config: DatasetConfig, engine: Engine, address: str | None, workers: int | None, parts: int
+) -> Callable[[OpenSource, list[Part], Path, Callable[[Part], None]], None]:
+    if engine == "ray" and parts:
+        return partial(make_on_ray, address=address)
+    count = 1 if config.sequential else min(workers or os.cpu_count() or 1, parts)
+    if count <= 1 and not config.isolated:
+        return make_here
+    return partial(make_in_processes, workers=count)
+
+
+def _finish(
     parts: list[Part],
     folder: Path,
-    workers: int,
-    advance: Callable[[Part], None],
+    out: Path,
+    kept: int,
+    layout: Layout,
+    advance: Callable[[int], None],
 ) -> None:
-    """Makes the parts in worker processes; a part whose worker died is made again."""
-    lost = 0
-    while parts:
-        with ProcessPoolExecutor(
-            workers, multiprocessing.get_context("spawn"), _start_worker, (config, seed, folder)
-        ) as pool:
-            waiting: dict[Future[None], Part] = {pool.submit(_work, part): part for part in parts}
-            try:
-                while waiting:
-                    finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
-                    for future in finished:
-                        future.result()
-                        advance(waiting.pop(future))
-            except BrokenProcessPool:
-                lost += 1
-                if lost > LOST_WORKERS:
-                    raise CommandError(
-                        f"{lost} workers died (out of memory?); try fewer --workers"
-                    ) from None
-                print("scenes: a worker died; its part is made again", file=sys.stderr)  # noqa: T201
-            except BaseException:
-                for process in list(pool._processes.values()):
-                    process.terminate()
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
-        parts = [part for part in parts if not part.path(folder).exists()]
+    if layout == "parts":
+        with whole_or_not(out, folder) as temporary:
+            index(parts, folder, temporary)
+        return
+    origins = [Origin(part.path(folder), part.rows) for part in parts]
+    if kept:
+        origins.insert(0, Origin(out, kept))
+    with whole_or_not(out, folder) as temporary:
+        join(origins, temporary, advance)
 
 
-_worker: tuple[Source, Path] | None = None
+@contextmanager
+def _sigterm_as_sigint() -> Iterator[None]:
+    """Lets SIGTERM end a build as Ctrl-C does, where this thread may decide it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
-def _start_worker(config: Any, seed: int, folder: Path) -> None:
-    global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides
-    _worker = (open_source(config, seed), folder)
-
-
-def _work(part: Part) -> None:
-    if _worker is None:
-        raise RuntimeError("the worker was not started")
-    source, folder = _worker
-    _write_part(source, part, folder)
-
-
-def _write_part(source: Source, part: Part, folder: Path) -> None:
-    target = part.path(folder)
-    temporary = target.with_suffix(f".tmp{os.getpid()}")
-    with create(temporary, identity(source), source.fields) as file:
-        for batch in _batches(part):
-            append_rows(file, _stack([source[index] for index in batch]))
-        file.attrs["complete"] = True
-    _publish(temporary, target)
-
-
-def _batches(part: Part) -> Iterator[range]:
-    for first in range(part.start, part.stop, CHUNK_ROWS):
-        yield range(first, min(first + CHUNK_ROWS, part.stop))
-
-
-def _stack(scenes: list[Scene]) -> dict[str, np.ndarray]:
-    rows = [scene.row() for scene in scenes]
-    return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-
-
-def _publish(temporary: Path, target: Path) -> None:
-    """Renames a finished file to its name once its bytes are on disk."""
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(target)
-
-
-def _merge(parts: list[Part], folder: Path, out: Path, *, kept: int) -> None:
-    """Copies the kept rows of the existing file, then the parts, into one file."""
-    temporary = folder / "whole.tmp"
-    origins = ([out] if kept else []) + [part.path(folder) for part in parts]
-    rows = ([kept] if kept else []) + [part.stop - part.start for part in parts]
-    with h5py.File(origins[0], "r") as first:
-        attributes = dict(first.attrs)
-        fields = dict(_described(first))
-        with create(temporary, attributes, fields) as target:
-            for path, count in zip(origins, rows, strict=True):
-                with h5py.File(path, "r") as origin:
-                    if origin.attrs["provenance"] != attributes["provenance"]:
-                        raise CommandError(
-                            f"{path} was rendered by {origin.attrs['provenance']}, others by "
-                            f"{attributes['provenance']}; --overwrite makes all of them anew"
-                        )
-                    append_chunks(target, origin, count)
-            target.attrs["complete"] = True
-    _publish(temporary, out)
-
-
-def _described(file: h5py.File) -> Iterator[tuple[str, Any]]:
-    from scenes.file import dataset_keys
-    from scenes.scene import Field
-
-    for key in dataset_keys(file):
-        dataset = file[key]
-        yield (
-            key,
-            Field(
-                dataset.shape[1:],
-                str(dataset.dtype),
-                dataset.attrs["meaning"],
-                dataset.attrs["unit"],
-                tuple(str(name) for name in dataset.attrs["categories"]),
-            ),
-        )
+def _reason(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        reason = os.strerror(error.errno)
+        return f"{reason}: make room and run the same command again"
+    where = "" if error.filename is None else f"{error.filename}: "
+    return f"{where}{error.strerror or error}"

@@ -1,4 +1,4 @@
-"""The command `scenes`: render, sprites, import, export, show."""
+"""The command `scenes`: render, sprites, import, export, show, verify."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ class Render:
     """File to write; data/objects_room/SPLIT.h5 by default."""
     workers: int | None = None
     """Processes; one per core by default. The scenes do not depend on it."""
+    layout: Literal["file", "parts"] = "file"
+    """One file, or an index of parts that stay in FILE.parts beside it (docs/scale.md)."""
+    engine: Literal["local", "ray"] = "local"
+    """Processes of this machine, or tasks of a Ray cluster that shares the folder of --out."""
+    address: str | None = None
+    """The Ray cluster's address; by default one of this machine is started."""
     depth: bool = False
     """Write the depth of each pixel too."""
     amodal: bool | None = None
@@ -64,7 +70,11 @@ class Render:
         )  # fmt: skip
         out = self.out or Path("data/objects_room") / f"{config.condition}.h5"
         start = time.monotonic()
-        build(config, self.seed, self.n, out, workers=self.workers, overwrite=self.overwrite)
+        build(
+            config, self.seed, self.n, out,
+            workers=self.workers, overwrite=self.overwrite,
+            layout=self.layout, engine=self.engine, address=self.address,
+        )  # fmt: skip
         print(f"{out}: {self.n:,} scenes of {name}, {time.monotonic() - start:.1f} s")
         return 0
 
@@ -108,28 +118,71 @@ class Sprites:
 
 @dataclass(frozen=True)
 class Show:
-    """Write a contact sheet of a file."""
+    """Write a contact sheet of a file, or a page to leaf through its scenes."""
 
     file: Annotated[Path, tyro.conf.Positional]
     """The file to look into."""
     out: Path | None = None
-    """PNG to write; beside the file by default."""
-    n: int = 32
-    """Number of scenes."""
+    """PNG or HTML page to write; beside the file by default."""
+    n: int | None = None
+    """Number of scenes; 32 on a sheet and 240 on a page by default."""
     masks: bool = False
     """Put each scene's segmentation beside it."""
+    depth: bool = False
+    """Put each scene's depth beside it."""
+    html: bool = False
+    """Write one page that works without a network, with masks and factors on hover."""
 
     def run(self) -> int:
-        """Writes the picture."""
+        """Writes the picture or the page."""
         from scenes.file import SceneFile
         from scenes.gallery import contact_sheet
+        from scenes.page import scene_page
 
-        if self.n < 1:
+        if self.n is not None and self.n < 1:
             raise UsageError(f"--n must be at least 1, got {self.n}")
-        out = self.out or self.file.with_suffix(".png")
+        out = self.out or self.file.with_suffix(".html" if self.html else ".png")
         with SceneFile(self.file) as file:
-            contact_sheet(file, out, n=self.n, masks=self.masks)
+            if self.html:
+                scene_page(file, out, n=self.n or 240, masks=self.masks, depth=self.depth)
+            else:
+                contact_sheet(file, out, n=self.n or 32, masks=self.masks, depth=self.depth)
         print(out)
+        return 0
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Check a file: checksums, counts, ranges, masks, and scenes made again from their seed."""
+
+    file: Annotated[Path, tyro.conf.Positional]
+    """The file to check."""
+    n: int = 4
+    """Scenes to make again and compare, spread over the file; 0 for none."""
+
+    def run(self) -> int:
+        """Checks the file; the exit code is 1 where anything is wrong."""
+        from scenes.verify import verify
+
+        if self.n < 0:
+            raise UsageError(f"--n must be at least 0, got {self.n}")
+        if not self.file.exists():
+            raise UsageError(f"{self.file}: no such file")
+        report = verify(self.file, remade=self.n)
+        if report.problems:
+            for problem in report.problems[:-1]:
+                print(f"scenes: {problem}", file=sys.stderr)
+            raise CommandError(report.problems[-1])
+        held = "checksums, counts, ranges and masks hold"
+        print(f"{self.file}: {report.rows:,} scenes of {report.fields} fields: {held}")
+        numbers = ", ".join(str(number) for number in report.remade)
+        if report.not_remade:
+            print(f"made none again: {report.not_remade}")
+        elif report.other_renderer:
+            print(f"made {numbers} again: within the bounds for another renderer")
+            print(f"the file's is {report.other_renderer}")
+        elif report.remade:
+            print(f"made {numbers} again: the same in every byte")
         return 0
 
 
@@ -196,6 +249,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "import": Import,
     "export": Export,
     "show": Show,
+    "verify": Verify,
 }
 
 

@@ -38,8 +38,9 @@ def run_command(program: str, command: Callable[[], int | None]) -> int:
         return _fail(program, error, EXIT_USAGE)
     except (CommandError, OSError) as error:
         return _fail(program, error, EXIT_FAILURE)
-    except KeyboardInterrupt:
-        return _fail(program, "interrupted; run the same command again to continue", EXIT_FAILURE)
+    except KeyboardInterrupt as interrupt:
+        said = interrupt.args[0] if interrupt.args else "interrupted; run the same command again"
+        return _fail(program, said, EXIT_FAILURE)
 
 
 def parse(command_line: Callable[[], T]) -> T:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal, Protocol, get_args, runtime_checkable
 
 Shape = Literal["box", "sphere", "cylinder", "capsule", "icosahedron", "triangle"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
@@ -13,14 +13,40 @@ Split = Literal[
 ]
 
 
+@runtime_checkable
+class DatasetConfig(Protocol):
+    """What `scenes.build` asks of every config."""
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """The longer side of the images in pixels."""
+        ...
+
+    @property
+    def isolated(self) -> bool:
+        """Whether its source is opened in processes of its own only; it must never end."""
+        ...
+
+    @property
+    def sequential(self) -> bool:
+        """Whether one worker makes all scenes, in order."""
+        ...
+
+
 @dataclass(frozen=True)
 class ObjectsRoomConfig:
     """The Objects Room (MONet paper, appendix C)."""
 
     dataset: ClassVar[str] = "objects_room"
     isolated: ClassVar[bool] = True
-    """It is rendered in processes of its own, even by one worker: software OpenGL brings an LLVM
-    which crashes the one of torch (Triton) if that is loaded later."""
+    """Software OpenGL brings an LLVM which crashes the one of torch (Triton) if that is loaded
+    later: even one worker is a process of its own."""
+    sequential: ClassVar[bool] = False
 
     split: Split = "train"
     """Which law the scenes follow; `objects` places exactly `objects` of them, all in view."""
@@ -111,6 +137,8 @@ class MultiDSpritesConfig:
     """Multi-dSprites (MONet paper, appendix C)."""
 
     dataset: ClassVar[str] = "multi_dsprites"
+    isolated: ClassVar[bool] = False
+    sequential: ClassVar[bool] = False
 
     variant: SpritesVariant = "colored_on_colored"
     """The paper's: 1 to 4 random RGB sprites on random RGB. Else 2 to 5 HSV on grey, or 2 to 3
@@ -151,6 +179,9 @@ class ImportedConfig:
     """A multi_object_datasets TFRecord, as it was read."""
 
     dataset: ClassVar[str] = "imported"
+    isolated: ClassVar[bool] = False
+    sequential: ClassVar[bool] = True
+    """A gzipped stream cannot be entered in the middle."""
 
     file: str
     """The TFRecord."""
@@ -160,9 +191,6 @@ class ImportedConfig:
     """Masks of each record, background included."""
     size: int
     """The longer side of the images in pixels."""
-
-    sequential: ClassVar[bool] = True
-    """One worker reads it in order: a gzipped stream cannot be entered in the middle."""
 
 
 DATASETS = {

@@ -1,15 +1,14 @@
 """The HDF5 file that every dataset, model and score shares (schema 1).
 
 Root attributes: `schema`, `dataset`, `config` (JSON), `seed`, `version` (of this package),
-`entities` (names in index order), `provenance` (JSON: renderer and versions), `complete`. Each
-HDF5 dataset has the row as its first axis and says its `meaning`, `unit` and `categories`.
+`entities` (names in index order), `provenance` (JSON: renderer and versions), `sha256` (see
+`scenes.writer`), `complete`. Each HDF5 dataset has the row as its first axis and says its
+`meaning`, `unit` and `categories`. Two are no fields: `checksums` has a row for each chunk of rows,
+and `parts`, in an index of parts, the first row of each and the one after its last.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,91 +18,34 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from scenes.config import DATASETS
-from scenes.scene import Field, Source
-from scenes.serialise import from_json, to_json
+from scenes.joined import JoinedParts, JoinedRows
+from scenes.serialise import from_json
 
 SCHEMA = 1
 CHUNK_ROWS = 16
 """Rows that are compressed together: a shuffled read unpacks 16 images to get one."""
+CHECKSUMS = "checksums"
+PARTS = "parts"
 
 
 class FileError(ValueError):
     """A file cannot be used; the message starts with its path, and the key where there is one."""
 
 
-def identity(source: Source) -> dict[str, Any]:
-    """Returns the root attributes that tell one build from another."""
-    return {
-        "schema": SCHEMA,
-        "dataset": source.dataset,
-        "config": to_json(source.config),
-        "seed": source.seed,
-        "entities": list(source.entities),
-        "provenance": json.dumps(dict(source.provenance), sort_keys=True),
-    }
-
-
-def create(path: Path, attributes: Mapping[str, Any], fields: Mapping[str, Field]) -> h5py.File:
-    """Creates a file whose datasets have no rows yet."""
-    file = h5py.File(path, "w", libver="v110")
-    file.attrs.update(attributes)
-    file.attrs["version"] = version("scenes")
-    file.attrs["complete"] = False
-    for key, field in fields.items():
-        dataset = file.create_dataset(
-            key,
-            shape=(0, *field.shape),
-            # An axis of length 0 (no objects) may only be chunked if it may grow.
-            maxshape=(None, *(length or None for length in field.shape)),
-            chunks=(CHUNK_ROWS, *(max(1, length) for length in field.shape)),
-            dtype=field.dtype,
-            compression="gzip",
-            compression_opts=4,
-            shuffle=np.dtype(field.dtype).itemsize > 1,
-            fletcher32=True,
-        )
-        dataset.attrs["meaning"] = field.meaning
-        dataset.attrs["unit"] = field.unit
-        dataset.attrs["categories"] = list(field.categories)
-    return file
-
-
-def append_rows(file: h5py.File, rows: Mapping[str, np.ndarray]) -> None:
-    """Appends rows to a file made by `create`."""
-    for key, values in rows.items():
-        dataset = file[key]
-        start = len(dataset)
-        dataset.resize(start + len(values), axis=0)
-        dataset[start:] = values
-
-
-def append_chunks(target: h5py.File, origin: h5py.File, rows: int) -> None:
-    """Appends the first `rows` rows of another file as they are, compressed.
-
-    The target must hold a multiple of `CHUNK_ROWS` rows; so may `rows` be anything only in the
-    last call.
-    """
-    for key in dataset_keys(origin):
-        source, dataset = origin[key], target[key]
-        start = len(dataset)
-        dataset.resize(start + rows, axis=0)
-        if 0 in source.shape[1:]:
-            continue
-        tail = (0,) * (source.ndim - 1)
-        for row in range(0, rows, CHUNK_ROWS):
-            mask, chunk = source.id.read_direct_chunk((row, *tail))
-            dataset.id.write_direct_chunk((start + row, *tail), chunk, mask)
-
-
 def dataset_keys(file: h5py.File) -> list[str]:
-    """Returns the keys of all datasets, groups entered."""
+    """Returns the keys of all fields, groups entered."""
     keys: list[str] = []
     file.visititems(lambda key, item: keys.append(key) if isinstance(item, h5py.Dataset) else None)
-    return sorted(keys)
+    return sorted(set(keys) - {CHECKSUMS, PARTS})
+
+
+def parts_folder(path: Path) -> Path:
+    """Returns the folder of a file's parts, in which they lie while it is built or for good."""
+    return path.with_name(f"{path.name}.parts")
 
 
 class SceneFile:
-    """A finished file, open for reading; a context manager.
+    """A finished file, or index of parts, open for reading; a context manager.
 
     Args:
         path: the file.
@@ -122,9 +64,21 @@ class SceneFile:
             raise FileError(f"{self.path}: not a readable HDF5 file, or cut short") from error
         try:
             self._check()
+            self._joined = self._join()
         except FileError:
             self._file.close()
             raise
+
+    def _join(self) -> JoinedParts | None:
+        if PARTS not in self._file:
+            return None
+        folder = parts_folder(self.path)
+        try:
+            return JoinedParts(folder, self._file[PARTS][:])
+        except FileNotFoundError as error:
+            raise FileError(
+                f"{self.path}: {error}; move the file and that folder together"
+            ) from None
 
     def _check(self) -> None:
         attributes = self._file.attrs
@@ -157,17 +111,20 @@ class SceneFile:
 
     def close(self) -> None:
         """Closes the file."""
+        if self._joined is not None:
+            self._joined.close()
         self._file.close()
 
-    def __getitem__(self, key: str) -> h5py.Dataset:
-        """Returns an HDF5 dataset.
+    def __getitem__(self, key: str) -> h5py.Dataset | JoinedRows:
+        """Returns a field's rows: an HDF5 dataset, or what reads like one from parts.
 
         Raises:
             FileError: the file has none of that key.
         """
         if key not in self._file:
             raise FileError(f"{self.path}: {key}: missing; there is {', '.join(self.keys())}")
-        return self._file[key]
+        dataset = self._file[key]
+        return dataset if self._joined is None else JoinedRows(self._joined, key, dataset)
 
     def has(self, key: str) -> bool:
         """Tells whether the file knows this field."""
@@ -184,6 +141,16 @@ class SceneFile:
             key: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
             for key, value in self._file.attrs.items()
         }
+
+    @property
+    def hdf5(self) -> h5py.File:
+        """The HDF5 file itself."""
+        return self._file
+
+    @property
+    def is_index(self) -> bool:
+        """Whether the rows lie in a folder of parts beside the file."""
+        return self._joined is not None
 
     @property
     def n(self) -> int:

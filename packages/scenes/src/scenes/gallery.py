@@ -6,9 +6,10 @@ import colorsys
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Integer, UInt8
+from jaxtyping import Float, Integer, UInt8
 from PIL import Image
 
+from scenes.command_line import UsageError
 from scenes.file import SceneFile
 
 GAP = 2
@@ -37,16 +38,18 @@ def slot_palette(slots: int) -> UInt8[np.ndarray, "K 3"]:
     return np.array([SLOT_COLORS[k % len(SLOT_COLORS)] for k in range(slots)], dtype=np.uint8)
 
 
-def tile(images: UInt8[np.ndarray, "N H W 3"], columns: int) -> UInt8[np.ndarray, "Y X 3"]:
+def tile(
+    images: UInt8[np.ndarray, "N H W 3"], columns: int, gap: int = GAP
+) -> UInt8[np.ndarray, "Y X 3"]:
     """Lays images out in rows, white between them."""
     n, height, width, _ = images.shape
     rows = -(-n // columns)
     sheet = np.full(
-        (rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, 3), 255, dtype=np.uint8
+        (rows * (height + gap) + gap, columns * (width + gap) + gap, 3), 255, dtype=np.uint8
     )
     for index, image in enumerate(images):
-        y = GAP + (index // columns) * (height + GAP)
-        x = GAP + (index % columns) * (width + GAP)
+        y = gap + (index // columns) * (height + gap)
+        x = gap + (index % columns) * (width + gap)
         sheet[y : y + height, x : x + width] = image
     return sheet
 
@@ -58,8 +61,32 @@ def colorize(
     return palette[segmentation]
 
 
+NEAR_TO_FAR = np.array(
+    [(253, 231, 37), (94, 201, 98), (33, 145, 140), (59, 82, 139), (68, 1, 84)], dtype=np.float64
+)
+"""Viridis' own colours, in order of lightness."""
+SKY_COLOR = 235
+
+
+def colorize_depth(depth_m: Float[np.ndarray, "N H W"]) -> UInt8[np.ndarray, "N H W 3"]:
+    """Paints depths, near yellow to far purple over all images together; the sky is grey."""
+    seen = np.isfinite(depth_m)
+    metres = depth_m.astype(np.float64)
+    near, far = (metres[seen].min(), metres[seen].max()) if seen.any() else (0.0, 1.0)
+    share = np.where(seen, metres - near, 0) / max(far - near, 1e-6)
+    stops = np.linspace(0, 1, len(NEAR_TO_FAR))
+    painted = [np.interp(share, stops, channel) for channel in NEAR_TO_FAR.T]
+    return np.where(seen[..., None], np.stack(painted, axis=-1), SKY_COLOR).astype(np.uint8)
+
+
 def contact_sheet(
-    file: SceneFile, out: Path, *, n: int = 32, columns: int = 8, masks: bool = False
+    file: SceneFile,
+    out: Path,
+    *,
+    n: int = 32,
+    columns: int = 8,
+    masks: bool = False,
+    depth: bool = False,
 ) -> None:
     """Writes the first scenes of a file as one picture (paper, figure 10).
 
@@ -67,17 +94,39 @@ def contact_sheet(
         file: where from.
         out: a PNG.
         n: number of scenes.
-        columns: scenes in a row.
+        columns: scenes in a row; half as many with something beside them.
         masks: put each scene's segmentation beside it.
+        depth: put each scene's depth beside it.
+
+    Raises:
+        UsageError: the file has no segmentation, or no depth.
     """
-    images = np.asarray(file["image"][:n])
+    check_shown(file, masks=masks, depth=depth)
+    panels = [np.asarray(file["image"][:n])]
     if masks:
         palette = entity_palette(file.entities, file.num_background)
-        painted = colorize(np.asarray(file["segmentation"][:n]), palette)
-        images = np.concatenate([images, painted], axis=2)
-        columns = max(1, columns // 2)
-    sheet = Image.fromarray(tile(images, min(columns, len(images))))
+        panels.append(colorize(np.asarray(file["segmentation"][:n]), palette))
+    if depth:
+        panels.append(colorize_depth(np.asarray(file["depth"][:n])))
+    images = np.concatenate(panels, axis=2)
+    columns = max(1, min(columns if len(panels) == 1 else columns // 2, len(images)))
+    sheet = Image.fromarray(tile(images, columns, GAP * len(panels)))
     scale = max(1, round(SHEET_WIDTH / sheet.width))
     sheet = sheet.resize((sheet.width * scale, sheet.height * scale), Image.Resampling.NEAREST)
     out.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(out)
+
+
+def check_shown(file: SceneFile, *, masks: bool, depth: bool) -> None:
+    """Refuses to show what a file does not hold.
+
+    Raises:
+        UsageError: names the file, the flag and what is missing.
+    """
+    if masks and not file.has("segmentation"):
+        raise UsageError(f"{file.path}: --masks needs segmentations, and this file has none")
+    if depth and not file.has("depth"):
+        raise UsageError(
+            f"{file.path}: --depth needs depths, and this file has none; scenes render --depth "
+            "writes them"
+        )

@@ -1,0 +1,154 @@
+"""Makes parts on this machine; a part whose worker died is made again."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import cast
+
+from scenes.command_line import CommandError
+from scenes.parts import Opener, Part, PartWriter
+
+MOST_DEATHS = 5
+"""So many workers may die before the next part is finished."""
+
+
+def make_here(
+    opener: Opener, parts: list[Part], folder: Path, advance: Callable[[Part], None]
+) -> None:
+    """Makes the parts in this process, one after the other."""
+    writer = PartWriter(opener, folder)
+    for part in parts:
+        writer.write(part)
+        advance(part)
+
+
+def make_in_processes(
+    opener: Opener,
+    parts: list[Part],
+    folder: Path,
+    advance: Callable[[Part], None],
+    *,
+    workers: int,
+) -> None:
+    """Makes the parts in several processes, which end with this call or with this process.
+
+    Args:
+        opener: opens the source, once in each process.
+        parts: what to make.
+        folder: where the parts go.
+        advance: is told of each part that is there.
+        workers: number of processes.
+
+    Raises:
+        CommandError: workers keep dying.
+        Exception: what a worker raised.
+    """
+    waiting = deque(parts)
+    team: dict[Connection, SpawnProcess] = {}
+    busy: dict[Connection, Part] = {}
+    deaths = 0
+    try:
+        while waiting or busy:
+            while waiting and len(busy) < workers:
+                idle = team.keys() - busy.keys()
+                connection = idle.pop() if idle else _hire(team, opener, folder)
+                busy[connection] = waiting.popleft()
+                with suppress(OSError):  # it died: its end of the connection says so below
+                    connection.send(busy[connection])
+            for ready in wait(list(busy)):
+                connection = cast(Connection, ready)
+                part = busy.pop(connection)
+                try:
+                    error = connection.recv()
+                except (EOFError, OSError):
+                    deaths += 1
+                    waiting.appendleft(part)
+                    _bury(team.pop(connection), connection, part, deaths)
+                    continue
+                if error is not None:
+                    raise error
+                deaths = 0
+                advance(part)
+    finally:
+        for process in team.values():
+            process.kill()
+        for connection, process in team.items():
+            process.join()
+            connection.close()
+
+
+def _hire(team: dict[Connection, SpawnProcess], opener: Opener, folder: Path) -> Connection:
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(
+        target=_work, args=(opener, folder, theirs), daemon=True
+    )
+    with _interrupts_held():
+        process.start()
+        team[ours] = process
+    theirs.close()
+    return ours
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Starts processes that never see Ctrl-C, which is for this one to handle."""
+    resource_tracker.ensure_running()  # at its own start it would let interrupts through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _bury(process: SpawnProcess, connection: Connection, part: Part, deaths: int) -> None:
+    connection.close()
+    process.join()
+    code = process.exitcode or 0
+    cause = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+    if deaths > MOST_DEATHS:
+        raise CommandError(
+            f"{deaths} workers died one after the other, the last {cause} (out of memory?); try "
+            f"fewer --workers"
+        )
+    print(  # noqa: T201
+        f"scenes: a worker ended {cause}; rows {part.start} to {part.stop - 1} are made again",
+        file=sys.stderr,
+    )
+
+
+def _work(opener: Opener, folder: Path, connection: Connection) -> None:
+    threading.Thread(target=_end_with_driver, daemon=True).start()
+    writer: PartWriter | None = None
+    while True:
+        try:
+            part = connection.recv()
+        except EOFError:
+            return
+        try:
+            writer = writer or PartWriter(opener, folder)
+            writer.write(part)
+        except Exception as error:
+            error.add_note(traceback.format_exc())
+            connection.send(error)
+        else:
+            connection.send(None)
+
+
+def _end_with_driver() -> None:
+    """Ends this process once the driver is gone, even if that was killed."""
+    driver = multiprocessing.parent_process()
+    if driver is not None:
+        driver.join()
+    os._exit(1)

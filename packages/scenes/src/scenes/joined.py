@@ -1,0 +1,135 @@
+"""Reads rows from a folder of parts, a few of which are open at a time.
+
+An index of parts is a virtual HDF5 dataset, which any HDF5 program reads. But HDF5 keeps each part
+open that was touched, and once the process may open no more files it gives zeros without an error
+(seen with HDF5 2.0): so nothing here reads through it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from jaxtyping import UInt64
+
+OPEN_PARTS = 8
+
+
+def part_name(start: int, stop: int) -> str:
+    """Returns the file name of the part that holds rows `start` to `stop`."""
+    return f"{start:010d}-{stop:010d}.h5"
+
+
+class JoinedParts:
+    """The parts of one file.
+
+    Args:
+        folder: where they lie.
+        bounds: first row of each part, and the row after its last.
+
+    Raises:
+        FileNotFoundError: parts are missing.
+    """
+
+    def __init__(self, folder: Path, bounds: UInt64[np.ndarray, "P 2"]) -> None:
+        self._folder = folder
+        self._starts, self._stops = bounds.astype(np.int64).T
+        self._open: OrderedDict[int, h5py.File] = OrderedDict()
+        there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        missing = [name for i in range(len(bounds)) if (name := self._name(i)) not in there]
+        if missing:
+            count = f"{len(missing)} of {len(bounds)} parts"
+            raise FileNotFoundError(f"{folder}: {count} are missing, the first {missing[0]}")
+
+    def _name(self, index: int) -> str:
+        return part_name(int(self._starts[index]), int(self._stops[index]))
+
+    def close(self) -> None:
+        """Closes all parts."""
+        for file in self._open.values():
+            file.close()
+        self._open.clear()
+
+    def read(self, key: str, rows: slice) -> list[np.ndarray]:
+        """Returns adjoining rows, one array from each part that has some; `rows` has no step."""
+        first = int(np.searchsorted(self._stops, rows.start, side="right"))
+        last = int(np.searchsorted(self._starts, rows.stop, side="left"))
+        arrays = []
+        for index in range(first, last):
+            start, stop = self._starts[index], self._stops[index]
+            inside = slice(max(rows.start, start) - start, min(rows.stop, stop) - start)
+            arrays.append(self._part(index)[key][inside])
+        return arrays
+
+    def _part(self, index: int) -> h5py.File:
+        if index not in self._open:
+            while len(self._open) >= OPEN_PARTS:
+                self._open.popitem(last=False)[1].close()
+            self._open[index] = h5py.File(self._folder / self._name(index), "r")
+        self._open.move_to_end(index)
+        return self._open[index]
+
+
+class JoinedRows:
+    """A field of a folder of parts, read as one reads an HDF5 dataset.
+
+    Args:
+        parts: where from.
+        key: the field.
+        dataset: its virtual dataset in the index, for shape, type and attributes.
+    """
+
+    def __init__(self, parts: JoinedParts, key: str, dataset: h5py.Dataset) -> None:
+        self._parts, self._key = parts, key
+        self.shape: tuple[int, ...] = dataset.shape
+        self.ndim: int = dataset.ndim
+        self.dtype: np.dtype = dataset.dtype
+        self.attrs: h5py.AttributeManager = dataset.attrs
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Returns all rows."""
+        return np.asarray(self[:], dtype=dtype)
+
+    def __getitem__(self, selection: Any) -> Any:
+        """Returns rows by number, slice, or a list or array of numbers or truths.
+
+        A tuple selects on later axes too.
+        """
+        rows, *tail = selection if isinstance(selection, tuple) else (selection,)
+        taken = self._rows(rows)
+        if not tail:
+            return taken
+        return taken[tuple(tail) if isinstance(rows, int | np.integer) else (slice(None), *tail)]
+
+    def _rows(self, rows: Any) -> Any:
+        if rows is Ellipsis:
+            return self._slice(slice(0, len(self)))
+        if isinstance(rows, int | np.integer):
+            index = int(rows) + len(self) * (rows < 0)
+            if not 0 <= index < len(self):
+                raise IndexError(f"row {rows} of {len(self)}")
+            return self._slice(slice(index, index + 1))[0]
+        if isinstance(rows, slice):
+            wanted = range(len(self))[rows]
+            if wanted.step == 1:
+                return self._slice(slice(wanted.start, max(wanted.start, wanted.stop)))
+            numbers = np.array(wanted, dtype=np.int64)
+        else:
+            numbers = np.asarray(rows)
+            if numbers.dtype == bool:
+                numbers = np.flatnonzero(numbers)
+        result = np.empty((len(numbers), *self.shape[1:]), dtype=self.dtype)
+        for place in np.argsort(numbers, kind="stable"):
+            result[place] = self._rows(int(numbers[place]))
+        return result
+
+    def _slice(self, rows: slice) -> np.ndarray:
+        if rows.start == rows.stop:
+            return np.empty((0, *self.shape[1:]), dtype=self.dtype)
+        return np.concatenate(self._parts.read(self._key, rows))

@@ -1,0 +1,145 @@
+"""Parts of a build: some rows in a file of their own, whole or not there at all."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from scenes.command_line import CommandError
+from scenes.file import CHUNK_ROWS
+from scenes.joined import part_name
+from scenes.scene import Scene, Source
+from scenes.writer import append_rows, create, identity, seal
+
+PART_BYTES = 8 << 20
+MAX_PART_ROWS = 512
+UNFINISHED = ".tmp"
+"""Ends the name of what is being written; a restart removes it."""
+
+Opener = Callable[[], Source]
+"""Opens the source of a build; it travels to the workers."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows `start` to `stop` of a build, in a file of their own."""
+
+    start: int
+    stop: int
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self.stop - self.start
+
+    @property
+    def name(self) -> str:
+        """Name of its file."""
+        return part_name(self.start, self.stop)
+
+    def path(self, folder: Path) -> Path:
+        """Returns where the finished part lies."""
+        return folder / self.name
+
+
+def plan(size: int, start: int, n: int) -> list[Part]:
+    """Cuts rows `start` to `n` into parts of whole chunks, whatever the number of workers.
+
+    Args:
+        size: side of the images in pixels; larger ones make for fewer rows.
+        start: a multiple of `CHUNK_ROWS`.
+        n: rows of the whole build.
+    """
+    rows = max(1, min(MAX_PART_ROWS, PART_BYTES // (4 * size**2)) // CHUNK_ROWS) * CHUNK_ROWS
+    return [Part(first, min(first + rows, n)) for first in range(start, n, rows)]
+
+
+class PartWriter:
+    """Makes parts; making one twice, even at the same time, changes nothing.
+
+    Args:
+        opener: opens the source.
+        folder: where the parts go.
+
+    Raises:
+        CommandError: the folder holds parts of another renderer.
+    """
+
+    def __init__(self, opener: Opener, folder: Path) -> None:
+        self.source = opener()
+        self._folder = folder
+        claim_renderer(folder, str(identity(self.source)["provenance"]))
+
+    def write(self, part: Part) -> None:
+        """Makes a part.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        # In memory, so that a full disk meets one plain write and never the HDF5 library.
+        content = io.BytesIO()
+        with create(content, identity(self.source), self.source.fields) as file:
+            for first in range(part.start, part.stop, CHUNK_ROWS):
+                indices = range(first, min(first + CHUNK_ROWS, part.stop))
+                append_rows(file, self._stack([self.source[index] for index in indices]))
+            seal(file)
+        with whole_or_not(part.path(self._folder), self._folder) as temporary:
+            temporary.write_bytes(content.getbuffer())
+
+    def _stack(self, scenes: list[Scene]) -> dict[str, np.ndarray]:
+        rows = [scene.row() for scene in scenes]
+        return {key: np.stack([row[key] for row in rows]) for key in self.source.fields}
+
+
+def claim_renderer(folder: Path, provenance: str) -> None:
+    """Marks a folder of parts as one renderer's, for all machines that write into it.
+
+    Raises:
+        CommandError: it is another's.
+    """
+    own = folder / f"renderer-{hashlib.sha256(provenance.encode()).hexdigest()[:16]}.json"
+    for _ in range(2):  # before its own mark, and after: of two at once, one at least sees both
+        for other in set(folder.glob("renderer-*.json")) - {own}:
+            raise CommandError(
+                f"{folder}: its parts were rendered by {other.read_text()}, here it would be "
+                f"{provenance}; delete that folder to begin again"
+            )
+        own.write_text(provenance)
+
+
+@contextmanager
+def whole_or_not(target: Path, folder: Path) -> Iterator[Path]:
+    """Gives a name to write under; what was written gets the name `target` once it is on disk.
+
+    Args:
+        target: the final name.
+        folder: where it is written, on the same disk.
+
+    Yields:
+        The temporary name, no other process's.
+    """
+    temporary = folder / f"{target.name}.{uuid.uuid4().hex}{UNFINISHED}"
+    try:
+        yield temporary
+        _sync(temporary)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

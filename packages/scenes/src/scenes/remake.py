@@ -1,0 +1,93 @@
+"""Makes single scenes again, to compare them with a file's."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scenes.build import OpenSource
+from scenes.command_line import CommandError
+from scenes.scene import Field
+from scenes.writer import identity
+
+# Measured on 67 test scenes of 64 x 64 between Mesa's llvmpipe and softpipe, which smooths no
+# edges: images at most 2.1 apart, labels and depths at 0.03% of the pixels, the rest not at all.
+IMAGE_TOLERANCE = 4.0
+"""Mean absolute difference of a scene's image, of 255."""
+LABEL_TOLERANCE = 0.005
+"""Share of a scene's pixels that may belong to another entity, or be at another depth."""
+VALUE_TOLERANCE = 1e-4
+"""Difference of any other number."""
+
+
+@dataclass(frozen=True)
+class Remade:
+    """Scenes made again."""
+
+    identity: Mapping[str, Any]
+    fields: Mapping[str, Field]
+    rows: Mapping[int, Mapping[str, np.ndarray]]
+    """By number; each field in the file's type."""
+
+
+def remake(opener: OpenSource, numbers: list[int]) -> Remade:
+    """Makes scenes in a process of its own.
+
+    Args:
+        opener: opens the source.
+        numbers: of the scenes, rising.
+
+    Raises:
+        CommandError: the process died.
+        OSError: the source's own files are gone.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        try:
+            return pool.submit(_remake, opener, numbers).result()
+        except BrokenProcessPool:
+            raise CommandError("the process that made scenes again died") from None
+
+
+def _remake(opener: OpenSource, numbers: list[int]) -> Remade:
+    source = opener()
+    rows = {}
+    for number in numbers:
+        row = source[number].row()
+        rows[number] = {key: row[key].astype(source.fields[key].dtype) for key in source.fields}
+    return Remade(identity(source), dict(source.fields), rows)
+
+
+def difference(key: str, ours: np.ndarray, theirs: np.ndarray, *, exact: bool) -> str:
+    """Says how far apart a field of one scene is; nothing where that is allowed.
+
+    Args:
+        key: the field.
+        ours: as made again.
+        theirs: as in the file.
+        exact: whether one renderer made both, so that no byte may differ.
+    """
+    if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
+        return f"{theirs.shape} {theirs.dtype} rather than {ours.shape} {ours.dtype}"
+    if exact:
+        same = ours.tobytes() == theirs.tobytes()
+        return "" if same else f"{(ours != theirs).mean():.2%} of it differs"
+    if key == "image":
+        apart = np.abs(ours.astype(int) - theirs).mean()
+        return "" if apart <= IMAGE_TOLERANCE else f"{apart:.1f} of 255 apart on average"
+    if key in ("segmentation", "amodal", "depth"):
+        unlike = ours != theirs
+        if key == "depth":
+            unlike = ~np.isclose(ours.astype(float), theirs.astype(float), rtol=0.01)
+        share = unlike.mean() if unlike.size else 0.0
+        return "" if share <= LABEL_TOLERANCE else f"{share:.1%} of its pixels differ"
+    if key == "factors/visible_pixels":
+        return ""  # the segmentation's own count
+    apart = np.abs(ours.astype(float) - theirs.astype(float)).max(initial=0)
+    allowed = 1 if key == "num_visible" else VALUE_TOLERANCE
+    return "" if apart <= allowed else f"{apart:.4g} apart"

@@ -1,0 +1,177 @@
+"""Writes the files that `scenes.file` reads: rows, checksums, and the seal over both.
+
+Every `CHUNK_ROWS` rows have a SHA-256 over the bytes of all their fields in the order of the keys.
+The root attribute `sha256` is over those checksums, the other attributes, and every field's type,
+shape and attributes: two files of one digest give a reader the same, however they were made and
+compressed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from scenes.file import CHECKSUMS, CHUNK_ROWS, SCHEMA, dataset_keys
+from scenes.scene import Field, Source
+from scenes.serialise import to_json
+
+CHECKSUM_BYTES = hashlib.sha256().digest_size
+SEALED_LAST = ("sha256", "complete")
+"""Root attributes that the seal does not cover."""
+
+
+def identity(source: Source) -> dict[str, Any]:
+    """Returns the root attributes that tell one build from another."""
+    return {
+        "schema": SCHEMA,
+        "dataset": source.dataset,
+        "config": to_json(source.config),
+        "seed": source.seed,
+        "entities": list(source.entities),
+        "provenance": json.dumps(dict(source.provenance), sort_keys=True),
+    }
+
+
+def create(
+    path: Path | io.BytesIO, attributes: Mapping[str, Any], fields: Mapping[str, Field]
+) -> h5py.File:
+    """Creates a file whose datasets have no rows yet."""
+    file = h5py.File(path, "w", libver="v110")
+    describe(file, attributes)
+    for key, field in fields.items():
+        dataset = file.create_dataset(
+            key,
+            shape=(0, *field.shape),
+            # An axis of length 0 (no objects) may only be chunked if it may grow.
+            maxshape=(None, *(length or None for length in field.shape)),
+            chunks=(CHUNK_ROWS, *(max(1, length) for length in field.shape)),
+            dtype=field.dtype,
+            compression="gzip",
+            compression_opts=4,
+            shuffle=np.dtype(field.dtype).itemsize > 1,
+            fletcher32=True,
+        )
+        describe_field(dataset, field)
+    checksums = file.create_dataset(
+        CHECKSUMS,
+        shape=(0, CHECKSUM_BYTES),
+        maxshape=(None, CHECKSUM_BYTES),
+        chunks=(512, CHECKSUM_BYTES),
+        dtype="uint8",
+    )
+    checksums.attrs["meaning"] = f"SHA-256 over all fields, for each {CHUNK_ROWS} rows"
+    return file
+
+
+def describe(file: h5py.File, attributes: Mapping[str, Any]) -> None:
+    """Writes the root attributes of an unfinished file."""
+    file.attrs.update(attributes)
+    file.attrs["version"] = version("scenes")
+    file.attrs["complete"] = False
+
+
+def describe_field(dataset: h5py.Dataset, field: Field) -> None:
+    """Writes what a field means beside it."""
+    dataset.attrs["meaning"] = field.meaning
+    dataset.attrs["unit"] = field.unit
+    dataset.attrs["categories"] = list(field.categories)
+
+
+def field_of(dataset: h5py.Dataset) -> Field:
+    """Reads what `create` wrote of a field."""
+    return Field(
+        dataset.shape[1:],
+        str(dataset.dtype),
+        str(dataset.attrs["meaning"]),
+        str(dataset.attrs["unit"]),
+        tuple(str(name) for name in dataset.attrs["categories"]),
+    )
+
+
+def append_rows(file: h5py.File, rows: Mapping[str, np.ndarray]) -> None:
+    """Appends one chunk of rows, and their checksum, to a file made by `create`.
+
+    Args:
+        file: it has whole chunks so far.
+        rows: by key, at most `CHUNK_ROWS` of them.
+    """
+    typed = {key: values.astype(file[key].dtype, copy=False) for key, values in rows.items()}
+    for key, values in typed.items():
+        _append(file[key], values)
+    _append(file[CHECKSUMS], np.frombuffer(checksum(typed), dtype=np.uint8)[None])
+
+
+def append_chunks(target: h5py.File, origin: h5py.File, rows: int) -> None:
+    """Appends the first `rows` rows of another file as they are, compressed.
+
+    The target must hold a multiple of `CHUNK_ROWS` rows; so may `rows` be anything only in the
+    last call.
+    """
+    for key in dataset_keys(origin):
+        source, dataset = origin[key], target[key]
+        start = len(dataset)
+        dataset.resize(start + rows, axis=0)
+        if 0 in source.shape[1:]:
+            continue
+        tail = (0,) * (source.ndim - 1)
+        for row in range(0, rows, CHUNK_ROWS):
+            mask, chunk = source.id.read_direct_chunk((row, *tail))
+            dataset.id.write_direct_chunk((start + row, *tail), chunk, mask)
+    _append(target[CHECKSUMS], origin[CHECKSUMS][: chunks_of(rows)])
+
+
+def seal(file: h5py.File) -> None:
+    """Marks a file as complete, under the digest of all that it holds."""
+    file.attrs["sha256"] = digest(file)
+    file.attrs["complete"] = True
+
+
+def digest(file: h5py.File) -> str:
+    """Returns the digest of a file, given its rows' checksums."""
+    described = {
+        "attributes": _plain(file.attrs, without=SEALED_LAST),
+        "fields": {
+            key: [str(file[key].dtype), list(file[key].shape), _plain(file[key].attrs)]
+            for key in dataset_keys(file)
+        },
+    }
+    sha = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    checksums = file[CHECKSUMS]
+    for start in range(0, len(checksums), 1 << 16):
+        sha.update(checksums[start : start + (1 << 16)].tobytes())
+    return sha.hexdigest()
+
+
+def checksum(rows: Mapping[str, np.ndarray]) -> bytes:
+    """Returns the checksum of one chunk of rows."""
+    sha = hashlib.sha256()
+    for key in sorted(rows):
+        sha.update(rows[key].tobytes())
+    return sha.digest()
+
+
+def chunks_of(rows: int) -> int:
+    """Returns how many chunks hold so many rows."""
+    return -(-rows // CHUNK_ROWS)
+
+
+def _append(dataset: h5py.Dataset, values: np.ndarray) -> None:
+    start = len(dataset)
+    dataset.resize(start + len(values), axis=0)
+    dataset[start:] = values
+
+
+def _plain(attributes: h5py.AttributeManager, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        key: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+        for key, value in attributes.items()
+        if key not in without
+    }
