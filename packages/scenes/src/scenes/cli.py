@@ -41,8 +41,8 @@ class Render:
     """Processes; one per core by default. The scenes do not depend on it."""
     depth: bool = False
     """Write the depth of each pixel too."""
-    amodal: bool | None = None
-    """Write each object's full extent; by default in every split but train."""
+    amodal: bool = False
+    """Write each object's full extent in train too; the other splits have it anyway."""
     views: int = 1
     """Pictures of each scene, from as many places on the ring; the file has n x views rows."""
     shapes: tuple[Shape, ...] = SHAPES
@@ -69,7 +69,7 @@ class Render:
         name = self.split if self.objects is None else f"objects_{self.objects}"
         config: ObjectsRoomConfig = replace(
             condition_config(name, self.size),
-            depth=self.depth, amodal=self.amodal, shapes=self.shapes, views=self.views,
+            depth=self.depth, amodal=self.amodal or None, shapes=self.shapes, views=self.views,
             hold_out=tuple(parse_kind(text) for text in self.hold_out),
             only_held_out=self.only_held_out,
         )  # fmt: skip
@@ -78,7 +78,9 @@ class Render:
         start = time.monotonic()
         build(config, self.seed, rows, out, workers=self.workers, overwrite=self.overwrite)
         of = f" ({rows:,} rows, {config.views} views each)" if config.views > 1 else ""
-        print(f"{out}: {self.n:,} scenes of {name}{of}, {time.monotonic() - start:.1f} s")
+        print(
+            f"{out}: {self.n:,} scenes of {config.condition}{of}, {time.monotonic() - start:.1f} s"
+        )
         return 0
 
 

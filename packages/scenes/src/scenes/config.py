@@ -71,8 +71,15 @@ class ObjectsRoomConfig:
 
     @property
     def condition(self) -> str:
-        """Name of what is rendered, such as `train` or `objects_3`; files are called so."""
-        return self.split if self.objects is None else f"objects_{self.objects}"
+        """Name of the law, such as `train` or `objects_3_hold_out`; files are called so."""
+        names: list[str] = [self.split if self.objects is None else f"objects_{self.objects}"]
+        if self.shapes != SHAPES:
+            names += self.shapes
+        if self.hold_out:
+            names.append("only_held_out" if self.only_held_out else "hold_out")
+        if self.views > 1:
+            names.append(f"{self.views}_views")
+        return "_".join(names)
 
     @property
     def object_counts(self) -> tuple[int, ...]:

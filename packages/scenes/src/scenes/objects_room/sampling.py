@@ -75,7 +75,7 @@ def sample_pitch(draws: Draws) -> float:
 
 def sample_cameras(draws: Draws, pitch_deg: float, views: int) -> tuple[Camera, ...]:
     """Draws places on the ring."""
-    return tuple(Camera(draws.uniform(0, 2 * math.pi), pitch_deg) for _ in range(views))
+    return tuple(Camera(draws.uniform(0.0, 2 * math.pi), pitch_deg) for _ in range(views))
 
 
 def sample_things(draws: Draws, config: ObjectsRoomConfig) -> tuple[Thing, ...]:
@@ -110,7 +110,7 @@ def sample_places(
         bound = bounding_radius(thing.shape, half_size)
         for _ in range(PLACEMENT_ATTEMPTS):
             distance = SPAWN_RADIUS_M * math.sqrt(draws.uniform())
-            angle = draws.uniform(0, 2 * math.pi)
+            angle = draws.uniform(0.0, 2 * math.pi)
             x, y = distance * math.cos(angle), distance * math.sin(angle)
             if any(math.hypot(x - a, y - b) < footprint + r + GAP_M for a, b, r in taken):
                 continue
@@ -120,7 +120,7 @@ def sample_places(
         else:
             return None
         taken.append((x, y, footprint))
-        places.append(Place((x, y, z), draws.uniform(0, 2 * math.pi)))
+        places.append(Place((x, y, z), draws.uniform(0.0, 2 * math.pi)))
         unseen = {view for view in unseen if not view.reaches(x, y, z, bound)}
     return None if unseen else tuple(places)
 
