@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 from OpenGL import GL
 
-from scenes.objects_room.arena import SHADOW_MAP, WALLS, build_model
+from scenes.objects_room.arena import FAST, WALLS, Quality, build_model
 from scenes.objects_room.camera import Camera
 from scenes.objects_room.sampling import Color, Place, Thing, hsv_to_rgb
 from scenes.objects_room.shapes import MESHES, primitive_size
@@ -32,18 +32,8 @@ FIRST_OBJECT = 4
 class Renderer:
     """Renders rooms of up to `max_objects` objects at `size` x `size` pixels."""
 
-    def __init__(
-        self,
-        max_objects: int,
-        size: int,
-        *,
-        shadow_map: int = SHADOW_MAP,
-        slices: int = 16,
-        stacks: int = 8,
-    ) -> None:
-        self.model = build_model(
-            max_objects, size, shadow_map=shadow_map, slices=slices, stacks=stacks
-        )
+    def __init__(self, max_objects: int, size: int, quality: Quality = FAST) -> None:
+        self.model = build_model(max_objects, size, quality)
         self.data = mujoco.MjData(self.model)
         self._scene = mujoco.MjvScene(self.model, maxgeom=self.model.ngeom + 1)
         self._option = mujoco.MjvOption()

@@ -77,9 +77,7 @@ class ObjectsRoomSource:
             CommandError: no acceptable scene was found.
         """
         scene, view = divmod(index, self.config.views)
-        if self._last is None or self._last[0] != scene:
-            self._last = scene, self.sample(scene)
-        room = self._last[1]
+        room = self.sample(scene)
         self.renderer.look(room.cameras[view])
         return Scene(
             image=self.renderer.image(),
@@ -88,11 +86,16 @@ class ObjectsRoomSource:
         )
 
     def sample(self, scene: int) -> Room:
-        """Draws a scene that the split accepts, and leaves it arranged and painted.
+        """Draws a scene that the split accepts, and has it arranged and painted.
 
         Raises:
             CommandError: there was none in many attempts.
         """
+        if self._last is None or self._last[0] != scene:
+            self._last = scene, self._find(scene)
+        return self._last[1]
+
+    def _find(self, scene: int) -> Room:
         config = self.config
         draws = Draws(scene_rng(self.seed, config.stream, scene))
         # Rejection must bend no law that is stated. Where one object in view is enough, the pitch
