@@ -24,7 +24,7 @@ import h5py
 import numpy as np
 
 from scenes.command_line import CommandError, UsageError
-from scenes.config import ImportedConfig, MultiDSpritesConfig, ObjectsRoomConfig
+from scenes.config import ClevrConfig, ImportedConfig, MultiDSpritesConfig, ObjectsRoomConfig
 from scenes.file import (
     CHUNK_ROWS,
     FileError,
@@ -72,6 +72,11 @@ def open_source(config: Any, seed: int) -> Source:
         from scenes.multi_dsprites.source import MultiDSpritesSource
 
         return MultiDSpritesSource(config, seed)
+    if isinstance(config, ClevrConfig):
+        from scenes.clevr.source import ClevrFolderSource, ClevrRecordsSource
+
+        kind = ClevrFolderSource if config.num_entities is None else ClevrRecordsSource
+        return kind(config, seed)
     if isinstance(config, ImportedConfig):
         from scenes.formats.multi_object_datasets import ImportedSource
 

@@ -1,4 +1,4 @@
-"""The command `scenes`: render, sprites, import, export, show."""
+"""The command `scenes`: render, sprites, clevr, import, export, show."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from scenes.clevr.cli import Clevr
 from scenes.command_line import CommandError, UsageError, parse, run_command
 from scenes.config import (
     SHAPES,
@@ -193,6 +194,7 @@ class Export:
 COMMANDS: dict[str, Callable[..., Any]] = {
     "render": Render,
     "sprites": Sprites,
+    "clevr": Clevr,
     "import": Import,
     "export": Export,
     "show": Show,

@@ -165,6 +165,43 @@ class ImportedConfig:
     """One worker reads it in order: a gzipped stream cannot be entered in the middle."""
 
 
+@dataclass(frozen=True)
+class ClevrConfig:
+    """CLEVR's images, cropped and resized (MONet paper, appendix C)."""
+
+    dataset: ClassVar[str] = "clevr"
+
+    source: str
+    """The folder of PNGs, or the clevr_with_masks TFRecord."""
+    items: str
+    """SHA-256 of the names and lengths of the files used, in order."""
+    original_width: int
+    """Width of the images before the crop: 320, or 480 brought to 360 of which the middle 320."""
+    original_height: int
+    """Height of the images before the crop: 240, or 320 brought to 240."""
+    num_rows: int = 0
+    """Rows of the factors: the most objects of a scene; 0 where they are not known."""
+    num_entities: int | None = None
+    """Masks of each record, background included; only a TFRecord has them."""
+    scenes: str | None = None
+    """The scenes JSON, or the folder of one for each scene."""
+    left_out: tuple[str, ...] = ()
+    """Names of the PNGs that could not be read."""
+    max_objects: int | None = None
+    """Only scenes with at most so many objects; 6 makes CLEVR6."""
+
+    @property
+    def size(self) -> int:
+        """Side of the cropped images in pixels."""
+        return 128
+
+    @property
+    def sequential(self) -> bool:
+        """Whether one worker reads it in order, as a gzipped stream must be."""
+        return self.num_entities is not None
+
+
 DATASETS = {
-    config.dataset: config for config in (ObjectsRoomConfig, MultiDSpritesConfig, ImportedConfig)
+    config.dataset: config
+    for config in (ObjectsRoomConfig, MultiDSpritesConfig, ClevrConfig, ImportedConfig)
 }
