@@ -24,7 +24,13 @@ import h5py
 import numpy as np
 
 from scenes.command_line import CommandError, UsageError
-from scenes.config import ClevrConfig, ImportedConfig, MultiDSpritesConfig, ObjectsRoomConfig
+from scenes.config import (
+    ClevrConfig,
+    ClevrLikeConfig,
+    ImportedConfig,
+    MultiDSpritesConfig,
+    ObjectsRoomConfig,
+)
 from scenes.file import (
     CHUNK_ROWS,
     FileError,
@@ -77,6 +83,11 @@ def open_source(config: Any, seed: int) -> Source:
 
         kind = ClevrFolderSource if config.num_entities is None else ClevrRecordsSource
         return kind(config, seed)
+    if isinstance(config, ClevrLikeConfig):
+        choose_gl()
+        from scenes.clevr.likeness import ClevrLikeSource
+
+        return ClevrLikeSource(config, seed)
     if isinstance(config, ImportedConfig):
         from scenes.formats.multi_object_datasets import ImportedSource
 

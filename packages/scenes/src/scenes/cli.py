@@ -1,4 +1,4 @@
-"""The command `scenes`: render, sprites, clevr, import, export, show."""
+"""The command `scenes`: render, sprites, clevr, clevr-like, import, export, show."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from scenes.clevr.cli import Clevr
+from scenes.clevr.cli import Clevr, ClevrLike
 from scenes.command_line import CommandError, UsageError, parse, run_command
 from scenes.config import (
     SHAPES,
@@ -195,6 +195,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "render": Render,
     "sprites": Sprites,
     "clevr": Clevr,
+    "clevr-like": ClevrLike,
     "import": Import,
     "export": Export,
     "show": Show,

@@ -201,7 +201,51 @@ class ClevrConfig:
         return self.num_entities is not None
 
 
+@dataclass(frozen=True)
+class ClevrLikeConfig:
+    """CLEVR-style scenes, rendered by the published rules of clevr-dataset-gen."""
+
+    dataset: ClassVar[str] = "clevr_like"
+    isolated: ClassVar[bool] = True
+    """As `ObjectsRoomConfig.isolated`."""
+
+    split: Literal["train", "test"] = "train"
+    """Test scenes have a random stream of their own and each object's full extent."""
+    max_objects: int = 10
+    """Most objects of a scene, 3 to 10; the fewest are always 3."""
+
+    def __post_init__(self) -> None:
+        if not self.min_objects <= self.max_objects <= 10:
+            raise ValueError(f"--max-objects must be from 3 to 10, got {self.max_objects}")
+
+    @property
+    def min_objects(self) -> int:
+        """Fewest objects of a scene."""
+        return 3
+
+    @property
+    def size(self) -> int:
+        """Side of the cropped images in pixels."""
+        return 128
+
+    @property
+    def with_amodal(self) -> bool:
+        """Whether each object's full extent is written."""
+        return self.split != "train"
+
+    @property
+    def stream(self) -> int:
+        """Number of the random stream, its own for every split and most objects."""
+        return 300 + 2 * self.max_objects + (self.split == "test")
+
+
 DATASETS = {
     config.dataset: config
-    for config in (ObjectsRoomConfig, MultiDSpritesConfig, ClevrConfig, ImportedConfig)
+    for config in (
+        ObjectsRoomConfig,
+        MultiDSpritesConfig,
+        ClevrConfig,
+        ClevrLikeConfig,
+        ImportedConfig,
+    )
 }

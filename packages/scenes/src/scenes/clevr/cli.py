@@ -1,4 +1,4 @@
-"""`scenes clevr`: CLEVR's own images."""
+"""`scenes clevr`: CLEVR's own images; `scenes clevr-like`: scenes like them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from scenes.command_line import CommandError, UsageError
-from scenes.config import ClevrConfig
+from scenes.config import ClevrConfig, ClevrLikeConfig
 
 if TYPE_CHECKING:
     from scenes.clevr.folder import Inspection
@@ -169,3 +169,34 @@ def _one_size(folder: Path, found: list[Inspection]) -> tuple[int, int]:
                 f"{found[0].size[0]} x {found[0].size[1]}; one file holds one size"
             )
     return found[0].size
+
+
+@dataclass(frozen=True)
+class ClevrLike:
+    """Render CLEVR-style scenes with MuJoCo: 128 x 128, with masks and factors."""
+
+    n: int = 10_000
+    """Number of scenes; a finished file with fewer is extended."""
+    split: Literal["train", "test"] = "train"
+    """train, or test with its own scenes and each object's full extent."""
+    max_objects: int = 10
+    """3 to so many objects; 6 for scenes like CLEVR6."""
+    seed: int = 0
+    """Decides every scene, together with the split, the most objects and the scene's number."""
+    out: Path | None = None
+    """File to write; data/clevr_like/SPLIT.h5 by default."""
+    workers: int | None = None
+    """Processes; one per core by default. The scenes do not depend on it."""
+    overwrite: bool = False
+    """Replace a file that holds something else."""
+
+    def run(self) -> int:
+        """Renders the file."""
+        from scenes.build import build
+
+        config = ClevrLikeConfig(self.split, self.max_objects)
+        out = self.out or Path("data/clevr_like") / f"{self.split}.h5"
+        start = time.monotonic()
+        build(config, self.seed, self.n, out, workers=self.workers, overwrite=self.overwrite)
+        print(f"{out}: {self.n:,} scenes, {time.monotonic() - start:.1f} s")
+        return 0

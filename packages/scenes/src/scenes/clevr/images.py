@@ -39,7 +39,11 @@ def crop_image(image: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "128 128 
         image = cv2.resize(image, (360, 240), interpolation=cv2.INTER_AREA)[:, 20:340]
     elif (width, height) != STANDARD:
         raise ValueError(f"{width} x {height} pixels; CLEVR is 320 x 240 or 480 x 320")
-    cut = np.ascontiguousarray(image[CROP_ROWS, CROP_COLUMNS])
+    return shrink(np.ascontiguousarray(image[CROP_ROWS, CROP_COLUMNS]))
+
+
+def shrink(cut: UInt8[np.ndarray, "192 192 3"]) -> UInt8[np.ndarray, "128 128 3"]:
+    """Resizes what the crop leaves."""
     return cv2.resize(cut, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
 
 
