@@ -101,8 +101,8 @@ class ClevrRecordsSource:
         """Returns the scene of the record that is number `index` among those kept.
 
         Raises:
-            RecordError: the stream cannot be read so far.
-            UnreadableSceneError: the record is not in the first one's layout.
+            RecordError: the stream cannot be read so far, or a record is not in the first one's
+                layout.
         """
         if index < len(self._kept):
             return self._cropped(self._records[self._kept[index]])
@@ -139,8 +139,12 @@ def count_records(path: Path, max_objects: int | None) -> tuple[int, RecordError
         return scan(path)
     count = 0
     try:
-        for record in read_records(path):
-            count += int((decode(record)["visibility"][1:] > 0).sum()) <= max_objects
+        for number, record in enumerate(read_records(path)):
+            try:
+                visible = decode(record)["visibility"][1:] > 0
+            except (KeyError, ValueError) as error:
+                raise RecordError(f"{path}: record {number}: {error}", number) from error
+            count += int(visible.sum()) <= max_objects
     except RecordError as error:
         return count, error
     return count, None
