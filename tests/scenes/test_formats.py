@@ -1,3 +1,4 @@
+import gzip
 import re
 
 import h5py
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 from scenes.cli import main
 from scenes.file import SceneFile
-from scenes.formats.tfrecord import decode, read_records
+from scenes.formats.tfrecord import decode, encode, read_records, write_record
 
 
 @pytest.mark.parametrize("name", ["objects_room_train", "multi_dsprites_colored_on_colored"])
@@ -57,3 +58,127 @@ def test_object_centric_library_gets_labels_and_metadata(tmp_path, capsys):
     bad = tmp_path / "objects_room.hdf5"
     assert main([*command, str(bad)]) == 2
     assert re.search("choose another", capsys.readouterr().err)
+
+
+def records_of(path):
+    return [decode(record) for record in read_records(path)]
+
+
+def write_records(path, records):
+    with gzip.open(path, "wb") as stream:
+        for values in records:
+            write_record(stream, encode(values))
+
+
+def assert_same_records(theirs, ours):
+    assert len(theirs) == len(ours)
+    for expected, values in zip(theirs, ours, strict=True):
+        assert set(values) == set(expected)
+        for key, value in expected.items():
+            assert values[key].dtype == value.dtype
+            np.testing.assert_array_equal(values[key], value)
+
+
+def tetrominoes(count):
+    """Records of the released layout: 35 x 35, three pieces, a background."""
+    rng = np.random.default_rng(0)
+    for _ in range(count):
+        labels = np.zeros((35, 35), dtype=np.uint8)
+        for piece in range(1, 4):
+            labels[10 * piece : 10 * piece + 5, 3:28] = piece
+        color = np.concatenate([np.zeros((1, 3)), rng.integers(0, 2, size=(3, 3))])
+        yield {
+            "image": (255 * color[labels]).astype(np.uint8),
+            "mask": 255 * (labels == np.arange(4)[:, None, None]).astype(np.uint8)[..., None],
+            "color": color.astype(np.float32),
+            "visibility": np.ones(4, dtype=np.float32),
+            **{key: rng.random(4, dtype=np.float32) for key in ("x", "y", "shape")},
+        }
+
+
+def test_tetrominoes_survive_a_round_trip(tmp_path):
+    origin, file, back = tmp_path / "t.tfrecords", tmp_path / "a.h5", tmp_path / "b.tfrecords"
+    write_records(origin, tetrominoes(5))
+    assert main(["import", str(origin), "--out", str(file)]) == 0
+    with SceneFile(file) as scenes:
+        assert scenes.config.layout == "tetrominoes"
+        assert scenes["image"].shape == (5, 35, 35, 3)
+        assert scenes["num_objects"][:].tolist() == [3] * 5
+        assert scenes["factors/visible_pixels"][0].tolist() == [125, 125, 125]
+        assert not scenes["mask_conflicts"][:].any()
+    assert main(["export", str(file), "--out", str(back)]) == 0
+    assert_same_records(records_of(origin), records_of(back))
+
+
+def test_clevr_with_masks_survives_a_round_trip(tmp_path, shared_data):
+    whole = records_of(shared_data / "tfrecords" / "clevr_with_masks.tfrecords")
+    origin, file, back = tmp_path / "c.tfrecords", tmp_path / "a.h5", tmp_path / "b.tfrecords"
+    write_records(origin, whole[:4])
+    assert main(["import", str(origin), "--out", str(file)]) == 0
+    assert main(["export", str(file), "--out", str(back)]) == 0
+    assert_same_records(whole[:4], records_of(back))
+
+
+@pytest.mark.parametrize(
+    ("variant", "entities", "channels"),
+    [("binarized", 4, 1), ("colored_on_grayscale", 6, 3), ("colored_on_colored", 5, 3)],
+)
+def test_sprites_are_written_in_their_readers_shapes(tmp_path, variant, entities, channels):
+    first, out, again = tmp_path / "a.h5", tmp_path / "a.tfrecords", tmp_path / "b.h5"
+    back = tmp_path / "b.tfrecords"
+    command = ["sprites", "--n", "3", "--variant", variant, "--workers", "1", "--out", str(first)]
+    assert main(command) == 0
+    assert main(["export", str(first), "--out", str(out)]) == 0
+    for values in records_of(out):
+        assert values["image"].size == 64 * 64 * channels
+        assert values["mask"].size == 64 * 64 * entities
+        assert values["color"].size == entities * channels
+        assert values["visibility"].dtype == np.float32
+    assert main(["import", str(out), "--out", str(again)]) == 0
+    with SceneFile(first) as a, SceneFile(again) as b:
+        np.testing.assert_array_equal(a["image"][:], b["image"][:])
+        np.testing.assert_array_equal(a["segmentation"][:], b["segmentation"][:])
+    assert main(["export", str(again), "--out", str(back)]) == 0
+    assert_same_records(records_of(out), records_of(back))
+
+
+def test_a_record_of_another_layout_is_named_and_those_before_it_are_kept(tmp_path, capsys):
+    sound = list(tetrominoes(4))
+    for name, odd in (
+        ("smaller", {**sound[2], "image": sound[2]["image"][:30]}),
+        ("bare", {"image": sound[2]["image"]}),
+    ):
+        path, out = tmp_path / f"{name}.tfrecords", tmp_path / f"{name}.h5"
+        write_records(path, [*sound[:2], odd, sound[3]])
+        assert main(["import", str(path), "--out", str(out)]) == 1
+        error = capsys.readouterr().err
+        assert error.startswith(f"scenes: {path}: record 2: not as record 0: ")
+        assert len(error.splitlines()) == 1
+        with SceneFile(out) as file:
+            assert file.n == 2
+            np.testing.assert_array_equal(file["image"][1], sound[1]["image"])
+
+
+def test_object_centric_library_takes_every_dataset(tmp_path, rooms_file):
+    like, pieces = tmp_path / "like.h5", tmp_path / "pieces.h5"
+    command = ["clevr-like", "--n", "2", "--max-objects", "4", "--workers", "1"]
+    assert main([*command, "--out", str(like)]) == 0
+    write_records(tmp_path / "t.tfrecords", tetrominoes(3))
+    assert main(["import", str(tmp_path / "t.tfrecords"), "--out", str(pieces)]) == 0
+    for path in (rooms_file, like, pieces):
+        out = tmp_path / f"{path.stem}.hdf5"
+        command = ["export", str(path), "--format", "object-centric-library", "--out", str(out)]
+        assert main(command) == 0
+        with h5py.File(out) as theirs, SceneFile(path) as ours:
+            rooms = ours.dataset == "objects_room"
+            entities = len(ours.entities)
+            tail = () if rooms else (1,)
+            assert theirs["visibility"].shape == (ours.n, entities, *tail)
+            np.testing.assert_array_equal(theirs["image"][:], ours["image"][:])
+            np.testing.assert_array_equal(theirs["mask"][..., 0], ours["segmentation"][:])
+            np.testing.assert_array_equal(
+                theirs["num_actual_objects"][:, 0], ours["num_visible"][:]
+            )
+        metadata = np.load(out.with_name(f"{out.stem}-metadata.npy"), allow_pickle=True).item()
+        assert metadata["visibility"]["shape"] == (entities, *tail)
+        assert metadata["visibility"]["type"] == "numerical"

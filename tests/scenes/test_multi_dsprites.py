@@ -144,7 +144,7 @@ def test_a_wrong_file_is_refused_with_the_reason(tmp_path, small_grid):
 def test_the_command_writes_a_file_that_opens(tmp_path, capsys):
     out = tmp_path / "s.h5"
     assert main(["sprites", "--n", "20", "--out", str(out), "--workers", "1"]) == 0
-    assert "20 scenes of colored_on_colored_train" in capsys.readouterr().out
+    assert "20 scenes of colored_on_colored" in capsys.readouterr().out
     with SceneFile(out) as file:
         assert file.config == MultiDSpritesConfig()
         assert file.entities == ("background", "object_0", "object_1", "object_2", "object_3")
@@ -158,3 +158,10 @@ def test_a_missing_dsprites_file_is_one_line(tmp_path, capsys):
     path = tmp_path / "none.npz"
     assert main(["sprites", "--dsprites", str(path), "--out", str(tmp_path / "a.h5")]) == 2
     assert capsys.readouterr().err.startswith(f"scenes: {path}: no such file")
+
+
+def test_the_train_file_is_called_as_monets_preset_expects(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for split, name in (("train", "colored_on_colored"), ("test", "colored_on_colored_test")):
+        assert main(["sprites", "--n", "2", "--workers", "1", "--split", split]) == 0
+        assert (tmp_path / "data" / "multi_dsprites" / f"{name}.h5").is_file()

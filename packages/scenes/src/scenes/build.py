@@ -25,7 +25,14 @@ from typing import Literal
 from rich.progress import Progress
 
 from scenes.command_line import CommandError, UsageError
-from scenes.config import DatasetConfig, ImportedConfig, MultiDSpritesConfig, ObjectsRoomConfig
+from scenes.config import (
+    ClevrConfig,
+    ClevrLikeConfig,
+    DatasetConfig,
+    ImportedConfig,
+    MultiDSpritesConfig,
+    ObjectsRoomConfig,
+)
 from scenes.engine import make_here, make_in_processes
 from scenes.file import CHUNK_ROWS, FileError, SceneFile, parts_folder
 from scenes.join import Origin, index, join
@@ -57,6 +64,16 @@ def open_source(config: DatasetConfig, seed: int) -> Source:
         from scenes.multi_dsprites.source import MultiDSpritesSource
 
         return MultiDSpritesSource(config, seed)
+    if isinstance(config, ClevrConfig):
+        from scenes.clevr.source import ClevrFolderSource, ClevrRecordsSource
+
+        kind = ClevrFolderSource if config.num_entities is None else ClevrRecordsSource
+        return kind(config, seed)
+    if isinstance(config, ClevrLikeConfig):
+        choose_gl()
+        from scenes.clevr.likeness import ClevrLikeSource
+
+        return ClevrLikeSource(config, seed)
     if isinstance(config, ImportedConfig):
         from scenes.formats.multi_object_datasets import ImportedSource
 

@@ -1,4 +1,4 @@
-"""The command `scenes`: render, sprites, import, export, show, verify."""
+"""The command `scenes`: render, sprites, clevr, clevr-like, import, export, show, verify."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from scenes.clevr.cli import Clevr, ClevrLike
 from scenes.command_line import CommandError, UsageError, parse, run_command
 from scenes.config import (
     MultiDSpritesConfig,
@@ -109,7 +110,7 @@ class Sprites:
     seed: int = 0
     """Decides every scene, together with the variant, the split and the scene's number."""
     out: Path | None = None
-    """File to write; data/multi_dsprites/VARIANT_SPLIT.h5 by default."""
+    """File to write; data/multi_dsprites/VARIANT.h5 by default, or VARIANT_test.h5."""
     workers: int | None = None
     """Processes; one per core by default. The scenes do not depend on it."""
     overwrite: bool = False
@@ -123,7 +124,7 @@ class Sprites:
         if self.dsprites is not None and not self.dsprites.is_file():
             raise UsageError(f"{self.dsprites}: no such file; without --dsprites sprites are drawn")
         config = MultiDSpritesConfig(self.variant, self.split, given)
-        name = f"{self.variant}_{self.split}"
+        name = self.variant if self.split == "train" else f"{self.variant}_{self.split}"
         out = self.out or Path("data/multi_dsprites") / f"{name}.h5"
         start = time.monotonic()
         build(config, self.seed, self.n, out, workers=self.workers, overwrite=self.overwrite)
@@ -216,7 +217,7 @@ class Import:
         """Reads the file; what comes before a broken record is kept."""
         from scenes.build import build
         from scenes.formats.multi_object_datasets import describe
-        from scenes.formats.tfrecord import scan
+        from scenes.formats.tfrecord import RecordError, scan
 
         out = self.out or Path("data/imported") / f"{self.file.stem}.h5"
         start = time.monotonic()
@@ -224,7 +225,11 @@ class Import:
         if count == 0:
             raise CommandError(str(error or f"{self.file}: record 0: the file is empty"))
         config = describe(self.file)
-        build(config, 0, count, out, workers=1, overwrite=self.overwrite)
+        try:
+            build(config, 0, count, out, workers=1, overwrite=self.overwrite)
+        except RecordError as foreign:  # whole, but in another layout than the first one
+            count, error = foreign.number, foreign
+            build(config, 0, count, out, workers=1, overwrite=self.overwrite)
         print(f"{out}: {count:,} scenes of {config.layout}, {time.monotonic() - start:.1f} s")
         if error is not None:
             raise CommandError(f"{error}; the {count} records before it are in {out}")
@@ -261,6 +266,8 @@ class Export:
 COMMANDS: dict[str, Callable[..., Any]] = {
     "render": Render,
     "sprites": Sprites,
+    "clevr": Clevr,
+    "clevr-like": ClevrLike,
     "import": Import,
     "export": Export,
     "show": Show,

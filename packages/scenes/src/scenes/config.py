@@ -236,6 +236,89 @@ class ImportedConfig:
     """The longer side of the images in pixels."""
 
 
+@dataclass(frozen=True)
+class ClevrConfig:
+    """CLEVR's images, cropped and resized (MONet paper, appendix C)."""
+
+    dataset: ClassVar[str] = "clevr"
+    isolated: ClassVar[bool] = False
+
+    source: str
+    """The folder of PNGs, or the clevr_with_masks TFRecord."""
+    items: str
+    """SHA-256 of the names and lengths of the files used, in order."""
+    original_width: int
+    """Width of the images before the crop: 320, or 480 brought to 360 of which the middle 320."""
+    original_height: int
+    """Height of the images before the crop: 240, or 320 brought to 240."""
+    num_rows: int = 0
+    """Rows of the factors: the most objects of a scene; 0 where they are not known."""
+    num_entities: int | None = None
+    """Masks of each record, background included; only a TFRecord has them."""
+    scenes: str | None = None
+    """The scenes JSON, or the folder of one for each scene."""
+    left_out: tuple[str, ...] = ()
+    """Names of the PNGs that could not be read."""
+    max_objects: int | None = None
+    """Only scenes with at most so many objects; 6 makes CLEVR6."""
+
+    @property
+    def size(self) -> int:
+        """Side of the cropped images in pixels."""
+        return 128
+
+    @property
+    def sequential(self) -> bool:
+        """Whether one worker reads it in order, as a gzipped stream must be."""
+        return self.num_entities is not None
+
+
+@dataclass(frozen=True)
+class ClevrLikeConfig:
+    """CLEVR-style scenes, rendered by the published rules of clevr-dataset-gen."""
+
+    dataset: ClassVar[str] = "clevr_like"
+    isolated: ClassVar[bool] = True
+    """As `ObjectsRoomConfig.isolated`."""
+    sequential: ClassVar[bool] = False
+
+    split: Literal["train", "test"] = "train"
+    """Test scenes have a random stream of their own and each object's full extent."""
+    max_objects: int = 10
+    """Most objects of a scene, 3 to 10; the fewest are always 3."""
+
+    def __post_init__(self) -> None:
+        if not self.min_objects <= self.max_objects <= 10:
+            raise ValueError(f"--max-objects must be from 3 to 10, got {self.max_objects}")
+
+    @property
+    def min_objects(self) -> int:
+        """Fewest objects of a scene."""
+        return 3
+
+    @property
+    def size(self) -> int:
+        """Side of the cropped images in pixels."""
+        return 128
+
+    @property
+    def with_amodal(self) -> bool:
+        """Whether each object's full extent is written."""
+        return self.split != "train"
+
+    @property
+    def stream(self) -> int:
+        """Number of the random stream, its own for every split and most objects."""
+        return 300 + 2 * self.max_objects + (self.split == "test")
+
+
 DATASETS = {
-    config.dataset: config for config in (ObjectsRoomConfig, MultiDSpritesConfig, ImportedConfig)
+    config.dataset: config
+    for config in (
+        ObjectsRoomConfig,
+        MultiDSpritesConfig,
+        ClevrConfig,
+        ClevrLikeConfig,
+        ImportedConfig,
+    )
 }

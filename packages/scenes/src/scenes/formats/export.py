@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from scenes.config import ImportedConfig
+from scenes.config import ImportedConfig, MultiDSpritesConfig
 from scenes.file import FileError, SceneFile
 from scenes.formats.multi_object_datasets import LAYOUTS, Layout
 from scenes.formats.tfrecord import encode, write_record
@@ -39,6 +39,8 @@ def export_tfrecord(path: Path, out: Path) -> int:
 def _layout(file: SceneFile) -> Layout:
     config = file.config
     name = config.layout if isinstance(config, ImportedConfig) else file.dataset
+    if isinstance(config, MultiDSpritesConfig) and config.variant == "binarized":
+        name = "multi_dsprites_binarized"
     if name not in LAYOUTS:
         raise FileError(f"{file.path}: dataset: {name!r} has no layout in multi_object_datasets")
     layout = LAYOUTS[name]
@@ -55,19 +57,25 @@ def _layout(file: SceneFile) -> Layout:
 def _record(file: SceneFile, layout: Layout, row: int) -> dict[str, np.ndarray]:
     masks = file.masks(slice(row, row + 1))[0].astype(np.uint8) * np.uint8(255)  # (E, H, W)
     values = {
-        "image": file["image"][row],
+        "image": file["image"][row][..., : layout.channels],
         "mask": np.moveaxis(masks, 0, -1) if layout.mask_last else masks,
     }
     for key, (tail, kind) in layout.factors.items():
         ours = {"color": "color_rgb", "visibility": "present"}.get(key, key)
         name = key if file.has(f"background/{key}") else ours
-        objects = file[f"factors/{name}"][row].astype(kind)
+        objects = _narrowed(file[f"factors/{name}"][row].astype(kind), tail)
         if file.has(f"background/{name}"):
-            background = file[f"background/{name}"][row].reshape(-1, *tail)
+            given = file[f"background/{name}"][row]
+            background = _narrowed(given.reshape(-1, *given.shape[-1:] if tail else ()), tail)
         else:
             background = np.full((1, *tail), float(key == "visibility"))
         values[key] = np.concatenate([background.astype(kind), objects])
     return values
+
+
+def _narrowed(values: np.ndarray, tail: tuple[int, ...]) -> np.ndarray:
+    """Returns the first channel of what they store without colour."""
+    return values[:, :1] if tail == (1,) else values
 
 
 def export_object_centric_library(path: Path, out: Path) -> int:

@@ -11,7 +11,7 @@ from jaxtyping import Int, UInt8
 
 from scenes.config import ImportedConfig
 from scenes.formats.tfrecord import RecordCursor, RecordError, decode, read_records
-from scenes.scene import Field, Scene, UnreadableSceneError
+from scenes.scene import Field, Scene
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,15 @@ class Layout:
     """Shape of each entity's value and its type, by feature."""
     mask_last: bool = False
     """Whether the mask is stored H x W x E x 1 rather than E x H x W x 1."""
+    channels: int = 3
+    """Of the image: 1 where it is grey, which is read as RGB."""
 
 
 _SCALAR: tuple[tuple[int, ...], str] = ((), "float32")
 _CODE: tuple[tuple[int, ...], str] = ((), "uint8")
 _TRIPLE: tuple[tuple[int, ...], str] = ((3,), "float32")
+
+_SPRITE_SCALARS = ("x", "y", "shape", "orientation", "scale", "visibility")
 
 LAYOUTS = {
     "objects_room": Layout(64, 64, ("sky", "floor", "wall_left", "wall_right"), {}),
@@ -38,11 +42,16 @@ LAYOUTS = {
         64,
         64,
         ("background",),
-        {
-            **dict.fromkeys(("x", "y", "shape", "orientation", "scale", "visibility"), _SCALAR),
-            "color": _TRIPLE,
-        },
+        {**dict.fromkeys(_SPRITE_SCALARS, _SCALAR), "color": _TRIPLE},
         mask_last=True,
+    ),
+    "multi_dsprites_binarized": Layout(
+        64,
+        64,
+        ("background",),
+        {**dict.fromkeys(_SPRITE_SCALARS, _SCALAR), "color": ((1,), "float32")},
+        mask_last=True,
+        channels=1,
     ),
     "clevr_with_masks": Layout(
         240,
@@ -77,7 +86,7 @@ def describe(path: Path) -> ImportedConfig:
         pixels = layout.height * layout.width
         if set(values) != {"image", "mask", *layout.factors}:
             continue
-        if values["image"].size == 3 * pixels and values["mask"].size % pixels == 0:
+        if values["image"].size == layout.channels * pixels and not values["mask"].size % pixels:
             entities = values["mask"].size // pixels
             return ImportedConfig(str(path), name, entities, max(layout.height, layout.width))
     held = ", ".join(f"{key} {value.size}" for key, value in sorted(values.items()))
@@ -107,14 +116,14 @@ class ImportedSource:
         """Returns the scene of record `index`.
 
         Raises:
-            RecordError: the stream cannot be read so far.
-            UnreadableSceneError: the record is not in the first one's layout.
+            RecordError: the stream cannot be read so far, or the record is not in the first one's
+                layout.
         """
         values = _decoded(self._records[index], self._path, index)
         layout, entities = self._layout, self.config.num_entities
         shape = (layout.height, layout.width)
         try:
-            image = values["image"].reshape(*shape, 3)
+            image = values["image"].reshape(*shape, layout.channels)
             if layout.mask_last:
                 mask = values["mask"].reshape(-1, entities).T.reshape(entities, *shape)
             else:
@@ -124,10 +133,10 @@ class ImportedSource:
                 for key, (tail, kind) in layout.factors.items()
             }
         except (KeyError, TypeError, ValueError) as error:
-            raise UnreadableSceneError(
-                f"{self._path}: record {index}: not as record 0: {error}"
+            raise RecordError(
+                f"{self._path}: record {index}: not as record 0: {error}", index
             ) from error
-        return Scene(image, *self._labels(mask, factors))
+        return Scene(np.broadcast_to(image, (*shape, 3)), *self._labels(mask, factors))
 
     def _labels(
         self, mask: UInt8[np.ndarray, "E H W"], factors: Mapping[str, np.ndarray]
@@ -157,7 +166,7 @@ def _decoded(record: bytes, path: Path, number: int) -> dict[str, np.ndarray]:
     try:
         return decode(record)
     except ValueError as error:
-        raise UnreadableSceneError(f"{path}: record {number}: {error}") from error
+        raise RecordError(f"{path}: record {number}: {error}", number) from error
 
 
 def _fields(layout: Layout, entities: int) -> dict[str, Field]:

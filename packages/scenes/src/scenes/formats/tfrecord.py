@@ -27,6 +27,10 @@ MAX_RECORD_BYTES = 1 << 30
 class RecordError(ValueError):
     """A record cannot be read; the message starts with the file and the record's number."""
 
+    def __init__(self, message: str, number: int = 0) -> None:
+        super().__init__(message)
+        self.number = number
+
 
 def read_records(path: Path) -> Iterator[bytes]:
     """Yields the records of a file, checksums verified.
@@ -41,7 +45,7 @@ def read_records(path: Path) -> Iterator[bytes]:
             try:
                 record = _next_record(file)
             except (EOFError, OSError, zlib.error, ValueError) as error:
-                raise RecordError(f"{path}: record {number}: {error}") from error
+                raise RecordError(f"{path}: record {number}: {error}", number) from error
             if record is None:
                 return
             yield record

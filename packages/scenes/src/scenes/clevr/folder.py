@@ -1,0 +1,177 @@
+"""A folder of CLEVR's PNGs: which there are, which are broken, and the scenes JSON beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import multiprocessing
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from scenes.clevr.properties import CODES, Objects
+
+POOL_FROM = 256
+"""Below so many images a pool of processes takes longer to start than to work."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What decoding one PNG told."""
+
+    name: str
+    size: tuple[int, int]
+    """Width and height in pixels; (0, 0) where it is broken."""
+    reason: str
+    """Why it cannot be read; empty where it can."""
+
+
+def image_folder(source: Path) -> Path:
+    """Returns the folder that holds the PNGs: `source` itself, or its `images`.
+
+    Raises:
+        ValueError: there is no PNG in either.
+    """
+    for folder in (source, source / "images"):
+        if folder.is_dir() and png_names(folder):
+            return folder
+    raise ValueError(f"{source}: no PNG in it; give CLEVR's images/train, or a generator's output")
+
+
+def png_names(folder: Path) -> list[str]:
+    """Returns the names of the PNGs in order."""
+    paths = (path for path in folder.iterdir() if path.suffix.lower() == ".png")
+    return sorted(path.name for path in paths if not path.name.startswith("."))
+
+
+def find_scenes(folder: Path) -> Path | None:
+    """Returns the scenes JSON of a folder of PNGs, or the folder of one JSON for each scene.
+
+    CLEVR_v1.0 has `scenes/CLEVR_train_scenes.json` beside `images/train`; the generator writes
+    `CLEVR_scenes.json` and a folder `scenes` beside `images`.
+    """
+    split = f"CLEVR_{folder.name}_scenes.json"
+    for place in (
+        folder.parent.parent / "scenes" / split,
+        folder.parent / "scenes" / split,
+        folder.parent / "CLEVR_scenes.json",
+        folder / "CLEVR_scenes.json",
+    ):
+        if place.is_file():
+            return place
+    each = folder.parent / "scenes"
+    stems = (Path(name).stem for name in png_names(folder))
+    return each if any((each / f"{stem}.json").is_file() for stem in stems) else None
+
+
+def read_scenes(path: Path) -> Mapping[str, Objects]:
+    """Returns each image's objects by its file name.
+
+    Args:
+        path: a scenes JSON, or a folder with one for each scene.
+
+    Raises:
+        ValueError: a file is no scenes JSON; the message names it.
+    """
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    scenes: dict[str, Objects] = {}
+    for file in files:
+        try:
+            # Scenes are boiled down while the text is parsed: as dicts, CLEVR's would take 2 GB.
+            whole = json.loads(file.read_text(), object_hook=_boiled_down)
+            scenes.update([whole] if isinstance(whole, tuple) else whole["scenes"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{file}: not a CLEVR scenes JSON: {error}") from error
+    return scenes
+
+
+def _boiled_down(item: dict[str, Any]) -> Any:
+    if "3d_coords" in item:
+        codes = [_code(kind, item[kind]) for kind in CODES]
+        return codes, item["3d_coords"], math.radians(item["rotation"] % 360)
+    if "objects" in item and "image_filename" in item:
+        columns = list(zip(*item["objects"], strict=True)) or [(), (), ()]
+        return item["image_filename"], Objects(
+            codes=np.array(columns[0], dtype=np.uint8).reshape(-1, len(CODES)),
+            position=np.array(columns[1], dtype=np.float32).reshape(-1, 3),
+            rotation_rad=np.array(columns[2], dtype=np.float32),
+        )
+    return item
+
+
+def _code(kind: str, name: str) -> int:
+    if name not in CODES[kind][1:]:
+        raise ValueError(f"{kind} {name!r}; there are {', '.join(CODES[kind][1:])}")
+    return CODES[kind].index(name)
+
+
+def kept_names(
+    names: Sequence[str], scenes: Mapping[str, Objects] | None, max_objects: int | None
+) -> list[str]:
+    """Returns the names of the scenes with at most `max_objects` objects.
+
+    Raises:
+        ValueError: the scenes JSON lacks an image, or there is none to count objects with.
+    """
+    if scenes is None:
+        if max_objects is not None:
+            raise ValueError("--max-objects counts objects in a scenes JSON; name it by --scenes")
+        return list(names)
+    missing = [name for name in names if name not in scenes]
+    if missing:
+        raise ValueError(f"the scenes JSON lacks {missing[0]} and {len(missing) - 1} more images")
+    if max_objects is None:
+        return list(names)
+    return [name for name in names if len(scenes[name].codes) <= max_objects]
+
+
+def digest(paths: Sequence[Path]) -> str:
+    """Returns the SHA-256 of the names and lengths of files, by which a later change shows."""
+    text = "".join(f"{path.name}\t{path.stat().st_size}\n" for path in paths)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def inspect(path: Path) -> Inspection:
+    """Decodes a PNG whole, checksums too."""
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            image.verify()
+        with Image.open(path, formats=("PNG",)) as image:
+            image.load()
+            return Inspection(path.name, image.size, "")
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        reason = " ".join(str(error).replace(str(path), "it").replace(repr(path), "it").split())
+        return Inspection(path.name, (0, 0), reason)
+
+
+def inspect_all(
+    paths: Sequence[Path], workers: int, seen: Callable[[Inspection], None]
+) -> list[Inspection]:
+    """Decodes all PNGs; `seen` is told of each, in order.
+
+    Args:
+        paths: the PNGs.
+        workers: processes.
+        seen: reports; whatever it raises stops the work.
+    """
+    found = []
+    if workers == 1 or len(paths) < POOL_FROM:
+        for path in paths:
+            found.append(inspect(path))
+            seen(found[-1])
+        return found
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        try:
+            for inspection in pool.map(inspect, paths, chunksize=16):
+                found.append(inspection)
+                seen(inspection)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return found

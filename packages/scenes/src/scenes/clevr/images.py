@@ -1,0 +1,57 @@
+"""From a CLEVR image to 128 x 128, as in the MONet paper's appendix C."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+SIZE = 128
+STANDARD = (320, 240)
+"""Width and height of what clevr-dataset-gen renders; the crop is given for it."""
+DISTRIBUTED = (480, 320)
+"""Width and height of CLEVR_v1.0's images: brought to the standard height, sides cut."""
+CROP_ROWS = slice(29, 221)
+CROP_COLUMNS = slice(64, 256)
+
+
+def read_png(path: Path) -> UInt8[np.ndarray, "H W 3"]:
+    """Reads any PNG as RGB; transparency is dropped, as CLEVR's is opaque everywhere.
+
+    Raises:
+        OSError, SyntaxError, ValueError: it is no whole PNG.
+    """
+    with Image.open(path, formats=("PNG",)) as image:
+        return np.ascontiguousarray(np.asarray(image.convert("RGBA"))[..., :3])
+
+
+def crop_image(image: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "128 128 3"]:
+    """Cuts out the middle and resizes it bilinearly, without antialiasing.
+
+    Raises:
+        ValueError: the image is of neither of CLEVR's sizes.
+    """
+    height, width = image.shape[:2]
+    if (width, height) == DISTRIBUTED:
+        image = cv2.resize(image, (360, 240), interpolation=cv2.INTER_AREA)[:, 20:340]
+    elif (width, height) != STANDARD:
+        raise ValueError(f"{width} x {height} pixels; CLEVR is 320 x 240 or 480 x 320")
+    return shrink(np.ascontiguousarray(image[CROP_ROWS, CROP_COLUMNS]))
+
+
+def shrink(cut: UInt8[np.ndarray, "192 192 3"]) -> UInt8[np.ndarray, "128 128 3"]:
+    """Resizes what the crop leaves."""
+    return cv2.resize(cut, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+
+
+def crop_labels(labels: UInt8[np.ndarray, "240 320"]) -> UInt8[np.ndarray, "128 128"]:
+    """Cuts labels likewise and takes the nearest pixel.
+
+    The exact kind of nearest neighbour: OpenCV's plain one samples half a pixel up and left of
+    where its bilinear one does, which would move the masks against the image.
+    """
+    cut = np.ascontiguousarray(labels[CROP_ROWS, CROP_COLUMNS])
+    return cv2.resize(cut, (SIZE, SIZE), interpolation=cv2.INTER_NEAREST_EXACT)

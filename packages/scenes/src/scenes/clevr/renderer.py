@@ -1,0 +1,202 @@
+"""One MuJoCo model and one OpenGL context that render every CLEVR-like scene in turn."""
+
+from __future__ import annotations
+
+import weakref
+
+import mujoco
+import numpy as np
+from jaxtyping import Bool, Int, UInt8
+from OpenGL import GL
+
+from scenes.clevr.images import CROP_COLUMNS, CROP_ROWS
+from scenes.clevr.mirror import mirrored, surroundings
+from scenes.clevr.properties import COLORS_RGB, MATERIALS, SHAPES, SIZES_M, Objects
+from scenes.clevr.sampling import Setting
+from scenes.clevr.stage import (
+    HALF_HEIGHT,
+    HEIGHT,
+    LAMPS,
+    MIRROR_SIZE,
+    WIDTH,
+    build_model,
+    bulb_positions,
+    facing,
+)
+
+NO_GEOM = -1
+CROP_WIDTH = CROP_COLUMNS.stop - CROP_COLUMNS.start
+CROP_HEIGHT = CROP_ROWS.stop - CROP_ROWS.start
+DISPLAY_RGB = (np.array(list(COLORS_RGB.values())) / 255) ** (1 / 2.2)
+"""The generator's colours are linear reflectances; light here is added up in display values."""
+
+
+class Renderer:
+    """Renders stages of up to `max_objects` objects at 320 x 240, or only CLEVR's crop of it."""
+
+    def __init__(self, max_objects: int) -> None:
+        self.model = build_model(max_objects)
+        self.model.tex_data[:] = surroundings(MIRROR_SIZE).ravel()
+        self.data = mujoco.MjData(self.model)
+        self._scene = mujoco.MjvScene(self.model, maxgeom=self.model.ngeom + 1)
+        self._option = mujoco.MjvOption()
+        self._view = mujoco.MjvCamera()
+        self._view.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        self._view.fixedcamid = 0
+        self._gl = mujoco.GLContext(WIDTH, HEIGHT)
+        self._gl.make_current()
+        self._context = mujoco.MjrContext(self.model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        # Freed while its own context is current, and before the interpreter goes: else the names
+        # of another renderer's textures would be deleted in its stead.
+        weakref.finalize(self, _free, self._gl, self._context)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._ground = self.model.geom("ground").id
+        self._objects = np.array(
+            [self.model.geom(f"object_{i}").id for i in range(max_objects)], dtype=np.int64
+        )
+        self._materials = [self.model.material(name).id for name in MATERIALS]
+        self._unit_vertices = self.model.mesh_vert.copy()
+        # Poses are written for each scene: no geom may keep the shortcut to its body's frame.
+        self.model.geom_sameframe[self._objects] = mujoco.mjtSameFrame.mjSAMEFRAME_NONE
+
+    def provenance(self) -> dict[str, str]:
+        """Returns what decides the pixels beside the scene itself."""
+        self._gl.make_current()
+        strings = {"vendor": GL.GL_VENDOR, "renderer": GL.GL_RENDERER, "version": GL.GL_VERSION}
+        return {
+            "mujoco": mujoco.__version__,
+            **{f"gl_{name}": GL.glGetString(code).decode() for name, code in strings.items()},
+        }
+
+    def arrange(self, objects: Objects, setting: Setting) -> None:
+        """Puts the objects, the camera and the lamps in their places."""
+        model = self.model
+        rotation = np.empty(4)
+        mujoco.mju_mat2Quat(rotation, facing(-setting.camera_m).ravel())
+        model.cam_pos[0] = setting.camera_m
+        model.cam_quat[0] = rotation
+        first = 0
+        for lamp, place in zip(LAMPS.values(), setting.lamps_m, strict=True):
+            bulbs = slice(first, first + lamp.bulbs)
+            model.light_pos[bulbs] = bulb_positions(place, lamp.bulbs)
+            model.light_dir[bulbs] = -place / np.linalg.norm(place)
+            first += lamp.bulbs
+        model.geom_rgba[self._objects, 3] = 0.0
+        for i, code in enumerate(objects.codes):
+            self._shape_object(i, *(code.astype(int) - 1).tolist())
+            self.data.mocap_pos[i] = objects.position[i]
+            half_angle = objects.rotation_rad[i] / 2
+            self.data.mocap_quat[i] = (np.cos(half_angle), 0.0, 0.0, np.sin(half_angle))
+        mujoco.mj_kinematics(model, self.data)
+        mujoco.mj_camlight(model, self.data)
+
+    def _shape_object(self, index: int, shape: int, size: int, material: int, color: int) -> None:
+        model, geom = self.model, self._objects[index]
+        mesh = model.mesh(f"{SHAPES[shape]}_{index}").id
+        scale = list(SIZES_M.values())[size]
+        model.geom_dataid[geom] = mesh
+        model.geom_matid[geom] = self._materials[material]
+        model.geom_rgba[geom] = (*DISPLAY_RGB[color], 1.0)
+        # The compiler moved the mesh into its inertial frame; this moves it back.
+        model.geom_pos[geom] = model.mesh_pos[mesh] * scale
+        model.geom_quat[geom] = model.mesh_quat[mesh]
+        start = model.mesh_vertadr[mesh]
+        rows = slice(start, start + model.mesh_vertnum[mesh])
+        model.mesh_vert[rows] = self._unit_vertices[rows] * scale
+        self._upload(mesh)
+
+    def polish(self, objects: Objects, setting: Setting) -> None:
+        """Lets metal mirror its surroundings, as seen from where the camera is.
+
+        It is apart from `arrange`, as a scene may be refused before anybody sees its colours.
+        """
+        model = self.model
+        for i, material in enumerate(objects.codes[:, 2]):
+            if MATERIALS[material - 1] != "metal":
+                continue
+            geom = self._objects[i]
+            mesh = int(model.geom_dataid[geom])
+            rotation = self.data.geom_xmat[geom].reshape(3, 3)
+            points = _rows(model.mesh_vert, model.mesh_vertadr, model.mesh_vertnum, mesh)
+            normals = _rows(model.mesh_normal, model.mesh_normaladr, model.mesh_normalnum, mesh)
+            coordinates = _rows(
+                model.mesh_texcoord, model.mesh_texcoordadr, model.mesh_texcoordnum, mesh
+            )
+            coordinates[:] = mirrored(
+                points @ rotation.T + self.data.geom_xpos[geom],
+                normals @ rotation.T,
+                setting.camera_m,
+            )
+            self._upload(mesh)
+
+    def _upload(self, mesh: int) -> None:
+        self._gl.make_current()
+        mujoco.mjr_uploadMesh(self.model, self._context, mesh)
+
+    def image(self) -> UInt8[np.ndarray, "192 192 3"]:
+        """Renders CLEVR's crop of the picture, edges smoothed."""
+        self._update()
+        half_width = HALF_HEIGHT * WIDTH / HEIGHT
+        for camera in self._scene.camera:
+            near = camera.frustum_near
+            camera.frustum_top = near * HALF_HEIGHT * (1 - 2 * CROP_ROWS.start / HEIGHT)
+            camera.frustum_bottom = near * HALF_HEIGHT * (1 - 2 * CROP_ROWS.stop / HEIGHT)
+            camera.frustum_center = 0.0
+            camera.frustum_width = near * half_width * CROP_WIDTH / WIDTH
+        return self._pixels(CROP_WIDTH, CROP_HEIGHT)
+
+    def geoms(self) -> Int[np.ndarray, "240 320"]:
+        """Renders, edges crisp, the model's geom at each pixel; `NO_GEOM` where there is none."""
+        self._update()
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = True
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = True
+        pixels = self._pixels(WIDTH, HEIGHT)
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = False
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = False
+        code = pixels[:, :, 0].astype(np.int32)  # fewer than 255 geoms: one byte
+        geom_of_code = np.full(self._scene.ngeom + 1, NO_GEOM, dtype=np.int32)
+        for geom in self._scene.geoms[: self._scene.ngeom]:
+            if geom.segid != -1:
+                geom_of_code[geom.segid + 1] = geom.objid
+        return geom_of_code[code]
+
+    def extent(self, index: int) -> Bool[np.ndarray, "240 320"]:
+        """Renders the pixels of object `index` as if nothing hid it."""
+        opacity = self.model.geom_rgba[:, 3].copy()
+        self.model.geom_rgba[:, 3] = 0.0
+        self.model.geom_rgba[self._objects[index], 3] = 1.0
+        try:
+            return self.geoms() == self._objects[index]
+        finally:
+            self.model.geom_rgba[:, 3] = opacity
+
+    def entities(self, geoms: Int[np.ndarray, "240 320"]) -> UInt8[np.ndarray, "240 320"]:
+        """Turns geoms into entities: background, then objects in order."""
+        table = np.zeros(self.model.ngeom + 1, dtype=np.uint8)  # NO_GEOM is its last row
+        table[self._objects] = 1 + np.arange(len(self._objects))
+        return table[geoms]
+
+    def _update(self) -> None:
+        mujoco.mjv_updateScene(
+            self.model, self.data, self._option, None, self._view,
+            mujoco.mjtCatBit.mjCAT_ALL, self._scene,
+        )  # fmt: skip
+
+    def _pixels(self, width: int, height: int) -> UInt8[np.ndarray, "H W 3"]:
+        self._gl.make_current()
+        rect = mujoco.MjrRect(0, 0, width, height)
+        mujoco.mjr_render(rect, self._scene, self._context)
+        pixels = np.empty((height, width, 3), dtype=np.uint8)
+        mujoco.mjr_readPixels(pixels, None, rect, self._context)
+        return np.ascontiguousarray(pixels[::-1])
+
+
+def _rows(values: np.ndarray, starts: np.ndarray, counts: np.ndarray, mesh: int) -> np.ndarray:
+    """Returns the part of a model's array that belongs to one mesh."""
+    return values[starts[mesh] : starts[mesh] + counts[mesh]]
+
+
+def _free(gl: mujoco.GLContext, context: mujoco.MjrContext) -> None:
+    gl.make_current()
+    context.free()
+    gl.free()

@@ -1,0 +1,150 @@
+"""CLEVR's own images as a function of their number: from a folder of PNGs, or a TFRecord."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from scenes.clevr.folder import digest, image_folder, kept_names, png_names, read_scenes
+from scenes.clevr.images import SIZE, crop_image, crop_labels, read_png
+from scenes.clevr.properties import (
+    CODES,
+    Objects,
+    entity_names,
+    mask_fields,
+    mask_rows,
+    object_fields,
+)
+from scenes.config import ClevrConfig, ImportedConfig
+from scenes.file import FileError
+from scenes.formats.multi_object_datasets import ImportedSource
+from scenes.formats.tfrecord import RecordError, decode, read_records, scan
+from scenes.scene import Field, Scene, UnreadableSceneError
+
+IMAGE = Field((SIZE, SIZE, 3), "uint8", "RGB")
+
+
+class ClevrFolderSource:
+    """The PNGs of a folder, broken ones left out, in the order of their names.
+
+    Raises:
+        FileError: the folder's images are not those that the config was made of.
+    """
+
+    dataset = ClevrConfig.dataset
+
+    def __init__(self, config: ClevrConfig, seed: int) -> None:
+        self.config = config
+        self.seed = seed
+        self.provenance: Mapping[str, str] = {}
+        self._scenes = None if config.scenes is None else read_scenes(Path(config.scenes))
+        folder = image_folder(Path(config.source))
+        whole = [name for name in png_names(folder) if name not in set(config.left_out)]
+        kept = kept_names(whole, self._scenes, config.max_objects)
+        self._paths = [folder / name for name in kept]
+        if digest(self._paths) != config.items:
+            raise FileError(f"{folder}: its images changed since they were listed")
+        self.limit: int | None = len(self._paths)
+        self.entities = entity_names(config.num_rows)
+        self.fields: Mapping[str, Field] = {
+            "image": IMAGE,
+            **({} if self._scenes is None else object_fields(config.num_rows)),
+        }
+
+    def __getitem__(self, index: int) -> Scene:
+        """Returns the scene of image `index`.
+
+        Raises:
+            UnreadableSceneError: the image broke since it was inspected.
+            IndexError: there are fewer.
+        """
+        path = self._paths[index]
+        try:
+            image = crop_image(read_png(path))
+        except (OSError, SyntaxError, ValueError) as error:
+            raise UnreadableSceneError(f"{path}: {error}") from error
+        if self._scenes is None:
+            return Scene(image)
+        return Scene(image, None, self._scenes[path.name].rows(self.config.num_rows))
+
+
+class ClevrRecordsSource:
+    """The records of a `clevr_with_masks` TFRecord with at most `max_objects` objects."""
+
+    dataset = ClevrConfig.dataset
+    limit: int | None = None
+
+    def __init__(self, config: ClevrConfig, seed: int) -> None:
+        path = Path(config.source)
+        if config.num_entities is None:
+            raise TypeError(f"{path}: a config without num_entities is of a folder of PNGs")
+        if digest([path]) != config.items:
+            raise FileError(f"{path}: it changed since its records were counted")
+        self.config = config
+        self.seed = seed
+        self.provenance: Mapping[str, str] = {}
+        self.entities = entity_names(config.num_rows)
+        self.fields: Mapping[str, Field] = {
+            "image": IMAGE,
+            **object_fields(config.num_rows),
+            **mask_fields(config.num_rows, SIZE),
+        }
+        layout = ImportedConfig(config.source, "clevr_with_masks", config.num_entities, 320)
+        self._num_entities = config.num_entities
+        self._records = ImportedSource(layout, seed)
+        self._kept: list[int] = []
+        self._seen = 0
+
+    def __getitem__(self, index: int) -> Scene:
+        """Returns the scene of the record that is number `index` among those kept.
+
+        Raises:
+            RecordError: the stream cannot be read so far, or a record is not in the first one's
+                layout.
+        """
+        if index < len(self._kept):
+            return self._cropped(self._records[self._kept[index]])
+        while True:
+            scene = self._records[self._seen]
+            self._seen += 1
+            if scene.values["num_objects"] <= self.config.num_rows:
+                self._kept.append(self._seen - 1)
+                if len(self._kept) > index:
+                    return self._cropped(scene)
+
+    def _cropped(self, scene: Scene) -> Scene:
+        values, rows = scene.values, self.config.num_rows
+        present = np.flatnonzero(values["factors/present"])
+        objects = Objects(
+            codes=np.stack([values[f"factors/{name}"][present] for name in CODES], axis=1),
+            position=np.stack([values[f"factors/{axis}"][present] for axis in "xyz"], axis=1),
+            rotation_rad=np.deg2rad(values["factors/rotation"][present] % 360),
+        )
+        # Rows without an object may lie anywhere in a record; here they come last.
+        table = np.zeros(self._num_entities, dtype=np.uint8)
+        table[1 + present] = 1 + np.arange(len(present))
+        assigned = scene.segmentation
+        if assigned is None:
+            raise TypeError("a record without masks")
+        segmentation = crop_labels(table[assigned])
+        known = {**objects.rows(rows), **mask_rows(segmentation, rows)}
+        return Scene(crop_image(scene.image), segmentation, known)
+
+
+def count_records(path: Path, max_objects: int | None) -> tuple[int, RecordError | None]:
+    """Returns how many scenes can be read, and what is wrong with the next record, if anything."""
+    if max_objects is None:
+        return scan(path)
+    count = 0
+    try:
+        for number, record in enumerate(read_records(path)):
+            try:
+                visible = decode(record)["visibility"][1:] > 0
+            except (KeyError, ValueError) as error:
+                raise RecordError(f"{path}: record {number}: {error}", number) from error
+            count += int(visible.sum()) <= max_objects
+    except RecordError as error:
+        return count, error
+    return count, None
