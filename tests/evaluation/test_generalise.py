@@ -1,46 +1,19 @@
 """Generalisation: the right scenes in each condition, and results that can be read again."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from evaluation.figures import draw_decompositions, plot_generalisation, save
 from evaluation.generalise import CONDITIONS, Generalisation, generalise, scene_file
 from evaluation.score import write_json
 from evaluation.tables import comparison_table, console, score_table, verdict
-from monet.config import PRESETS
 from monet.model import Monet
 from scenes.build import build
 from scenes.command_line import UsageError
 from scenes.config import condition_config
 from scenes.file import SceneFile
-
-MODEL = replace(
-    PRESETS["quick"].model, encoder_channels=(8, 8), decoder_channels=(8, 8),
-    unet_channels=(8, 8, 8),
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns the folder into which test scenes are rendered."""
-    return tmp_path_factory.mktemp("objects_room")
-
-
-@pytest.fixture(scope="module")
-def model() -> Monet:
-    """Returns a small untrained model of 32 pixels."""
-    torch.manual_seed(0)
-    return Monet(MODEL).eval()
-
-
-@pytest.fixture(scope="module")
-def result(model: Monet, folder: Path) -> Generalisation:
-    """Returns the result of nine slots on three scenes of each condition."""
-    return generalise(model, 9, folder, n=3, seed=0)
 
 
 def test_every_condition_is_scored_on_scenes_of_its_own(
