@@ -13,13 +13,12 @@ import tyro
 
 from scenes.command_line import CommandError, UsageError, parse, run_command
 from scenes.config import (
-    SHAPES,
     MultiDSpritesConfig,
     ObjectsRoomConfig,
-    Shape,
     SpritesVariant,
     condition_config,
 )
+from scenes.kinds import SHAPES, Shape, parse_kind
 
 
 @dataclass(frozen=True)
@@ -42,10 +41,16 @@ class Render:
     """Processes; one per core by default. The scenes do not depend on it."""
     depth: bool = False
     """Write the depth of each pixel too."""
-    amodal: bool | None = None
-    """Write each object's full extent; by default in every split but train."""
+    amodal: bool = False
+    """Write each object's full extent in train too; the other splits have it anyway."""
+    views: int = 1
+    """Pictures of each scene, from as many places on the ring; the file has n x views rows."""
     shapes: tuple[Shape, ...] = SHAPES
     """Shapes to draw from."""
+    hold_out: tuple[str, ...] = ()
+    """Kinds of objects to keep out: shape=sphere, hue=0.9-0.1 or shape=sphere+box,hue=0.9-0.1."""
+    only_held_out: bool = False
+    """Put an object of those kinds into every scene instead, in view."""
     overwrite: bool = False
     """Replace a file that holds something else."""
 
@@ -57,15 +62,25 @@ class Render:
 
         if self.objects is not None and self.split != "train":
             raise UsageError("--objects is a split of its own; leave --split out")
+        if self.n < 1:
+            raise UsageError(f"--n must be at least 1, got {self.n}")
+        if not 0 <= self.seed < 1 << 63:
+            raise UsageError(f"--seed must be from 0 to 2^63 - 1, got {self.seed}")
         name = self.split if self.objects is None else f"objects_{self.objects}"
         config: ObjectsRoomConfig = replace(
             condition_config(name, self.size),
-            depth=self.depth, amodal=self.amodal, shapes=self.shapes,
+            depth=self.depth, amodal=self.amodal or None, shapes=self.shapes, views=self.views,
+            hold_out=tuple(parse_kind(text) for text in self.hold_out),
+            only_held_out=self.only_held_out,
         )  # fmt: skip
         out = self.out or Path("data/objects_room") / f"{config.condition}.h5"
+        rows = self.n * config.views
         start = time.monotonic()
-        build(config, self.seed, self.n, out, workers=self.workers, overwrite=self.overwrite)
-        print(f"{out}: {self.n:,} scenes of {name}, {time.monotonic() - start:.1f} s")
+        build(config, self.seed, rows, out, workers=self.workers, overwrite=self.overwrite)
+        of = f" ({rows:,} rows, {config.views} views each)" if config.views > 1 else ""
+        print(
+            f"{out}: {self.n:,} scenes of {config.condition}{of}, {time.monotonic() - start:.1f} s"
+        )
         return 0
 
 

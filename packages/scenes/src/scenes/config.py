@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
-Shape = Literal["box", "sphere", "cylinder", "capsule", "icosahedron", "triangle"]
-SHAPES: tuple[Shape, ...] = get_args(Shape)
+from scenes.kinds import SHAPES, Kind, Shape, exists
 
 Split = Literal[
     "train", "test", "empty_room", "six_objects", "identical_color", "four_identical", "objects"
@@ -34,6 +34,12 @@ class ObjectsRoomConfig:
     """Whether to write each object's full extent; by default in every split but `train`."""
     shapes: tuple[Shape, ...] = SHAPES
     """Shapes to draw from. The paper uses six and names none; GQN's cone is left out."""
+    views: int = 1
+    """Pictures of each scene, from as many places on the ring; each is a row."""
+    hold_out: tuple[Kind, ...] = ()
+    """Kinds of objects that no scene has."""
+    only_held_out: bool = False
+    """Whether instead every scene shows an object of those kinds, among others."""
 
     def __post_init__(self) -> None:
         if not 16 <= self.size <= 512 or self.size % 2:
@@ -47,11 +53,33 @@ class ObjectsRoomConfig:
             raise ValueError(f"--objects must be from 0 to 9, got {self.objects}")
         if not self.shapes:
             raise ValueError("--shapes must name at least one shape")
+        if not 1 <= self.views <= 64:
+            raise ValueError(f"--views must be from 1 to 64, got {self.views}")
+        self._check_kinds()
+
+    def _check_kinds(self) -> None:
+        if self.only_held_out and not self.hold_out:
+            raise ValueError("--only-held-out needs --hold-out, which names the objects")
+        if self.only_held_out and self.max_objects == 0:
+            raise ValueError("--only-held-out needs a split that has objects")
+        if self.hold_out and not exists(self.hold_out, self.shapes, held_out=self.only_held_out):
+            raise ValueError(
+                "--hold-out names no object of --shapes"
+                if self.only_held_out
+                else "--hold-out leaves no object of --shapes"
+            )
 
     @property
     def condition(self) -> str:
-        """Name of what is rendered, such as `train` or `objects_3`; files are called so."""
-        return self.split if self.objects is None else f"objects_{self.objects}"
+        """Name of the law, such as `train` or `objects_3_hold_out`; files are called so."""
+        names: list[str] = [self.split if self.objects is None else f"objects_{self.objects}"]
+        if self.shapes != SHAPES:
+            names += self.shapes
+        if self.hold_out:
+            names.append("only_held_out" if self.only_held_out else "hold_out")
+        if self.views > 1:
+            names.append(f"{self.views}_views")
+        return "_".join(names)
 
     @property
     def object_counts(self) -> tuple[int, ...]:
@@ -77,10 +105,25 @@ class ObjectsRoomConfig:
         return self.split not in ("train", "test")
 
     @property
+    def one_color(self) -> bool:
+        """Whether all objects of a scene have the same colour."""
+        return self.split in ("identical_color", "four_identical")
+
+    def is_held_out(self, shape: Shape, hue: float) -> bool:
+        """Tells whether an object is of a kind that `hold_out` names."""
+        return any(kind.holds(shape, hue) for kind in self.hold_out)
+
+    @property
     def stream(self) -> int:
-        """Number of the random stream, its own for every split and count of objects."""
+        """Number of the random stream, its own for every law that the scenes may follow."""
         order: tuple[Split, ...] = get_args(Split)
-        return order.index(self.split) if self.objects is None else 100 + self.objects
+        usual = order.index(self.split) if self.objects is None else 100 + self.objects
+        law = (self.shapes, self.views, self.hold_out, self.only_held_out)
+        if law == (SHAPES, 1, (), False):
+            return usual
+        # 63 bits, clear of the small numbers: no two laws will ever meet.
+        digest = hashlib.sha256(repr((usual, law)).encode()).digest()
+        return (1 << 63) | int.from_bytes(digest[:8], "big") >> 1
 
 
 def condition_config(condition: str, size: int) -> ObjectsRoomConfig:

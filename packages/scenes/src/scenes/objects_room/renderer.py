@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import weakref
+from collections.abc import Sequence
 
 import mujoco
 import numpy as np
-from jaxtyping import Bool, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from OpenGL import GL
 
-from scenes.config import SHAPES
-from scenes.objects_room.arena import SHADOW_MAP, WALLS, build_model
-from scenes.objects_room.sampling import Camera, Colors, Layout, hsv_to_rgb
+from scenes.objects_room.arena import FAST, WALLS, Quality, build_model
+from scenes.objects_room.camera import Camera
+from scenes.objects_room.sampling import Color, Place, Thing, hsv_to_rgb
 from scenes.objects_room.shapes import MESHES, primitive_size
 
 GEOM_TYPES = {
@@ -22,7 +24,7 @@ GEOM_TYPES = {
     "icosahedron": mujoco.mjtGeom.mjGEOM_MESH,
     "triangle": mujoco.mjtGeom.mjGEOM_MESH,
 }
-SKY_GEOM = -1
+SKY, FLOOR, WALL_LEFT, WALL_RIGHT = range(4)
 FIRST_OBJECT = 4
 """Entities before it: sky, floor, left wall, right wall."""
 
@@ -30,18 +32,8 @@ FIRST_OBJECT = 4
 class Renderer:
     """Renders rooms of up to `max_objects` objects at `size` x `size` pixels."""
 
-    def __init__(
-        self,
-        max_objects: int,
-        size: int,
-        *,
-        shadow_map: int = SHADOW_MAP,
-        slices: int = 16,
-        stacks: int = 8,
-    ) -> None:
-        self.model = build_model(
-            max_objects, size, shadow_map=shadow_map, slices=slices, stacks=stacks
-        )
+    def __init__(self, max_objects: int, size: int, quality: Quality = FAST) -> None:
+        self.model = build_model(max_objects, size, quality)
         self.data = mujoco.MjData(self.model)
         self._scene = mujoco.MjvScene(self.model, maxgeom=self.model.ngeom + 1)
         self._option = mujoco.MjvOption()
@@ -58,16 +50,14 @@ class Renderer:
         self._rect = mujoco.MjrRect(0, 0, size, size)
         self._pixels = np.empty((size, size, 3), dtype=np.uint8)
         self._depth = np.empty((size, size), dtype=np.float32)
-        self._walls = [self.model.geom(name).id for name in WALLS]
+        self._walls = {self.model.geom(name).id: angle for name, angle in WALLS.items()}
+        """Geom of each wall, and its direction from the room's centre."""
+        self._left_to_right = list(self._walls)
         self._floor = self.model.geom("floor").id
-        self._objects = np.array(
-            [self.model.geom(f"object_{i}").id for i in range(max_objects)], dtype=np.int64
-        )
-        self._meshes = [
-            {shape: self.model.mesh(f"{shape}_{i}").id for shape in MESHES}
-            for i in range(max_objects)
-        ]
-        self._unit_vertices = self.model.mesh_vert.copy()
+        self._objects = [self.model.geom(f"object_{i}").id for i in range(max_objects)]
+        self._meshes = {shape: self.model.mesh(shape).id for shape in MESHES}
+        self._mesh_sizes: dict[int, float] = {}
+        """Half-size of each geom that is a mesh."""
         # Poses are written for each scene: no geom may keep the shortcut to its body's frame.
         self.model.geom_sameframe[self._objects] = mujoco.mjtSameFrame.mjSAMEFRAME_NONE
 
@@ -80,66 +70,87 @@ class Renderer:
             **{f"gl_{name}": GL.glGetString(code).decode() for name, code in strings.items()},
         }
 
-    def arrange(self, layout: Layout, camera: Camera) -> None:
-        """Puts the objects and the camera in their places."""
-        model = self.model
-        rotation = np.empty(4)
-        mujoco.mju_mat2Quat(rotation, camera.rotation.ravel())
-        model.cam_pos[0] = camera.position_m
-        model.cam_quat[0] = rotation
-        model.geom_rgba[self._objects, 3] = 0.0
-        for i, code in enumerate(layout.shape):
-            self._shape_object(i, SHAPES[code], layout.size_m[i] / 2)
-            self.data.mocap_pos[i] = layout.position_m[i]
-            half_angle = layout.rotation_rad[i] / 2
-            self.data.mocap_quat[i] = (np.cos(half_angle), 0.0, 0.0, np.sin(half_angle))
-        mujoco.mj_kinematics(model, self.data)
-        mujoco.mj_camlight(model, self.data)
+    def arrange(self, things: Sequence[Thing], places: Sequence[Place]) -> None:
+        """Puts the objects in their places."""
+        self.model.geom_rgba[self._objects, 3] = 0.0
+        self._mesh_sizes = {}
+        for i, (thing, place) in enumerate(zip(things, places, strict=True)):
+            self._shape_object(self._objects[i], thing.shape, thing.size_m / 2)
+            half_angle = place.rotation_rad / 2
+            self.data.mocap_pos[i] = place.position_m
+            self.data.mocap_quat[i] = (math.cos(half_angle), 0.0, 0.0, math.sin(half_angle))
+        mujoco.mj_kinematics(self.model, self.data)
 
-    def _shape_object(self, index: int, shape: str, half_size: float) -> None:
-        model, geom = self.model, self._objects[index]
+    def _shape_object(self, geom: int, shape: str, half_size: float) -> None:
+        model = self.model
         model.geom_rgba[geom, 3] = 1.0
         model.geom_type[geom] = GEOM_TYPES[shape]
         if shape in MESHES:
-            mesh = self._meshes[index][shape]
+            mesh = self._meshes[shape]
             model.geom_dataid[geom] = mesh
             # The compiler moved the mesh into its inertial frame; this moves it back.
             model.geom_pos[geom] = model.mesh_pos[mesh] * half_size
             model.geom_quat[geom] = model.mesh_quat[mesh]
-            start = model.mesh_vertadr[mesh]
-            rows = slice(start, start + model.mesh_vertnum[mesh])
-            model.mesh_vert[rows] = self._unit_vertices[rows] * half_size
-            self._gl.make_current()
-            mujoco.mjr_uploadMesh(model, self._context, mesh)
+            self._mesh_sizes[geom] = half_size
         else:
             model.geom_dataid[geom] = -1
             model.geom_pos[geom] = 0.0
             model.geom_quat[geom] = (1.0, 0.0, 0.0, 0.0)
             model.geom_size[geom] = primitive_size(shape, half_size)
 
-    def paint(self, colors: Colors) -> None:
+    def look(self, camera: Camera) -> None:
+        """Puts the camera in its place; it comes after `arrange`."""
+        rotation = np.empty(4)
+        mujoco.mju_mat2Quat(rotation, camera.rotation.ravel())
+        self.model.cam_pos[0] = camera.position_m
+        self.model.cam_quat[0] = rotation
+        mujoco.mj_camlight(self.model, self.data)
+        self._left_to_right = sorted(
+            self._walls, key=lambda wall: -_turn(self._walls[wall], camera.yaw_rad)
+        )
+
+    def paint(self, things: Sequence[Thing], wall: Color, floor: Color) -> None:
         """Gives walls, floor and objects their colours."""
-        rgb = hsv_to_rgb(np.concatenate([[colors.wall, colors.floor], colors.objects]))
-        self.model.geom_rgba[self._walls, :3] = rgb[0]
-        self.model.geom_rgba[self._floor, :3] = rgb[1]
-        self.model.geom_rgba[self._objects[: len(rgb) - 2], :3] = rgb[2:]
+        rgba = self.model.geom_rgba
+        rgba[list(self._walls), :3] = hsv_to_rgb(wall)
+        rgba[self._floor, :3] = hsv_to_rgb(floor)
+        for geom, thing in zip(self._objects, things, strict=False):
+            rgba[geom, :3] = hsv_to_rgb(thing.color_hsv)
 
     def image(self) -> UInt8[np.ndarray, "H W 3"]:
         """Renders the picture, edges smoothed."""
         self._render(segmentation=False)
         mujoco.mjr_readPixels(self._pixels, None, self._rect, self._context)
-        return np.ascontiguousarray(self._pixels[::-1])
+        return self._pixels[::-1].copy()
 
-    def geoms(self) -> Int[np.ndarray, "H W"]:
-        """Renders, edges crisp, the model's geom at each pixel; `SKY_GEOM` where there is none."""
-        self._render(segmentation=True)
-        mujoco.mjr_readPixels(self._pixels, None, self._rect, self._context)
-        code = self._pixels[::-1, :, 0].astype(np.int32)  # fewer than 255 geoms: one byte
-        geom_of_code = np.full(self._scene.ngeom + 1, SKY_GEOM, dtype=np.int32)
-        for geom in self._scene.geoms[: self._scene.ngeom]:
-            if geom.segid != -1:
-                geom_of_code[geom.segid + 1] = geom.objid
-        return geom_of_code[code]
+    def segmentation(self) -> tuple[UInt8[np.ndarray, "H W"], Int[np.ndarray, " E"]]:
+        """Renders, edges crisp, the entity at each pixel, and counts the pixels of each.
+
+        Entities: sky, floor, left wall, right wall, objects in order. Where one wall fills the
+        view it is `WALL_LEFT`, and `WALL_RIGHT` is empty.
+
+        Raises:
+            ValueError: more than two walls are in view.
+        """
+        codes = self._codes()
+        pixels_of_code = np.bincount(codes.ravel(), minlength=self._scene.ngeom + 1)
+        code_of_geom = {
+            geom.objid: geom.segid + 1
+            for geom in self._scene.geoms[: self._scene.ngeom]
+            if geom.segid != -1
+        }
+        walls = [wall for wall in self._left_to_right if pixels_of_code[code_of_geom[wall]]]
+        if len(walls) > 2:
+            raise ValueError(f"{len(walls)} walls are in view; the camera's ring allows two")
+        entity = np.zeros(self._scene.ngeom + 1, dtype=np.uint8)  # SKY where there is no geom
+        for number, geom in enumerate((self._floor, *walls), start=FLOOR):
+            entity[code_of_geom[geom]] = number
+        for number, geom in enumerate(self._objects, start=FIRST_OBJECT):
+            if geom in code_of_geom:
+                entity[code_of_geom[geom]] = number
+        pixels = np.zeros(FIRST_OBJECT + len(self._objects), dtype=np.int64)
+        np.add.at(pixels, entity, pixels_of_code)
+        return entity[codes], pixels
 
     def extent(self, index: int) -> Bool[np.ndarray, "H W"]:
         """Renders the pixels of object `index` as if nothing hid it."""
@@ -147,12 +158,12 @@ class Renderer:
         self.model.geom_rgba[:, 3] = 0.0
         self.model.geom_rgba[self._objects[index], 3] = 1.0
         try:
-            return self.geoms() == self._objects[index]
+            return self._codes() > 0
         finally:
             self.model.geom_rgba[:, 3] = opacity
 
-    def depth(self) -> np.ndarray:
-        """Renders the distance along the camera's axis in metres (H, W); the sky is inf."""
+    def depth(self) -> Float[np.ndarray, "H W"]:
+        """Renders the distance along the camera's axis in metres; the sky is inf."""
         self._render(segmentation=True)
         mujoco.mjr_readPixels(None, self._depth, self._rect, self._context)
         extent = self.model.stat.extent
@@ -161,28 +172,11 @@ class Renderer:
         metres = near / (1 - buffer * (1 - near / far))
         return np.where(buffer >= 1, np.inf, metres)
 
-    def entities(self, geoms: Int[np.ndarray, "H W"]) -> UInt8[np.ndarray, "H W"]:
-        """Turns geoms into entities: sky, floor, left wall, right wall, objects in order.
-
-        Where one wall fills the view it is `wall_left`, and `wall_right` is empty.
-
-        Raises:
-            ValueError: more than two walls are in view.
-        """
-        columns = np.arange(geoms.shape[1])
-        centres = {}
-        for wall in self._walls:
-            pixels = geoms == wall
-            if pixels.any():
-                centres[wall] = float((pixels * columns).sum() / pixels.sum())
-        if len(centres) > 2:
-            raise ValueError(f"{len(centres)} walls are in view; the camera's ring allows two")
-        table = np.zeros(self.model.ngeom + 1, dtype=np.uint8)  # SKY_GEOM is its last row
-        table[self._floor] = 1
-        for entity, wall in enumerate(sorted(centres, key=lambda wall: centres[wall]), start=2):
-            table[wall] = entity
-        table[self._objects] = FIRST_OBJECT + np.arange(len(self._objects))
-        return table[geoms]
+    def _codes(self) -> UInt8[np.ndarray, "H W"]:
+        """Renders the number of the geom at each pixel, from one; zero where there is none."""
+        self._render(segmentation=True)
+        mujoco.mjr_readPixels(self._pixels, None, self._rect, self._context)
+        return self._pixels[::-1, :, 0].copy()  # fewer than 255 geoms: one byte holds them
 
     def _render(self, *, segmentation: bool) -> None:
         self._gl.make_current()
@@ -190,9 +184,19 @@ class Renderer:
             self.model, self.data, self._option, None, self._view,
             mujoco.mjtCatBit.mjCAT_ALL, self._scene,
         )  # fmt: skip
+        if self._mesh_sizes:
+            # Meshes are compiled of half-size 1; OpenGL takes the scale with the pose.
+            for geom in self._scene.geoms[: self._scene.ngeom]:
+                if geom.objid in self._mesh_sizes:
+                    geom.mat[:] *= self._mesh_sizes[geom.objid]
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = segmentation
         self._scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = segmentation
         mujoco.mjr_render(self._rect, self._scene, self._context)
+
+
+def _turn(direction_rad: float, yaw_rad: float) -> float:
+    """Returns how far a direction lies to the left of the line of view, in [-pi, pi)."""
+    return (direction_rad - yaw_rad + math.pi) % (2 * math.pi) - math.pi
 
 
 def _free(gl: mujoco.GLContext, context: mujoco.MjrContext) -> None:

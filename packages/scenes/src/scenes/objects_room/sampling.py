@@ -1,4 +1,7 @@
-"""What a scene is made of, drawn at random (MONet paper, appendix C)."""
+"""What a scene is made of, drawn at random (MONet paper, appendix C).
+
+All numbers are plain floats: NumPy's calls would cost more than the sums.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
 
-from scenes.config import SHAPES, ObjectsRoomConfig
-from scenes.objects_room.arena import FOV_DEG
-from scenes.objects_room.shapes import centre_height, footprint_radius
+from scenes.config import ObjectsRoomConfig
+from scenes.kinds import Shape
+from scenes.objects_room.camera import Camera, View
+from scenes.objects_room.shapes import bounding_radius, centre_height, footprint_radius
 
-RING_RADIUS_M = 3.0
-CAMERA_HEIGHT_M = 0.6
 PITCH_DEG = (-25.0, 22.0)
 SIZE_M = (0.5, 1.0)
 SATURATION = (0.75, 1.0)
@@ -23,152 +24,143 @@ SPAWN_RADIUS_M = 1.9
 clear of the walls, and of the camera by half a metre."""
 GAP_M = 0.05
 SIMILAR_HUE = 0.03
-PLACEMENT_ATTEMPTS = 16
+PLACEMENT_ATTEMPTS = 64
+MAX_KIND_ATTEMPTS = 100_000
+
+Color = tuple[float, float, float]
+
+
+class Draws:
+    """Uniform random numbers, fetched in blocks: NumPy's call for one costs more than it."""
+
+    BLOCK = 32
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._left: list[float] = []
+
+    def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
+        """Draws a number of [low, high)."""
+        if not self._left:
+            self._left = self._rng.random(self.BLOCK).tolist()
+        return low + (high - low) * self._left.pop()
+
+    def below(self, count: int) -> int:
+        """Draws a whole number of 0 to `count` - 1."""
+        return int(self.uniform() * count)
 
 
 @dataclass(frozen=True)
-class Camera:
-    """A camera on the ring, facing the room's centre."""
+class Thing:
+    """What an object is."""
 
-    ring_angle_rad: float
-    pitch_deg: float
-    """Positive upwards."""
-
-    @property
-    def position_m(self) -> Float[np.ndarray, 3]:
-        """Position in the room."""
-        a = self.ring_angle_rad
-        return np.array([RING_RADIUS_M * np.cos(a), RING_RADIUS_M * np.sin(a), CAMERA_HEIGHT_M])
-
-    @property
-    def yaw_rad(self) -> float:
-        """Direction of view about the vertical, from the x axis, in [-pi, pi)."""
-        return float(self.ring_angle_rad % (2 * np.pi) - np.pi)
-
-    @property
-    def rotation(self) -> Float[np.ndarray, "3 3"]:
-        """Columns: right, up and backward, in the room's axes."""
-        yaw, pitch = self.yaw_rad, np.deg2rad(self.pitch_deg)
-        forward = np.array(
-            [np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), np.sin(pitch)]
-        )
-        right = np.array([np.sin(yaw), -np.cos(yaw), 0.0])
-        return np.stack([right, np.cross(right, forward), -forward], axis=1)
+    shape: Shape
+    size_m: float
+    color_hsv: Color
 
 
 @dataclass(frozen=True)
-class Layout:
-    """What the objects are and where they stand."""
+class Place:
+    """Where an object stands."""
 
-    shape: Int[np.ndarray, " O"]
-    """Index into `SHAPES`."""
-    size_m: Float[np.ndarray, " O"]
-    position_m: Float[np.ndarray, "O 3"]
-    rotation_rad: Float[np.ndarray, " O"]
+    position_m: tuple[float, float, float]
+    rotation_rad: float
     """About the vertical."""
 
 
-@dataclass(frozen=True)
-class Colors:
-    """Hue, saturation and value, each in [0, 1]."""
-
-    objects: Float[np.ndarray, "O 3"]
-    wall: Float[np.ndarray, 3]
-    floor: Float[np.ndarray, 3]
+def sample_pitch(draws: Draws) -> float:
+    """Draws the cameras' pitch in degrees."""
+    return draws.uniform(*PITCH_DEG)
 
 
-def sample_pitch(rng: np.random.Generator) -> float:
-    """Draws the camera's pitch in degrees."""
-    return float(rng.uniform(*PITCH_DEG))
+def sample_cameras(draws: Draws, pitch_deg: float, views: int) -> tuple[Camera, ...]:
+    """Draws places on the ring."""
+    return tuple(Camera(draws.uniform(0.0, 2 * math.pi), pitch_deg) for _ in range(views))
 
 
-def sample_camera(rng: np.random.Generator, pitch_deg: float) -> Camera:
-    """Draws a place on the ring."""
-    return Camera(ring_angle_rad=float(rng.uniform(0, 2 * np.pi)), pitch_deg=pitch_deg)
-
-
-def sample_layout(
-    rng: np.random.Generator, config: ObjectsRoomConfig, camera: Camera
-) -> Layout | None:
-    """Draws objects that overlap neither each other, nor the walls, nor the camera.
-
-    Returns:
-        The objects, or `None` where they do not fit or cannot be seen as the split asks. That is
-        a cheap test of spheres against the field of view; the renderer's comes after it.
-    """
-    count = config.object_counts[int(rng.integers(len(config.object_counts)))]
-    allowed = [SHAPES.index(shape) for shape in config.shapes]
-    shapes = [allowed[i] for i in rng.integers(len(allowed), size=count)]
-    sizes = rng.uniform(*SIZE_M, size=count).tolist()
-    rotations = rng.uniform(0, 2 * np.pi, size=count)
-    view = View(camera)
-    placed: list[tuple[float, float, float, float]] = []  # x, y, z, footprint radius
-    for shape, size in zip(shapes, sizes, strict=True):
-        name, radius = SHAPES[shape], footprint_radius(SHAPES[shape], size / 2)
-        z = centre_height(name, size / 2)
-        draws = rng.uniform(size=(PLACEMENT_ATTEMPTS, 2)).tolist()
-        for across, around in draws:
-            distance, angle = SPAWN_RADIUS_M * math.sqrt(across), 2 * math.pi * around
-            x, y = distance * math.cos(angle), distance * math.sin(angle)
-            if any(math.hypot(x - a, y - b) < radius + r + GAP_M for a, b, _, r in placed):
-                continue
-            if config.all_in_view and not view.holds(x, y, z, 0.0):
-                continue
-            placed.append((x, y, z, radius))
-            break
-        else:
-            return None
-    reach = zip(placed, sizes, strict=True)
-    if count and not any(view.holds(x, y, z, -size / 2) for (x, y, z, _), size in reach):
-        return None
-    return Layout(
-        shape=np.array(shapes, dtype=np.int64),
-        size_m=np.array(sizes, dtype=np.float64),
-        position_m=np.array([place[:3] for place in placed], dtype=np.float64).reshape(-1, 3),
-        rotation_rad=rotations,
+def sample_things(draws: Draws, config: ObjectsRoomConfig) -> tuple[Thing, ...]:
+    """Draws how many objects there are, and what they are."""
+    count = config.object_counts[draws.below(len(config.object_counts))]
+    kinds = _sample_kinds(draws, config, count)
+    colors = [(hue, draws.uniform(*SATURATION), 1.0) for _, hue in kinds]
+    if config.one_color:
+        colors = colors[:1] * count
+    return tuple(
+        Thing(shape, draws.uniform(*SIZE_M), color)
+        for (shape, _), color in zip(kinds, colors, strict=True)
     )
 
 
-class View:
-    """The camera's field of view; plain floats, as NumPy's calls would cost more than the sums."""
+def sample_places(
+    draws: Draws, config: ObjectsRoomConfig, things: tuple[Thing, ...], views: tuple[View, ...]
+) -> tuple[Place, ...] | None:
+    """Draws where objects stand that overlap neither each other, nor the walls, nor the camera.
 
-    def __init__(self, camera: Camera) -> None:
-        self._origin = camera.position_m.tolist()
-        self._right, self._up, self._backward = camera.rotation.T.tolist()
-        self._sin = math.sin(math.radians(FOV_DEG / 2))
-        self._cos = math.cos(math.radians(FOV_DEG / 2))
+    Returns:
+        Their places, or `None` where they do not fit or cannot be seen as the split asks. That is
+        a cheap test of spheres against the fields of view; the renderer's comes after it.
+    """
+    places = []
+    taken: list[tuple[float, float, float]] = []  # x, y, footprint radius
+    unseen = set(() if config.all_in_view else views)
+    for thing in things:
+        half_size = thing.size_m / 2
+        z = centre_height(thing.shape, half_size)
+        footprint = footprint_radius(thing.shape, half_size)
+        bound = bounding_radius(thing.shape, half_size)
+        for _ in range(PLACEMENT_ATTEMPTS):
+            distance = SPAWN_RADIUS_M * math.sqrt(draws.uniform())
+            angle = draws.uniform(0.0, 2 * math.pi)
+            x, y = distance * math.cos(angle), distance * math.sin(angle)
+            if any(math.hypot(x - a, y - b) < footprint + r + GAP_M for a, b, r in taken):
+                continue
+            if config.all_in_view and not all(view.reaches(x, y, z, bound) for view in views):
+                continue
+            break
+        else:
+            return None
+        taken.append((x, y, footprint))
+        places.append(Place((x, y, z), draws.uniform(0.0, 2 * math.pi)))
+        unseen = {view for view in unseen if not view.reaches(x, y, z, bound)}
+    return None if unseen else tuple(places)
 
-    def holds(self, x: float, y: float, z: float, margin_m: float) -> bool:
-        """Tells whether a point is at least so far inside each side of the view.
 
-        Args:
-            x: position in the room, in metres.
-            y: position in the room, in metres.
-            z: height, in metres.
-            margin_m: distance from the sides; minus a radius asks whether that sphere reaches in.
-        """
-        a, b, c = x - self._origin[0], y - self._origin[1], z - self._origin[2]
-        right, up, backward = (
-            a * axis[0] + b * axis[1] + c * axis[2]
-            for axis in (self._right, self._up, self._backward)
-        )
-        return -backward * self._sin - max(abs(right), abs(up)) * self._cos >= margin_m
-
-
-def sample_colors(rng: np.random.Generator, config: ObjectsRoomConfig, count: int) -> Colors:
-    """Draws the colours of an accepted scene: H in (0, 1), S in (0.75, 1), V = 1."""
-    drawn = np.ones((count + 2, 3))
-    drawn[:, 0] = rng.uniform(0, 1, size=count + 2)
-    drawn[:, 1] = rng.uniform(*SATURATION, size=count + 2)
-    wall, floor, objects = drawn[0], drawn[1], drawn[2:]
-    if config.split in ("identical_color", "four_identical"):
-        objects[:] = objects[0]
+def sample_background(
+    draws: Draws, config: ObjectsRoomConfig, things: tuple[Thing, ...]
+) -> tuple[Color, Color]:
+    """Draws the colours of walls and floor."""
+    wall, floor = ((draws.uniform(), draws.uniform(*SATURATION), 1.0) for _ in range(2))
     if config.split == "four_identical":
-        floor[0] = (objects[0, 0] + rng.uniform(-SIMILAR_HUE, SIMILAR_HUE)) % 1.0
-        floor[1] = objects[0, 1]
-    return Colors(objects=objects, wall=wall, floor=floor)
+        hue, saturation, value = things[0].color_hsv
+        floor = ((hue + draws.uniform(-SIMILAR_HUE, SIMILAR_HUE)) % 1.0, saturation, value)
+    return wall, floor
 
 
-def hsv_to_rgb(hsv: Float[np.ndarray, "N 3"]) -> Float[np.ndarray, "N 3"]:
-    """Converts colours, all in [0, 1]."""
-    return np.array([colorsys.hsv_to_rgb(*color) for color in hsv], dtype=np.float64).reshape(-1, 3)
+def _sample_kinds(draws: Draws, config: ObjectsRoomConfig, count: int) -> list[tuple[Shape, float]]:
+    """Draws shapes and hues: uniformly, except for the kinds that are held out or asked for."""
+    # Where all have one colour, they are redrawn together, else each by itself: so every shape and
+    # hue that the file may have is as likely as any other.
+    special = draws.below(count) if config.only_held_out else None
+    if not config.one_color:
+        return [_sample_kind(draws, config, held_out=i == special) for i in range(count)]
+    for _ in range(MAX_KIND_ATTEMPTS):
+        hue = draws.uniform()
+        shapes = [config.shapes[draws.below(len(config.shapes))] for _ in range(count)]
+        asked = shapes if special is None else [shapes[special]]
+        if all(config.is_held_out(shape, hue) == config.only_held_out for shape in asked):
+            return [(shape, hue) for shape in shapes]
+    raise ValueError("--hold-out leaves hardly any objects of one colour")
+
+
+def _sample_kind(draws: Draws, config: ObjectsRoomConfig, *, held_out: bool) -> tuple[Shape, float]:
+    free = config.only_held_out and not held_out
+    for _ in range(MAX_KIND_ATTEMPTS):
+        shape, hue = config.shapes[draws.below(len(config.shapes))], draws.uniform()
+        if free or config.is_held_out(shape, hue) == held_out:
+            return shape, hue
+    raise ValueError("--hold-out leaves or names hardly any objects")
+
+
+def hsv_to_rgb(hsv: Color) -> Color:
+    """Converts a colour, all in [0, 1]."""
+    return colorsys.hsv_to_rgb(*hsv)

@@ -41,19 +41,17 @@ def primitive_size(shape: str, half_size: float) -> tuple[float, float, float]:
 
 def centre_height(shape: str, half_size: float) -> float:
     """Returns the height of the object's origin when it stands on the floor, in metres."""
-    factor = {"box": BOX_HALF, "icosahedron": ICOSAHEDRON_INRADIUS, "triangle": 0.5}
-    return factor.get(shape, 1.0) * half_size
+    return _CENTRE_HEIGHT.get(shape, 1.0) * half_size
 
 
 def footprint_radius(shape: str, half_size: float) -> float:
     """Returns the radius of the smallest upright cylinder around the object, in metres."""
-    factor = {
-        "box": BOX_HALF * 2**0.5,
-        "cylinder": CYLINDER_RADIUS,
-        "capsule": CAPSULE_RADIUS,
-        "triangle": float(np.hypot(3**0.5 / 2, RING_DEPTH)),
-    }
-    return factor.get(shape, 1.0) * half_size
+    return _FOOTPRINT_RADIUS.get(shape, 1.0) * half_size
+
+
+def bounding_radius(shape: str, half_size: float) -> float:
+    """Returns the radius of the smallest sphere around the object's origin, in metres."""
+    return _BOUNDING_RADIUS.get(shape, 1.0) * half_size
 
 
 def mesh(shape: str) -> tuple[Float[np.ndarray, "V 3"], Int[np.ndarray, "T 3"]]:
@@ -119,3 +117,17 @@ def _triangular_ring() -> tuple[np.ndarray, np.ndarray]:
 
 
 ICOSAHEDRON_INRADIUS = float(-_icosahedron()[0][:, 2].min())
+
+# In units of half the size; 1 for the other shapes.
+_CENTRE_HEIGHT = {"box": BOX_HALF, "icosahedron": ICOSAHEDRON_INRADIUS, "triangle": 0.5}
+_FOOTPRINT_RADIUS = {
+    "box": BOX_HALF * 2**0.5,
+    "cylinder": CYLINDER_RADIUS,
+    "capsule": CAPSULE_RADIUS,
+    "triangle": float(np.hypot(3**0.5 / 2, RING_DEPTH)),
+}
+_BOUNDING_RADIUS = {
+    "box": BOX_HALF * 3**0.5,
+    "cylinder": float(np.hypot(CYLINDER_RADIUS, 1)),
+    "triangle": float(np.hypot(1, RING_DEPTH)),
+}
