@@ -8,7 +8,13 @@ import pytest
 from evaluation.baselines import BASELINES
 from evaluation.cache import Cache
 from evaluation.figures import draw_decompositions, save
-from evaluation.generalise import CONDITIONS, Generalisation, generalise, scene_file
+from evaluation.generalise import (
+    CONDITIONS,
+    Generalisation,
+    generalise,
+    hold_out_of,
+    scene_file,
+)
 from evaluation.generalise_plots import plot_generalisation, plot_occlusion, plot_slot_use
 from evaluation.score import write_json
 from evaluation.tables import (
@@ -23,8 +29,9 @@ from evaluation.tables import (
 from monet.model import Monet
 from scenes.build import build
 from scenes.command_line import UsageError
-from scenes.config import condition_config
+from scenes.config import SHAPES, ObjectsRoomConfig, condition_config
 from scenes.file import SceneFile
+from scenes.kinds import parse_kind
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +189,31 @@ def test_a_second_time_nothing_is_computed_again(
     for name in ("conditions", "decoded_masks", "ceilings", "slot_use"):
         expected = {condition: whole[name][condition] for condition in conditions}  # type: ignore[index]
         assert first[name] == expected
+
+
+def test_kinds_that_training_held_out_are_scored_apart(
+    model: Monet, folder: Path, result: Generalisation, tmp_path: Path
+) -> None:
+    kinds = (parse_kind("shape=sphere"),)
+    train = tmp_path / "train.h5"
+    build(ObjectsRoomConfig(size=32, hold_out=kinds), 0, 2, train)
+    assert hold_out_of(train) == kinds
+    assert hold_out_of(folder / "objects_4_32px.h5") == ()
+    assert hold_out_of(tmp_path / "gone.h5") == ()
+    held = generalise(
+        model, 9, folder, n=3, seed=0, conditions=("objects_4",), hold_out=kinds
+    )  # fmt: skip
+    assert tuple(held.model) == ("objects_4", "held_in", "held_out")
+    spheres = {}
+    for condition in ("held_in", "held_out"):
+        path = scene_file(condition, 32, folder, seed=0, n=3, hold_out=kinds)
+        with SceneFile(path) as file:
+            shown = file["factors/present"][:] & (file["factors/visible_pixels"][:] > 0)
+            sphere = file["factors/shape"][:] == SHAPES.index("sphere")
+            spheres[condition] = (shown & sphere).any(axis=1).tolist()
+    assert spheres == {"held_in": [False] * 3, "held_out": [True] * 3}
+    other = scene_file("held_out", 32, folder, seed=0, n=1, hold_out=(parse_kind("hue=0-0.5"),))
+    assert other != path, "another hold-out has another file"
 
 
 def test_finished_scenes_are_used_again_and_extended(folder: Path, result: Generalisation) -> None:

@@ -5,6 +5,7 @@ The paper shows pictures of this (figures 4 and 8); here are numbers, with basel
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -16,6 +17,7 @@ from jaxtyping import UInt8
 from scenes.command_line import UsageError
 from scenes.config import ObjectsRoomConfig, condition_config
 from scenes.file import FileError, SceneFile
+from scenes.kinds import Kind
 from scenes.progress import progress_bar
 
 from evaluation.baselines import BASELINES
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 COUNTS = tuple(f"objects_{count}" for count in range(7))
 CONDITIONS = ("test", *COUNTS, "identical_color", "four_identical")
 """`test` follows the law of the training scenes: 3 objects placed, 1 to 3 of them in view."""
+HELD = ("held_in", "held_out")
+"""As `test`, without the kinds of objects that training held out, and with one in every scene."""
 TRAINED_ON = (1, 3)
 """Objects in view of the training scenes."""
 _MODEL, _DECODED, _CEILING = "model", "decoded masks", "ceiling"
@@ -107,8 +111,39 @@ def _to_json(scores: Scores) -> dict[str, dict[str, dict[str, float | int | None
     return {condition: all_to_json(row) for condition, row in scores.items()}
 
 
+def config_of(condition: str, size: int, hold_out: tuple[Kind, ...] = ()) -> ObjectsRoomConfig:
+    """Returns the config of a condition's scenes.
+
+    Args:
+        condition: one of `CONDITIONS` or of `HELD`.
+        size: side of the images, in pixels.
+        hold_out: kinds of objects that `HELD` is about.
+    """
+    if condition not in HELD:
+        return condition_config(condition, size)
+    return ObjectsRoomConfig(
+        split="test", size=size, hold_out=hold_out, only_held_out=condition == "held_out"
+    )
+
+
+def hold_out_of(data: Path) -> tuple[Kind, ...]:
+    """Returns the kinds that a training file held out; none where it is no longer there."""
+    if not data.is_file():
+        return ()
+    with SceneFile(data) as file:
+        config = file.config
+    return config.hold_out if isinstance(config, ObjectsRoomConfig) else ()
+
+
 def scene_file(
-    condition: str, size: int, folder: Path, *, seed: int, n: int, workers: int | None = None
+    condition: str,
+    size: int,
+    folder: Path,
+    *,
+    seed: int,
+    n: int,
+    workers: int | None = None,
+    hold_out: tuple[Kind, ...] = (),
 ) -> Path:
     """Returns a file with enough scenes of a condition, rendering what is lacking.
 
@@ -116,14 +151,17 @@ def scene_file(
     multiple and it holds full extents; otherwise `CONDITION_SIZEpx.h5` is made or extended.
 
     Args:
-        condition: one of `CONDITIONS`.
+        condition: one of `CONDITIONS` or of `HELD`.
         size: side of the model's images, in pixels.
         folder: where the files lie.
         seed: of the scenes; whatever it is, no condition shares scenes with `train`.
         n: number of scenes.
         workers: processes that render; all cores by default.
+        hold_out: kinds of objects that `HELD` is about; their files' names tell them apart.
     """
-    config = condition_config(condition, size)
+    config = config_of(condition, size, hold_out)
+    if condition in HELD:
+        condition = f"{condition}_{hashlib.sha256(repr(hold_out).encode()).hexdigest()[:8]}"
     given = folder / f"{condition}.h5"
     if given.exists() and _serves(given, config, seed, n):
         return given
@@ -143,6 +181,7 @@ def _serves(path: Path, config: ObjectsRoomConfig, seed: int, n: int) -> bool:
             return (
                 isinstance(held, ObjectsRoomConfig)
                 and held.condition == config.condition
+                and held.hold_out == config.hold_out
                 and file.seed == seed
                 and file.n >= n
                 and file.image_size % config.size == 0
@@ -162,6 +201,7 @@ def generalise(
     workers: int | None = None,
     cache: Cache | None = None,
     conditions: Sequence[str] = CONDITIONS,
+    hold_out: tuple[Kind, ...] = (),
 ) -> Generalisation:
     """Scores a model with `num_slots` slots, and the baselines, in each condition.
 
@@ -174,6 +214,7 @@ def generalise(
         workers: processes that render.
         cache: where predictions are kept; none by default.
         conditions: some of `CONDITIONS`, with one of `COUNTS` at least.
+        hold_out: kinds of objects that training held out; they add the conditions `HELD`.
 
     Raises:
         UsageError: `num_slots` is under 2 or `n` under 1.
@@ -183,12 +224,15 @@ def generalise(
     if n < 1:
         raise UsageError(f"--n must be at least 1, got {n}")
     found = _Found()
+    conditions = (*conditions, *(HELD if hold_out else ()))
     with progress_bar() as progress:
         task = progress.add_task(f"{num_slots} slots", total=len(conditions), note="")
         for condition in conditions:
             progress.update(task, note=f"rendering {condition}")
             size = model.config.image_size
-            path = scene_file(condition, size, folder, seed=seed, n=n, workers=workers)
+            path = scene_file(
+                condition, size, folder, seed=seed, n=n, workers=workers, hold_out=hold_out
+            )
             scenes = read_scenes(path, n, size)
             progress.update(task, note=f"scoring {condition}")
             if cache is None:

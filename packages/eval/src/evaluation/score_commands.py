@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scenes.command_line import UsageError
+from scenes.kinds import parse_kind
 
 RESULTS = Path("results")
 
@@ -29,13 +30,16 @@ class Generalise:
     """Folder to write; results/generalise/RUN by default."""
     workers: int | None = None
     """Processes that render; one per core by default."""
+    hold_out: tuple[str, ...] = ()
+    """Kinds of objects that training held out, such as shape=sphere,hue=0.9-0.1, scored apart; by
+    default those of the training file, where it is still there."""
 
     def run(self) -> int:
         """Scores, prints the tables, and writes scores.json and the pictures."""
         from evaluation.cache import Cache
         from evaluation.checkpoint import choose_weights
         from evaluation.figures import draw_decompositions, save
-        from evaluation.generalise import generalise
+        from evaluation.generalise import generalise, hold_out_of
         from evaluation.generalise_plots import plot_generalisation, plot_occlusion, plot_slot_use
         from evaluation.score import write_json
         from evaluation.tables import (
@@ -53,7 +57,9 @@ class Generalise:
                 raise UsageError(f"--slots must be at least 2, got {slots}")
         if len(set(self.slots)) < max(1, len(self.slots)):
             raise UsageError("--slots must name different numbers")
+        given = tuple(parse_kind(text) for text in self.hold_out)
         weights = choose_weights(self.checkpoint, "objects_room")
+        hold_out = given or hold_out_of(weights.config.data)
         model = weights.model()
         out = self.out or RESULTS / "generalise" / weights.name
         cache = Cache((self.out or RESULTS) / ".cache")
@@ -65,7 +71,7 @@ class Generalise:
         for slots in self.slots:
             result = generalise(
                 model, slots, self.data_folder, n=self.n, seed=self.seed, workers=self.workers,
-                cache=cache,
+                cache=cache, hold_out=hold_out,
             )  # fmt: skip
             folder = out if len(self.slots) == 1 else out / f"slots_{slots}"
             write_json(folder / "scores.json", result.as_json(checkpoint, self.seed))
