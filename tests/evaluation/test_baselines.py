@@ -3,7 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-from evaluation.baselines import BASELINES, grid, kmeans_color, one_slot
+from evaluation.baselines import (
+    BASELINES,
+    felzenszwalb_regions,
+    grid,
+    kmeans_color,
+    kmeans_color_and_place,
+    one_slot,
+)
 from evaluation.score import TestScenes, read_scenes, score, values_of
 from evaluation.statistics import Statistic
 
@@ -35,6 +42,29 @@ def test_colour_alone_scores_high_on_coloured_rooms(rooms_file: Path) -> None:
     assert of_colour["ari_merged"].mean > 0.75
 
 
+def test_place_divides_what_colour_cannot(rooms_file: Path) -> None:
+    given = scenes(rooms_file)
+    coloured = np.zeros((1, 16, 16, 3), np.uint8)
+    with_place = kmeans_color_and_place(coloured)
+    assert len(np.unique(with_place.segmentation)) == with_place.num_slots == 7
+    assert len(np.unique(kmeans_color(coloured).segmentation)) == 1
+    scored, colour = (
+        score(given, segment(given.images)) for segment in (kmeans_color_and_place, kmeans_color)
+    )
+    assert scored["ari_merged"].high < colour["ari_merged"].low, "it divides floor and walls"
+
+
+def test_felzenszwalb_finds_regions_of_a_hundredth_at_least(rooms_file: Path) -> None:
+    given = scenes(rooms_file)
+    found = felzenszwalb_regions(given.images)
+    assert found.num_slots == found.segmentation.max() + 1
+    for image in found.segmentation:
+        sizes = np.unique(image, return_counts=True)[1]
+        assert sizes.min() >= 10
+        assert 2 <= len(sizes) <= 100
+    assert score(given, found)["msc"].mean > score(given, grid(given.images))["msc"].high
+
+
 def test_images_of_fewer_colours_than_clusters_are_segmented() -> None:
     image = np.zeros((1, 8, 8, 3), np.uint8)
     image[0, :4] = 200
@@ -55,8 +85,8 @@ def test_a_perfect_prediction_scores_one(rooms_file: Path) -> None:
     given = scenes(rooms_file)
     perfect = Predictions(given.segmentation, 7, given.images.astype(np.float32) / 255)
     for name, statistic in score(given, perfect).items():
-        if name in ("ari_merged", "ari_paper", "slots_used"):
-            continue  # both walls, or walls and sky, are one entity there
+        if name in ("ari_merged", "ari_paper", "slots_used", "slots_empty"):
+            continue  # entities taken as one, and numbers of slots
         expected = 0.0 if name == "mse" else 1.0
         assert isinstance(statistic, Statistic)
         assert abs(statistic.mean - expected) < 1e-6, name

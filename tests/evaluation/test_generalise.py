@@ -1,46 +1,43 @@
 """Generalisation: the right scenes in each condition, and results that can be read again."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from evaluation.figures import draw_decompositions, plot_generalisation, save
-from evaluation.generalise import CONDITIONS, Generalisation, generalise, scene_file
+from evaluation.baselines import BASELINES
+from evaluation.cache import Cache
+from evaluation.figures import draw_decompositions, save
+from evaluation.generalise import (
+    CONDITIONS,
+    Generalisation,
+    generalise,
+    hold_out_of,
+    scene_file,
+)
+from evaluation.generalise_plots import plot_generalisation, plot_occlusion, plot_slot_use
 from evaluation.score import write_json
-from evaluation.tables import comparison_table, console, score_table, verdict
-from monet.config import PRESETS
+from evaluation.tables import (
+    comparison_table,
+    completion,
+    condition_table,
+    console,
+    occlusion_table,
+    slot_table,
+    verdict,
+)
 from monet.model import Monet
 from scenes.build import build
 from scenes.command_line import UsageError
-from scenes.config import condition_config
+from scenes.config import SHAPES, ObjectsRoomConfig, condition_config
 from scenes.file import SceneFile
-
-MODEL = replace(
-    PRESETS["quick"].model, encoder_channels=(8, 8), decoder_channels=(8, 8),
-    unet_channels=(8, 8, 8),
-)  # fmt: skip
+from scenes.kinds import parse_kind
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns the folder into which test scenes are rendered."""
-    return tmp_path_factory.mktemp("objects_room")
-
-
-@pytest.fixture(scope="module")
-def model() -> Monet:
-    """Returns a small untrained model of 32 pixels."""
-    torch.manual_seed(0)
-    return Monet(MODEL).eval()
-
-
-@pytest.fixture(scope="module")
-def result(model: Monet, folder: Path) -> Generalisation:
-    """Returns the result of nine slots on three scenes of each condition."""
-    return generalise(model, 9, folder, n=3, seed=0)
+def fewer(model: Monet, folder: Path, result: Generalisation) -> Generalisation:
+    """Returns the result of five slots on the same scenes."""
+    return generalise(model, 5, folder, n=3, seed=0)
 
 
 def test_every_condition_is_scored_on_scenes_of_its_own(
@@ -66,36 +63,157 @@ def test_scores_name_what_is_undefined(result: Generalisation) -> None:
     }  # fmt: skip
     assert conditions["objects_0"]["count"]["count"] == 3
     assert conditions["objects_0"]["msc"]["mean"] is None
-    assert set(content["baselines"]) == {"one slot", "2 x 2 grid", "k-means on colour"}  # type: ignore[call-overload]
+    assert set(content["baselines"]) == set(BASELINES)  # type: ignore[call-overload]
+    for name in ("mse", "nll", "kl_latent", "kl_mask"):
+        assert conditions["test"][name]["count"] == 3
+
+
+def test_four_alike_are_four_of_one_colour_on_a_floor_of_nearly_that_colour(
+    folder: Path, result: Generalisation
+) -> None:
+    with SceneFile(folder / "four_identical_32px.h5") as file:
+        assert (file["num_visible"][:] == 4).all()
+        hsv = file["factors/color_hsv"][:]
+    assert (hsv == hsv[:, :1]).all()
+
+
+def test_ceilings_are_those_of_walls_and_sky_in_one_slot(result: Generalisation) -> None:
+    for condition in CONDITIONS:
+        ceiling = result.ceilings[condition]
+        if ceiling["ari_paper"].count:
+            assert ceiling["ari_paper"].mean == 1
+        assert 0 < ceiling["ari"].mean < 1
+        assert ceiling["ari"].mean <= ceiling["ari_merged"].mean
+    assert result.ceilings["objects_6"]["ari_fg"].mean == 1
+    assert result.ceilings["objects_6"]["count"].mean == 1
+
+
+def test_slots_that_are_used_and_empty_add_up(result: Generalisation) -> None:
+    for condition in CONDITIONS:
+        scores, use = result.model[condition], result.slot_use[condition]
+        assert scores["slots_used"].mean + scores["slots_empty"].mean == pytest.approx(9)
+        assert use.used.sum() == pytest.approx(scores["slots_used"].mean)
+        assert use.area.sum() == pytest.approx(1)
+        np.testing.assert_allclose(use.mostly.sum(1), use.used)
+
+
+def test_occlusion_counts_every_object_in_view(result: Generalisation) -> None:
+    counted = sum(statistic.count for statistic in result.occlusion.recall)
+    assert counted == 3 * sum(range(7))
+    assert set(result.occlusion_of_baselines) == set(BASELINES)
+    for found in result.occlusion_of_baselines.values():
+        assert sum(statistic.count for statistic in found.recall) == counted
+        assert not found.completion, "a baseline decodes no masks"
 
 
 def test_results_are_written_as_standard_json_and_drawn(
-    result: Generalisation, tmp_path: Path
+    result: Generalisation, fewer: Generalisation, tmp_path: Path
 ) -> None:
     write_json(tmp_path / "scores.json", result.as_json({}, seed=0))
     text = (tmp_path / "scores.json").read_text()
     assert "NaN" not in text
-    assert json.loads(text)["num_slots"] == 9
+    content = json.loads(text)
+    assert content["num_slots"] == 9
+    assert len(content["slot_use"]["objects_6"]) == 9
+    assert content["slot_use"]["test"][0]["area"].keys() == {"sky", "floor", "walls", "objects"}
+    assert content["occlusion"]["model"]["recall"][-1]["to"] == 1
     for figure, name in (
         (draw_decompositions(result.pictured), "decompositions"),
-        (plot_generalisation(result), "generalisation"),
+        (plot_generalisation([result, fewer]), "generalisation"),
+        (plot_slot_use(result), "slot_use"),
+        (plot_occlusion([result, fewer]), "occlusion"),
     ):
         png, pdf = save(figure, tmp_path / name)
         assert png.read_bytes().startswith(b"\x89PNG")
         assert pdf.read_bytes().startswith(b"%PDF")
 
 
-def test_the_tables_show_each_condition_and_baseline(result: Generalisation) -> None:
+def test_the_plot_draws_the_scores_themselves(
+    result: Generalisation, fewer: Generalisation
+) -> None:
+    figure = plot_generalisation([result, fewer])
+    panels = {axes.get_title(): axes for axes in figure.axes}
+    assert list(panels) == ["ari_fg", "msc", "recall", "ari_paper", "count"]
+    for shown in (result, fewer):
+        (line,) = (
+            bars[0] for bars in panels["msc"].containers
+            if bars.get_label() == f"MONet, {shown.num_slots} slots"
+        )  # fmt: skip
+        expected = [shown.model[f"objects_{count}"]["msc"].mean for count in range(1, 7)]
+        np.testing.assert_allclose(line.get_ydata().astype(float), expected)
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels[-2:] == ["MONet, 9 slots", "MONet, 5 slots"]
+    assert {"trained on", "k-means on colour", "felzenszwalb"} <= set(labels)
+
+
+def test_the_tables_show_each_condition_slot_count_and_baseline(
+    result: Generalisation, fewer: Generalisation
+) -> None:
     terminal = console()
     with terminal.capture() as capture:
-        terminal.print(score_table("title", result.model))
-        terminal.print(comparison_table(result))
+        for results in ([result], [result, fewer]):
+            terminal.print(condition_table("title", results))
+            terminal.print(comparison_table(results))
         terminal.print(verdict(result))
+        terminal.print(slot_table(result, "objects_6"))
+        terminal.print(occlusion_table(result))
+        terminal.print(completion(result))
     printed = capture.get()
-    for name in (*CONDITIONS, "k-means on colour", "MONet, 9 slots"):
+    for name in (
+        *CONDITIONS, *BASELINES, "MONet, 9 slots", "MONet, 5 slots", "objects_6, 5 slots",
+        "ceiling (walls with sky)", "slot 9", "75% to 95%",
+    ):  # fmt: skip
         assert name in printed
     assert "…" not in printed, "a column is cut"
     assert "k-means on colour has the higher ari_fg" in printed
+
+
+def test_a_second_time_nothing_is_computed_again(
+    model: Monet, folder: Path, result: Generalisation, tmp_path: Path
+) -> None:  # fmt: skip
+    cache = Cache(tmp_path / "cache")
+    conditions = ("objects_4", "four_identical")
+
+    def score() -> dict[str, object]:
+        made = generalise(model, 9, folder, n=3, seed=0, cache=cache, conditions=conditions)
+        return made.as_json({}, 0)
+
+    def kept() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in cache.folder.iterdir()}
+
+    first, entries = score(), kept()
+    assert len(entries) == len(conditions) * (1 + len(BASELINES))
+    assert score() == first
+    assert kept() == entries
+    whole = result.as_json({}, 0)
+    for name in ("conditions", "decoded_masks", "ceilings", "slot_use"):
+        expected = {condition: whole[name][condition] for condition in conditions}  # type: ignore[index]
+        assert first[name] == expected
+
+
+def test_kinds_that_training_held_out_are_scored_apart(
+    model: Monet, folder: Path, result: Generalisation, tmp_path: Path
+) -> None:
+    kinds = (parse_kind("shape=sphere"),)
+    train = tmp_path / "train.h5"
+    build(ObjectsRoomConfig(size=32, hold_out=kinds), 0, 2, train)
+    assert hold_out_of(train) == kinds
+    assert hold_out_of(folder / "objects_4_32px.h5") == ()
+    assert hold_out_of(tmp_path / "gone.h5") == ()
+    held = generalise(
+        model, 9, folder, n=3, seed=0, conditions=("objects_4",), hold_out=kinds
+    )  # fmt: skip
+    assert tuple(held.model) == ("objects_4", "held_in", "held_out")
+    spheres = {}
+    for condition in ("held_in", "held_out"):
+        path = scene_file(condition, 32, folder, seed=0, n=3, hold_out=kinds)
+        with SceneFile(path) as file:
+            shown = file["factors/present"][:] & (file["factors/visible_pixels"][:] > 0)
+            sphere = file["factors/shape"][:] == SHAPES.index("sphere")
+            spheres[condition] = (shown & sphere).any(axis=1).tolist()
+    assert spheres == {"held_in": [False] * 3, "held_out": [True] * 3}
+    other = scene_file("held_out", 32, folder, seed=0, n=1, hold_out=(parse_kind("hue=0-0.5"),))
+    assert other != path, "another hold-out has another file"
 
 
 def test_finished_scenes_are_used_again_and_extended(folder: Path, result: Generalisation) -> None:

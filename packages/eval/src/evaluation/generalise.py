@@ -5,8 +5,9 @@ The paper shows pictures of this (figures 4 and 8); here are numbers, with basel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +17,23 @@ from jaxtyping import UInt8
 from scenes.command_line import UsageError
 from scenes.config import ObjectsRoomConfig, condition_config
 from scenes.file import FileError, SceneFile
+from scenes.kinds import Kind
 from scenes.progress import progress_bar
 
 from evaluation.baselines import BASELINES
-from evaluation.predictions import predict
-from evaluation.score import TestScenes, all_to_json, read_scenes, score
+from evaluation.cache import Cache
+from evaluation.occlusion import ObjectsInView, Occlusion, objects_in_view, occlusion
+from evaluation.predictions import Predictions, predict
+from evaluation.score import (
+    TestScenes,
+    all_to_json,
+    ceiling_values,
+    decoded_masks,
+    read_scenes,
+    statistics_of_rows,
+    values_of,
+)
+from evaluation.slot_use import SlotUse, slot_use
 from evaluation.statistics import Statistic
 
 if TYPE_CHECKING:
@@ -29,8 +42,11 @@ if TYPE_CHECKING:
 COUNTS = tuple(f"objects_{count}" for count in range(7))
 CONDITIONS = ("test", *COUNTS, "identical_color", "four_identical")
 """`test` follows the law of the training scenes: 3 objects placed, 1 to 3 of them in view."""
+HELD = ("held_in", "held_out")
+"""As `test`, without the kinds of objects that training held out, and with one in every scene."""
 TRAINED_ON = (1, 3)
 """Objects in view of the training scenes."""
+_MODEL, _DECODED, _CEILING = "model", "decoded masks", "ceiling"
 PICTURED = {"test": 2, "objects_0": 1, "objects_6": 2, "identical_color": 2, "four_identical": 1}
 """Scenes of each condition that the picture shows."""
 
@@ -44,16 +60,28 @@ class Pictured:
     parts: Decompositions
 
 
+Scores = Mapping[str, Mapping[str, Statistic]]
+"""Condition to score to statistic."""
+
+
 @dataclass(frozen=True)
 class Generalisation:
     """Scores of a model and of the baselines in each condition."""
 
     num_slots: int
     n: int
-    model: Mapping[str, Mapping[str, Statistic]]
-    """Condition to score to statistic."""
-    baselines: Mapping[str, Mapping[str, Mapping[str, Statistic]]]
-    """Name of the baseline, then the same."""
+    model: Scores
+    decoded: Scores
+    """Of the masks that the model's decoder predicts."""
+    baselines: Mapping[str, Scores]
+    """By name of the baseline."""
+    ceilings: Scores
+    """Of a perfect result with walls and sky in one slot, as the paper's."""
+    slot_use: Mapping[str, SlotUse]
+    """By condition."""
+    occlusion: Occlusion
+    """Of the objects of `COUNTS` together."""
+    occlusion_of_baselines: Mapping[str, Occlusion]
     pictured: tuple[Pictured, ...]
 
     def as_json(self, checkpoint: Mapping[str, object], seed: int) -> dict[str, object]:
@@ -65,31 +93,75 @@ class Generalisation:
             "seed": seed,
             "version": version("evaluation"),
             "interval": "95% bootstrap over images, not over training seeds",
-            "conditions": {name: all_to_json(scores) for name, scores in self.model.items()},
-            "baselines": {
-                name: {condition: all_to_json(scores) for condition, scores in rows.items()}
-                for name, rows in self.baselines.items()
+            "conditions": _to_json(self.model),
+            "decoded_masks": _to_json(self.decoded),
+            "baselines": {name: _to_json(rows) for name, rows in self.baselines.items()},
+            "ceilings": _to_json(self.ceilings),
+            "slot_use": {name: use.as_json() for name, use in self.slot_use.items()},
+            "occlusion": {
+                "model": self.occlusion.as_json(),
+                "baselines": {
+                    name: found.as_json() for name, found in self.occlusion_of_baselines.items()
+                },
             },
         }
 
 
+def _to_json(scores: Scores) -> dict[str, dict[str, dict[str, float | int | None]]]:
+    return {condition: all_to_json(row) for condition, row in scores.items()}
+
+
+def config_of(condition: str, size: int, hold_out: tuple[Kind, ...] = ()) -> ObjectsRoomConfig:
+    """Returns the config of a condition's scenes.
+
+    Args:
+        condition: one of `CONDITIONS` or of `HELD`.
+        size: side of the images, in pixels.
+        hold_out: kinds of objects that `HELD` is about.
+    """
+    if condition not in HELD:
+        return condition_config(condition, size)
+    return ObjectsRoomConfig(
+        split="test", size=size, hold_out=hold_out, only_held_out=condition == "held_out"
+    )
+
+
+def hold_out_of(data: Path) -> tuple[Kind, ...]:
+    """Returns the kinds that a training file held out; none where it is no longer there."""
+    if not data.is_file():
+        return ()
+    with SceneFile(data) as file:
+        config = file.config
+    return config.hold_out if isinstance(config, ObjectsRoomConfig) else ()
+
+
 def scene_file(
-    condition: str, size: int, folder: Path, *, seed: int, n: int, workers: int | None = None
+    condition: str,
+    size: int,
+    folder: Path,
+    *,
+    seed: int,
+    n: int,
+    workers: int | None = None,
+    hold_out: tuple[Kind, ...] = (),
 ) -> Path:
     """Returns a file with enough scenes of a condition, rendering what is lacking.
 
-    A file `CONDITION.h5` in the folder serves if it is of that condition and seed and its size is
-    a multiple; otherwise `CONDITION_SIZEpx.h5` is made or extended.
+    A file `CONDITION.h5` in the folder serves if it is of that condition and seed, its size is a
+    multiple and it holds full extents; otherwise `CONDITION_SIZEpx.h5` is made or extended.
 
     Args:
-        condition: one of `CONDITIONS`.
+        condition: one of `CONDITIONS` or of `HELD`.
         size: side of the model's images, in pixels.
         folder: where the files lie.
         seed: of the scenes; whatever it is, no condition shares scenes with `train`.
         n: number of scenes.
         workers: processes that render; all cores by default.
+        hold_out: kinds of objects that `HELD` is about; their files' names tell them apart.
     """
-    config = condition_config(condition, size)
+    config = config_of(condition, size, hold_out)
+    if condition in HELD:
+        condition = f"{condition}_{hashlib.sha256(repr(hold_out).encode()).hexdigest()[:8]}"
     given = folder / f"{condition}.h5"
     if given.exists() and _serves(given, config, seed, n):
         return given
@@ -109,18 +181,29 @@ def _serves(path: Path, config: ObjectsRoomConfig, seed: int, n: int) -> bool:
             return (
                 isinstance(held, ObjectsRoomConfig)
                 and held.condition == config.condition
+                and held.hold_out == config.hold_out
                 and file.seed == seed
                 and file.n >= n
                 and file.image_size % config.size == 0
+                and file.has("amodal")
             )
     except FileError:
         return False
 
 
 def generalise(
-    model: Monet, num_slots: int, folder: Path, *, n: int, seed: int, workers: int | None = None
+    model: Monet,
+    num_slots: int,
+    folder: Path,
+    *,
+    n: int,
+    seed: int,
+    workers: int | None = None,
+    cache: Cache | None = None,
+    conditions: Sequence[str] = CONDITIONS,
+    hold_out: tuple[Kind, ...] = (),
 ) -> Generalisation:
-    """Scores a model with `num_slots` slots, and the baselines, in every condition.
+    """Scores a model with `num_slots` slots, and the baselines, in each condition.
 
     Args:
         model: trained on the Objects Room.
@@ -129,6 +212,9 @@ def generalise(
         n: scenes of each condition.
         seed: of the test scenes.
         workers: processes that render.
+        cache: where predictions are kept; none by default.
+        conditions: some of `CONDITIONS`, with one of `COUNTS` at least.
+        hold_out: kinds of objects that training held out; they add the conditions `HELD`.
 
     Raises:
         UsageError: `num_slots` is under 2 or `n` under 1.
@@ -137,23 +223,79 @@ def generalise(
         raise UsageError(f"--slots must be at least 2, got {num_slots}")
     if n < 1:
         raise UsageError(f"--n must be at least 1, got {n}")
-    ours: dict[str, dict[str, Statistic]] = {}
-    others: dict[str, dict[str, dict[str, Statistic]]] = {name: {} for name in BASELINES}
-    pictured = []
+    found = _Found()
+    conditions = (*conditions, *(HELD if hold_out else ()))
     with progress_bar() as progress:
-        task = progress.add_task("scoring", total=len(CONDITIONS), note="")
-        for condition in CONDITIONS:
-            progress.update(task, note=condition)
+        task = progress.add_task(f"{num_slots} slots", total=len(conditions), note="")
+        for condition in conditions:
+            progress.update(task, note=f"rendering {condition}")
             size = model.config.image_size
-            path = scene_file(condition, size, folder, seed=seed, n=n, workers=workers)
+            path = scene_file(
+                condition, size, folder, seed=seed, n=n, workers=workers, hold_out=hold_out
+            )
             scenes = read_scenes(path, n, size)
-            ours[condition] = score(scenes, predict(model, scenes.images, num_slots))
-            for name, segment in BASELINES.items():
-                others[name][condition] = score(scenes, segment(scenes.images))
+            progress.update(task, note=f"scoring {condition}")
+            if cache is None:
+                given = predict(model, scenes.images, num_slots)
+                made = {name: segment(scenes.images) for name, segment in BASELINES.items()}
+            else:
+                given = cache.of_model(model, scenes.images, num_slots)
+                made = {
+                    name: cache.of_baseline(name, segment, scenes.images)
+                    for name, segment in BASELINES.items()
+                }
+            found.add(condition, scenes, given, made)
             if condition in PICTURED:
-                pictured.append(_picture(model, num_slots, condition, scenes))
+                found.pictured.append(_picture(model, num_slots, condition, scenes))
             progress.advance(task)
-    return Generalisation(num_slots, n, ours, others, tuple(pictured))
+    return found.result(num_slots, n)
+
+
+@dataclass
+class _Found:
+    """What has been scored so far: by row (the model and its kind, a baseline), then condition."""
+
+    rows: dict[str, dict[str, dict[str, Statistic]]] = field(default_factory=dict)
+    slot_use: dict[str, SlotUse] = field(default_factory=dict)
+    objects: dict[str, list[ObjectsInView]] = field(default_factory=dict)
+    pictured: list[Pictured] = field(default_factory=list)
+
+    def add(
+        self,
+        condition: str,
+        scenes: TestScenes,
+        given: Predictions,
+        baselines: Mapping[str, Predictions],
+    ) -> None:
+        predictions = {_MODEL: given, **baselines}
+        if condition in COUNTS:
+            for row, made in predictions.items():
+                self.objects.setdefault(row, []).append(objects_in_view(scenes, made))
+        decoded, ceiling = decoded_masks(given), ceiling_values(scenes)
+        if decoded is not None:
+            predictions[_DECODED] = decoded
+        values = {row: values_of(scenes, made) for row, made in predictions.items()}
+        if ceiling is not None:
+            values[_CEILING] = ceiling
+        for row, scores in statistics_of_rows(values).items():
+            self.rows.setdefault(row, {})[condition] = scores
+        self.slot_use[condition] = slot_use(
+            scenes.segmentation, given.segmentation, scenes.entities, given.num_slots
+        )
+
+    def result(self, num_slots: int, n: int) -> Generalisation:
+        return Generalisation(
+            num_slots=num_slots,
+            n=n,
+            model=self.rows[_MODEL],
+            decoded=self.rows.get(_DECODED, {}),
+            baselines={name: self.rows[name] for name in BASELINES},
+            ceilings=self.rows.get(_CEILING, {}),
+            slot_use=self.slot_use,
+            occlusion=occlusion(self.objects[_MODEL]),
+            occlusion_of_baselines={name: occlusion(self.objects[name]) for name in BASELINES},
+            pictured=tuple(self.pictured),
+        )
 
 
 def _picture(model: Monet, num_slots: int, condition: str, scenes: TestScenes) -> Pictured:

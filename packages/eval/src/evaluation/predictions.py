@@ -1,7 +1,8 @@
 """What any model says of a file's scenes: the contract that scores are computed from.
 
 In a file: HDF5 with `masks` (N, K, H, W), which sum to one over K, or `segmentation` (N, H, W), the
-slot of each pixel; and, where there is one, `reconstruction` (N, H, W, 3) in [0, 1].
+slot of each pixel; and, where there is one, `reconstruction` (N, H, W, 3) in [0, 1] and `scene`
+(N,), the row of the data file that each prediction is of.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
-from jaxtyping import Float, Integer, UInt8
+from jaxtyping import Bool, Float, Integer, UInt8
 from scenes.command_line import CommandError
+
+from evaluation.metrics.reconstruction import mse
+from evaluation.order import check_rows
 
 if TYPE_CHECKING:
     from monet import Monet
@@ -36,33 +40,53 @@ class Predictions:
     """In [0, 1]; `None` where the model gives none."""
     terms: Mapping[str, Float[np.ndarray, " N"]] = field(default_factory=dict)
     """Further values of each image by name, such as `nll`."""
+    decoded: Integer[np.ndarray, "N H W"] | None = None
+    """The same as `segmentation` from the masks that a decoder predicts."""
+    extents: Bool[np.ndarray, "N K H W"] | None = None
+    """Where each slot's decoded mask, by itself and not normalised over slots, is over a half."""
+    latents: Float[np.ndarray, "N K D"] | None = None
+    """What the model knows of each slot's content."""
 
 
-def predict(model: Monet, images: UInt8[np.ndarray, "N H W 3"], num_slots: int) -> Predictions:
-    """Decomposes images with MONet, keeping what scores need."""
-    segmentation, reconstruction = [], []
-    terms: dict[str, list[np.ndarray]] = {"nll": [], "kl_latent": [], "kl_mask": []}
+def predict(
+    model: Monet, images: UInt8[np.ndarray, "N H W 3"], num_slots: int | None = None
+) -> Predictions:
+    """Decomposes images with MONet, keeping what scores need: errors, not reconstructions."""
+    parts: dict[str, list[np.ndarray]] = {
+        name: []
+        for name in (
+            "segmentation", "decoded", "extents", "latents", "mse", "nll", "kl_latent", "kl_mask",
+        )
+    }  # fmt: skip
     for start in range(0, len(images), AT_ONCE):
-        parts = model.decompose(images[start : start + AT_ONCE], num_slots)
-        segmentation.append(parts.masks.argmax(axis=1).astype(np.uint8))
-        reconstruction.append(parts.reconstruction)
-        for name, values in terms.items():
-            values.append(getattr(parts, name).astype(np.float64))
+        rows = images[start : start + AT_ONCE]
+        given = model.decompose(rows, num_slots)
+        parts["segmentation"].append(given.masks.argmax(axis=1).astype(np.uint8))
+        parts["decoded"].append(given.masks_recon.argmax(axis=1).astype(np.uint8))
+        parts["extents"].append(given.mask_logits > 0)
+        parts["latents"].append(given.latents)
+        parts["mse"].append(mse(rows, given.reconstruction))
+        for name in ("nll", "kl_latent", "kl_mask"):
+            parts[name].append(getattr(given, name).astype(np.float64))
+    whole = {name: np.concatenate(values) for name, values in parts.items()}
     return Predictions(
-        segmentation=np.concatenate(segmentation),
-        num_slots=num_slots,
-        reconstruction=np.concatenate(reconstruction),
-        terms={name: np.concatenate(values) for name, values in terms.items()},
+        segmentation=whole["segmentation"],
+        num_slots=whole["latents"].shape[1],
+        terms={name: whole[name] for name in ("mse", "nll", "kl_latent", "kl_mask")},
+        decoded=whole["decoded"],
+        extents=whole["extents"],
+        latents=whole["latents"],
     )
 
 
-def read_predictions(path: Path, n: int, size: int) -> Predictions:
+def read_predictions(path: Path, n: int, size: int, *, may_be_longer: bool = False) -> Predictions:
     """Reads the predictions of any program.
 
     Args:
         path: HDF5 file as described above.
         n: scenes that it must cover.
         size: side of its images, in pixels.
+        may_be_longer: whether predictions of further scenes may follow, which are not read.
 
     Raises:
         CommandError: it is no such file, or does not fit; the message says which key and why.
@@ -74,43 +98,67 @@ def read_predictions(path: Path, n: int, size: int) -> Predictions:
     except OSError as error:
         raise CommandError(f"{path}: not a readable HDF5 file, or cut short") from error
     with file:
-        if "masks" in file:
-            _check_shape(path, file["masks"], (n, None, size, size))
-            segmentation, slots = _segment(path, file["masks"])
-        elif "segmentation" in file:
-            _check_shape(path, file["segmentation"], (n, size, size))
-            segmentation = _slots(path, file["segmentation"])
+        kept = {
+            name: _dataset(path, file[name], n, form, may_be_longer=may_be_longer)
+            for name, form in {
+                "scene": (),
+                "masks": (None, size, size),
+                "segmentation": (size, size),
+                "reconstruction": (size, size, 3),
+            }.items()
+            if name in file
+        }
+        if "scene" in kept:
+            check_rows(path, kept["scene"][:n])
+        if "masks" in kept:
+            segmentation, slots = _segment(path, kept["masks"], n)
+        elif "segmentation" in kept:
+            segmentation = _slots(path, kept["segmentation"][:n])
             slots = int(segmentation.max()) + 1
         else:
             raise CommandError(f"{path}: neither 'masks' nor 'segmentation' is in it")
         reconstruction = None
-        if "reconstruction" in file:
-            _check_shape(path, file["reconstruction"], (n, size, size, 3))
-            reconstruction = np.asarray(file["reconstruction"], dtype=np.float32)
+        if "reconstruction" in kept:
+            reconstruction = kept["reconstruction"][:n].astype(np.float32)
             if not np.isfinite(reconstruction).all():
                 raise CommandError(f"{path}: reconstruction: holds NaN or infinity")
     return Predictions(segmentation, slots, reconstruction)
 
 
-def _check_shape(path: Path, dataset: h5py.Dataset, expected: tuple[int | None, ...]) -> None:
-    fits = len(dataset.shape) == len(expected) and all(
-        want is None or have == want for have, want in zip(dataset.shape, expected, strict=True)
+def _dataset(
+    path: Path,
+    dataset: h5py.Dataset,
+    n: int,
+    form: tuple[int | None, ...],
+    *,
+    may_be_longer: bool,
+) -> h5py.Dataset:
+    """Returns the dataset if it has that many rows of that shape."""
+    shape = dataset.shape
+    fits = (
+        len(shape) == 1 + len(form)
+        and (shape[0] == n or (may_be_longer and shape[0] > n))
+        and all(want is None or have == want for have, want in zip(shape[1:], form, strict=True))
     )
     if not fits:
-        wanted = ", ".join("K" if want is None else str(want) for want in expected)
-        raise CommandError(
-            f"{path}: {dataset.name.lstrip('/')}: expected ({wanted}), got {dataset.shape}"
-        )
+        wanted = ", ".join("K" if want is None else str(want) for want in (n, *form))
+        name = dataset.name.lstrip("/")
+        raise CommandError(f"{path}: {name}: expected ({wanted}), got {shape}")
+    return dataset
 
 
-def _segment(path: Path, masks: h5py.Dataset) -> tuple[np.ndarray, int]:
+def _segment(path: Path, masks: h5py.Dataset, n: int) -> tuple[np.ndarray, int]:
     if not 1 <= masks.shape[1] <= MAX_SLOTS:
         raise CommandError(f"{path}: masks: expected 1 to {MAX_SLOTS} slots, got {masks.shape[1]}")
-    segmentation = np.empty((masks.shape[0], *masks.shape[2:]), dtype=np.uint8)
-    for start in range(0, masks.shape[0], AT_ONCE):
-        rows = np.asarray(masks[start : start + AT_ONCE], dtype=np.float64)
+    segmentation = np.empty((n, *masks.shape[2:]), dtype=np.uint8)
+    for start in range(0, n, AT_ONCE):
+        rows = np.asarray(masks[start : min(start + AT_ONCE, n)], dtype=np.float64)
         if not np.isfinite(rows).all():
             raise CommandError(f"{path}: masks: NaN or infinity in scenes from {start}")
+        if rows.min() < -MASK_SUM_TOLERANCE:
+            raise CommandError(
+                f"{path}: masks: must be in [0, 1], got {rows.min():.3g} in scenes from {start}"
+            )
         off = np.abs(rows.sum(axis=1) - 1).max()
         if off > MASK_SUM_TOLERANCE:
             raise CommandError(
@@ -121,8 +169,7 @@ def _segment(path: Path, masks: h5py.Dataset) -> tuple[np.ndarray, int]:
     return segmentation, masks.shape[1]
 
 
-def _slots(path: Path, dataset: h5py.Dataset) -> np.ndarray:
-    values = np.asarray(dataset)
+def _slots(path: Path, values: np.ndarray) -> np.ndarray:
     if not np.issubdtype(values.dtype, np.integer):
         raise CommandError(f"{path}: segmentation: expected integers, got {values.dtype}")
     if values.min() < 0 or values.max() >= MAX_SLOTS:

@@ -9,11 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64, UInt8
+from jaxtyping import Bool, Float64, UInt8
+from scenes.ari import contingency
 from scenes.command_line import UsageError
 from scenes.file import SceneFile, images_at, segmentation_at
 
-from evaluation.metrics import metrics_of_images
+from evaluation.metrics import metrics_of_tables
+from evaluation.metrics.ari import has_room, walls_and_sky_in_one_slot
 from evaluation.metrics.reconstruction import mse
 from evaluation.predictions import Predictions
 from evaluation.statistics import Statistic, statistics
@@ -31,6 +33,8 @@ class TestScenes:
     segmentation: UInt8[np.ndarray, "N H W"]
     entities: tuple[str, ...]
     num_background: int
+    amodal: Bool[np.ndarray, "N O H W"] | None = None
+    """Each object's full extent, as if nothing hid it; `None` where the file does not know it."""
 
 
 def read_scenes(path: Path, n: int | None = None, size: int | None = None) -> TestScenes:
@@ -60,17 +64,26 @@ def read_scenes(path: Path, n: int | None = None, size: int | None = None) -> Te
             segmentation=segmentation_at(file["segmentation"][rows], size),
             entities=file.entities,
             num_background=file.num_background,
+            amodal=_amodal_at(file["amodal"][rows], size) if file.has("amodal") else None,
         )
+
+
+def _amodal_at(extents: Bool[np.ndarray, "N O H W"], size: int) -> Bool[np.ndarray, "N O S S"]:
+    """Reduces extents to `size` pixels: where at least half of the area is covered."""
+    scenes, objects, height, _ = extents.shape
+    if size == height:
+        return extents
+    factor = height // size
+    blocks = extents.reshape(scenes, objects, size, factor, size, factor)
+    return blocks.mean((3, 5), dtype=np.float32) >= 0.5
 
 
 def values_of(scenes: TestScenes, predictions: Predictions) -> dict[str, Float64[np.ndarray, " N"]]:
     """Returns every score of every scene, by name; NaN where undefined."""
-    values = metrics_of_images(
-        scenes.segmentation, predictions.segmentation, scenes.entities, scenes.num_background
-    )
-    values["slots_used"] = np.array(
-        [float(len(np.unique(image))) for image in predictions.segmentation]
-    )
+    table = contingency(scenes.segmentation, predictions.segmentation)
+    values = metrics_of_tables(table, scenes.entities, scenes.num_background)
+    used = table.any(1).sum(1).astype(np.float64)
+    values["slots_used"], values["slots_empty"] = used, predictions.num_slots - used
     if predictions.reconstruction is not None:
         values["mse"] = mse(scenes.images, predictions.reconstruction)
     return {**values, **predictions.terms}
@@ -78,7 +91,43 @@ def values_of(scenes: TestScenes, predictions: Predictions) -> dict[str, Float64
 
 def score(scenes: TestScenes, predictions: Predictions) -> dict[str, Statistic]:
     """Returns the statistic of every score over the scenes."""
-    return statistics(values_of(scenes, predictions), np.random.default_rng(BOOTSTRAP_SEED))
+    return statistics_of_rows({"": values_of(scenes, predictions)})[""]
+
+
+def decoded_masks(predictions: Predictions) -> Predictions | None:
+    """Returns the masks that the decoder predicts as predictions of their own, if there are any."""
+    if predictions.decoded is None:
+        return None
+    return Predictions(predictions.decoded, predictions.num_slots)
+
+
+def ceiling_values(scenes: TestScenes) -> dict[str, Float64[np.ndarray, " N"]] | None:
+    """Returns every score of a perfect result with walls and sky in one slot, as the paper's.
+
+    They are computed from the truth alone: what a model that does exactly what the paper says
+    would score on these scenes. `None` where there are no walls and sky.
+    """
+    if not has_room(scenes.entities):
+        return None
+    table = contingency(scenes.segmentation, scenes.segmentation)
+    perfect = walls_and_sky_in_one_slot(table, scenes.entities)
+    return metrics_of_tables(perfect, scenes.entities, scenes.num_background)
+
+
+def statistics_of_rows(
+    rows: Mapping[str, Mapping[str, Float64[np.ndarray, " N"]]],
+) -> dict[str, dict[str, Statistic]]:
+    """Returns the statistics of several models' scores on the same scenes, by model and score.
+
+    All are resampled together, which costs as much as one model alone.
+    """
+    flat = {(row, name): v for row, values in rows.items() for name, v in values.items()}
+    named = {str(index): values for index, values in enumerate(flat.values())}
+    found = statistics(named, np.random.default_rng(BOOTSTRAP_SEED)).values()
+    result: dict[str, dict[str, Statistic]] = {row: {} for row in rows}
+    for (row, name), statistic in zip(flat, found, strict=True):
+        result[row][name] = statistic
+    return result
 
 
 def to_json(statistic: Statistic) -> dict[str, float | int | None]:

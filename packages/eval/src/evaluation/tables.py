@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from evaluation.generalise import Generalisation
+from evaluation.occlusion import EDGES, PARTLY_HIDDEN
 from evaluation.statistics import Statistic
 
 COLUMNS = ("ari_fg", "ari_merged", "msc", "recall", "count", "mse")
-COMPARED = ("test", "identical_color")
-COMPARED_COLUMNS = ("ari_fg", "ari_merged", "msc")
-WIDTH = 118
+FURTHER_COLUMNS = (
+    ("ari", "ari_paper", "ari_fg_sklearn", "sc", "mbo", "miou"),
+    ("slots_used", "slots_empty", "nll", "kl_latent", "kl_mask"),
+)
+CONDITION_COLUMNS = ("ari_fg", "ari_paper", "msc", "recall", "count", "slots_empty", "mse")
+COMPARED = {"test": "as in training", "identical_color": "one colour"}
+COMPARED_COLUMNS = ("ari", "ari_fg", "msc")
+DIGITS = {"mse": 4, "nll": 0, "kl_latent": 1, "kl_mask": 1}
+"""After the decimal point; 2 for the others."""
+DECODED = "its decoded masks"
+CEILING = "ceiling (walls with sky)"
+WIDTH = 124
 
 
 def console() -> Console:
@@ -24,25 +36,56 @@ def console() -> Console:
     return found if found.is_terminal and found.width >= WIDTH else Console(width=WIDTH)
 
 
-def score_table(title: str, rows: Mapping[str, Mapping[str, Statistic]]) -> Table:
-    """Returns one row for each entry, with the scores that any of them has."""
-    names = [name for name in COLUMNS if any(name in scores for scores in rows.values())]
+def score_tables(title: str, rows: Mapping[str, Mapping[str, Statistic]]) -> list[Table]:
+    """Returns tables that together show every score that any of the rows has."""
+    tables = [score_table(title, rows)]
+    for columns in FURTHER_COLUMNS:
+        having = {
+            label: scores for label, scores in rows.items() if any(c in scores for c in columns)
+        }
+        if having:
+            tables.append(score_table("", having, columns))
+    return tables
+
+
+def score_table(
+    title: str,
+    rows: Mapping[str, Mapping[str, Statistic]],
+    columns: Sequence[str] = COLUMNS,
+) -> Table:
+    """Returns one row for each entry, with those of the columns that any of them has."""
+    names = [name for name in columns if any(name in scores for scores in rows.values())]
+    most = max((s.count for scores in rows.values() for s in scores.values()), default=0)
     table = _table(title)
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     for label, scores in rows.items():
-        table.add_row(label, *(cell(name, scores.get(name)) for name in names))
+        table.add_row(label, *(cell(name, scores.get(name), most) for name in names))
     return table
 
 
-def comparison_table(result: Generalisation) -> Table:
+def condition_table(title: str, results: Sequence[Generalisation]) -> Table:
+    """Returns one row for each condition, and for each number of slots where there are several."""
+    rows = {}
+    for condition in results[0].model:
+        for result in results:
+            label = condition if len(results) == 1 else f"{condition}, {result.num_slots} slots"
+            rows[label] = result.model[condition]
+    return score_table(title, rows, CONDITION_COLUMNS)
+
+
+def comparison_table(results: Sequence[Generalisation]) -> Table:
     """Returns the model beside the baselines, where colour helps and where it does not."""
-    table = _table("beside segmentations that look at colour or place alone")
-    for condition in COMPARED:
+    table = _table("beside segmentations that look at colour or place alone, and the ceiling")
+    for words in COMPARED.values():
         for name in COMPARED_COLUMNS:
-            table.add_column(f"{condition}\n{name}", justify="right", no_wrap=True)
-    rows = {f"MONet, {result.num_slots} slots": result.model, **result.baselines}
-    for label, conditions in rows.items():
+            table.add_column(f"{words}\n{name}", justify="right", no_wrap=True)
+    first = results[0]
+    rows: dict[str, Mapping[str, Mapping[str, Statistic]]] = {}
+    for result in results:
+        rows[f"MONet, {result.num_slots} slots"] = result.model
+        rows[DECODED if len(results) == 1 else f"{DECODED}, {result.num_slots}"] = result.decoded
+    for label, conditions in {**rows, **first.baselines, CEILING: first.ceilings}.items():
         table.add_row(
             label,
             *(cell(name, conditions[c].get(name)) for c in COMPARED for name in COMPARED_COLUMNS),
@@ -50,21 +93,70 @@ def comparison_table(result: Generalisation) -> Table:
     return table
 
 
-def cell(name: str, statistic: Statistic | None) -> str:
-    """Writes a score for a table: mean and half the 95% interval's width; - where undefined."""
+def slot_table(result: Generalisation, condition: str) -> Table:
+    """Returns what each slot holds in the scenes of a condition."""
+    use = result.slot_use[condition]
+    table = _table(
+        f"what each of {result.num_slots} slots holds in {condition}: share of scenes in which it "
+        "holds anything, and mostly what"
+    )
+    for name in ("used", *use.kinds, "share of all pixels"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for slot, (used, mostly, area) in enumerate(zip(use.used, use.mostly, use.area, strict=True)):
+        shares = [f"{share:.0%}" if share else "-" for share in (used, *mostly, area.sum())]
+        table.add_row(f"slot {slot + 1}", *shares)
+    return table
+
+
+def occlusion_table(result: Generalisation) -> Table:
+    """Returns how many objects are found, by how much of them is in view."""
+    table = _table("objects found (recall), by the share of them in view; ± over objects")
+    for low, high in pairwise(EDGES):
+        table.add_column(f"{low:.0%} to {high:.0%}", justify="right", no_wrap=True)
+    rows = {f"MONet, {result.num_slots} slots": result.occlusion, **result.occlusion_of_baselines}
+    for label, found in rows.items():
+        table.add_row(label, *(cell("recall", statistic) for statistic in found.recall))
+    table.add_row("objects", *(f"{s.count:,}" for s in result.occlusion.recall))
+    return table
+
+
+def completion(result: Generalisation) -> str:
+    """Says in words how far decoded masks complete what is hidden, from the numbers of this run."""
+    found = result.occlusion.completion
+    if not found or not found["decoded_iou"].count:
+        return "No object was both partly hidden and found: nothing to say of completion."
+    return (
+        f"Of {found['decoded_iou'].count} objects that are partly hidden (at most "
+        f"{PARTLY_HIDDEN:.0%} in view) and found, the slot's decoded mask by itself overlaps the "
+        f"full extent by {cell('iou', found['decoded_iou'])}, where it is the largest by "
+        f"{cell('iou', found['largest_iou'])}, the attention mask by "
+        f"{cell('iou', found['attention_iou'])}; the part in view alone would by "
+        f"{cell('iou', found['visible_fraction'])}. By itself it covers "
+        f"{cell('iou', found['hidden_found'])} of what is hidden."
+    )
+
+
+def cell(name: str, statistic: Statistic | None, most: int | None = None) -> str:
+    """Writes a score for a table: mean and half the 95% interval's width; - where undefined.
+
+    Args:
+        name: of the score.
+        statistic: what is known of it.
+        most: number of images, said behind where fewer counted.
+    """
     if statistic is None or math.isnan(statistic.mean):
         return "-"
-    digits = 4 if name == "mse" else 2
-    if math.isnan(statistic.low):
-        return f"{statistic.mean:.{digits}f}"
-    half = (statistic.high - statistic.low) / 2
-    return f"{statistic.mean:.{digits}f} ±{half:.{digits}f}"
+    digits = DIGITS.get(name, 2)
+    text = f"{statistic.mean:,.{digits}f}"
+    if not math.isnan(statistic.low):
+        text += f" ±{(statistic.high - statistic.low) / 2:.{digits}f}"
+    return text if most is None or statistic.count == most else f"{text} ({statistic.count})"
 
 
 def _table(title: str) -> Table:
     table = Table(
-        title=title, title_justify="left", title_style="bold", header_style="", box=SIMPLE_HEAD,
-        pad_edge=False,
+        title=Text(title), title_justify="left", title_style="bold", header_style="",
+        box=SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False,
     )  # fmt: skip
     table.add_column("", no_wrap=True)
     return table

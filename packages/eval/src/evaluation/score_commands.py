@@ -1,0 +1,201 @@
+"""The commands that score: `eval generalise` and `eval score`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scenes.command_line import UsageError
+from scenes.kinds import parse_kind
+
+RESULTS = Path("results")
+
+
+@dataclass(frozen=True)
+class Generalise:
+    """Score MONet on more objects than it was trained with, and on objects of one colour."""
+
+    slots: tuple[int, ...] = (9,)
+    """Slots to use; several are scored one after the other."""
+    checkpoint: str | None = None
+    """Run folder or name of shipped weights; by default the newest run on the Objects Room."""
+    n: int = 320
+    """Scenes of each condition."""
+    seed: int = 0
+    """Of the test scenes; none of them is ever a training scene."""
+    data_folder: Path = Path("data/objects_room")
+    """Where test scenes lie; those that lack are rendered into it."""
+    out: Path | None = None
+    """Folder to write; results/generalise/RUN by default."""
+    workers: int | None = None
+    """Processes that render; one per core by default."""
+    hold_out: tuple[str, ...] = ()
+    """Kinds of objects that training held out, such as shape=sphere,hue=0.9-0.1, scored apart; by
+    default those of the training file, where it is still there."""
+
+    def run(self) -> int:
+        """Scores, prints the tables, and writes scores.json and the pictures."""
+        from evaluation.cache import Cache
+        from evaluation.checkpoint import choose_weights
+        from evaluation.figures import draw_decompositions, save
+        from evaluation.generalise import generalise, hold_out_of
+        from evaluation.generalise_plots import plot_generalisation, plot_occlusion, plot_slot_use
+        from evaluation.score import write_json
+        from evaluation.tables import (
+            comparison_table,
+            completion,
+            condition_table,
+            console,
+            occlusion_table,
+            slot_table,
+            verdict,
+        )
+
+        for slots in self.slots:
+            if slots < 2:
+                raise UsageError(f"--slots must be at least 2, got {slots}")
+        if len(set(self.slots)) < max(1, len(self.slots)):
+            raise UsageError("--slots must name different numbers")
+        given = tuple(parse_kind(text) for text in self.hold_out)
+        weights = choose_weights(self.checkpoint, "objects_room")
+        hold_out = given or hold_out_of(weights.config.data)
+        model = weights.model()
+        out = self.out or RESULTS / "generalise" / weights.name
+        cache = Cache((self.out or RESULTS) / ".cache")
+        checkpoint = {
+            "path": str(weights.path), "name": weights.name, "step": weights.step,
+            "trained_slots": weights.config.model.num_slots,
+        }  # fmt: skip
+        results, written = [], []
+        for slots in self.slots:
+            result = generalise(
+                model, slots, self.data_folder, n=self.n, seed=self.seed, workers=self.workers,
+                cache=cache, hold_out=hold_out,
+            )  # fmt: skip
+            folder = out if len(self.slots) == 1 else out / f"slots_{slots}"
+            write_json(folder / "scores.json", result.as_json(checkpoint, self.seed))
+            written += [
+                folder / "scores.json",
+                *save(draw_decompositions(result.pictured), folder / "decompositions"),
+                *save(plot_slot_use(result), folder / "slot_use"),
+            ]
+            results.append(result)
+        written += save(plot_generalisation(results), out / "generalisation")
+        written += save(plot_occlusion(results), out / "occlusion")
+        counts = ", ".join(str(slots) for slots in self.slots)
+        title = (
+            f"{weights.name} at step {weights.step:,}, {counts} slots, {self.n} scenes of each "
+            "condition; ± half of a 95% interval over images, (images that counted)"
+        )
+        terminal = console()
+        terminal.print(condition_table(title, results))
+        terminal.print(comparison_table(results))
+        terminal.print(verdict(results[0]))
+        terminal.print()
+        for result in results:
+            terminal.print(slot_table(result, "objects_6"))
+        for result in results:
+            terminal.print(occlusion_table(result))
+            terminal.print(completion(result))
+        for path in written:
+            print(path)
+        return 0
+
+
+@dataclass(frozen=True)
+class Score:
+    """Score a checkpoint, or the masks of any program, on a file of scenes."""
+
+    data: Path
+    """File of scenes with their truth."""
+    checkpoint: str | None = None
+    """Run folder or name of shipped weights."""
+    predictions: Path | None = None
+    """Instead: HDF5 with `masks` (N, K, H, W) or `segmentation` (N, H, W) for the same scenes."""
+    slots: int | None = None
+    """Slots to use with a checkpoint; as many as in training by default."""
+    n: int | None = None
+    """Number of scenes; all by default."""
+    baselines: bool = True
+    """Score baselines beside."""
+    out: Path | None = None
+    """Folder to write; results/score/NAME by default."""
+
+    def run(self) -> int:
+        """Scores, prints the tables and writes scores.json."""
+        from evaluation.baselines import BASELINES
+        from evaluation.cache import Cache
+        from evaluation.score import (
+            all_to_json,
+            ceiling_values,
+            decoded_masks,
+            read_scenes,
+            statistics_of_rows,
+            values_of,
+            write_json,
+        )
+        from evaluation.tables import CEILING, DECODED, console, score_tables
+
+        self._check()
+        cache = Cache((self.out or RESULTS) / ".cache")
+        if self.predictions is not None:
+            from evaluation.order import check_order
+            from evaluation.predictions import read_predictions
+
+            scenes = read_scenes(self.data, self.n)
+            name = self.predictions.stem
+            given = read_predictions(
+                self.predictions,
+                len(scenes.images),
+                scenes.images.shape[1],
+                may_be_longer=self.n is not None,
+            )
+            check_order(self.predictions, scenes.segmentation, given.segmentation)
+        else:
+            from evaluation.checkpoint import choose_weights
+
+            weights = choose_weights(self.checkpoint, "")
+            name, model = weights.name, weights.model()
+            scenes = read_scenes(self.data, self.n, model.config.image_size)
+            given = cache.of_model(model, scenes.images, self.slots)
+        values = {name: values_of(scenes, given)}
+        decoded = decoded_masks(given)
+        if decoded is not None:
+            values[DECODED] = values_of(scenes, decoded)
+        baselines = tuple(BASELINES) if self.baselines else ()
+        for label in baselines:
+            made = cache.of_baseline(label, BASELINES[label], scenes.images)
+            values[label] = values_of(scenes, made)
+        highest = ceiling_values(scenes)
+        if highest is not None:
+            values[CEILING] = highest
+        rows = statistics_of_rows(values)
+        content: dict[str, Any] = {
+            "data": str(self.data),
+            "n": len(scenes.images),
+            "num_slots": given.num_slots,
+            "interval": "95% bootstrap over images, not over training seeds",
+            "metrics": all_to_json(rows[name]),
+            "decoded_masks": all_to_json(rows[DECODED]) if DECODED in rows else None,
+            "baselines": {label: all_to_json(rows[label]) for label in baselines},
+            "ceiling": all_to_json(rows[CEILING]) if CEILING in rows else None,
+        }
+        out = self.out or RESULTS / "score" / name
+        write_json(out / "scores.json", content)
+        terminal = console()
+        title = f"{len(scenes.images)} scenes of {self.data}; ± half of a 95% interval over images"
+        for table in score_tables(title, rows):
+            terminal.print(table)
+        print(out / "scores.json")
+        return 0
+
+    def _check(self) -> None:
+        if (self.checkpoint is None) == (self.predictions is None):
+            raise UsageError("give one of --checkpoint and --predictions")
+        if self.slots is not None and self.slots < 2:
+            raise UsageError(f"--slots must be at least 2, got {self.slots}")
+        if self.n is not None and self.n < 1:
+            raise UsageError(f"--n must be at least 1, got {self.n}")
+        if self.predictions is not None and self.slots is not None:
+            raise UsageError("--slots goes with --checkpoint")

@@ -1,0 +1,34 @@
+"""What the tests of scores and pictures share: a small model, and its scores in every condition."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from evaluation.generalise import Generalisation, generalise
+from monet.config import PRESETS
+from monet.model import Monet
+
+MODEL = replace(
+    PRESETS["quick"].model, encoder_channels=(8, 8), decoder_channels=(8, 8),
+    unet_channels=(8, 8, 8),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns the folder into which test scenes are rendered."""
+    return tmp_path_factory.mktemp("objects_room")
+
+
+@pytest.fixture(scope="session")
+def model() -> Monet:
+    """Returns a small untrained model of 32 pixels."""
+    torch.manual_seed(0)
+    return Monet(MODEL).eval()
+
+
+@pytest.fixture(scope="session")
+def result(model: Monet, folder: Path) -> Generalisation:
+    """Returns the result of nine slots on three scenes of each condition."""
+    return generalise(model, 9, folder, n=3, seed=0)
