@@ -10,6 +10,8 @@ from typing import Any
 import tyro
 from scenes.command_line import UsageError, parse, run_command
 
+from evaluation.picture_commands import Figures, Traverse
+
 
 @dataclass(frozen=True)
 class Generalise:
@@ -139,7 +141,12 @@ class Score:
         return 0
 
 
-COMMANDS: dict[str, Any] = {"generalise": Generalise, "score": Score}
+COMMANDS: dict[str, Any] = {
+    "generalise": Generalise,
+    "score": Score,
+    "figures": Figures,
+    "traverse": Traverse,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -155,6 +162,16 @@ def generalise() -> int:
 def score() -> int:
     """Runs `score`, as `generalise` is run."""
     return _run("eval", ["score", *sys.argv[1:]])
+
+
+def figures() -> int:
+    """Runs `figures`, as `generalise` is run."""
+    return _run("eval", ["figures", *sys.argv[1:]])
+
+
+def traverse() -> int:
+    """Runs `traverse`, as `generalise` is run."""
+    return _run("eval", ["traverse", *sys.argv[1:]])
 
 
 def _run(program: str, arguments: list[str]) -> int:

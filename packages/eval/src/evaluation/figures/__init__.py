@@ -1,0 +1,7 @@
+"""Figures of the paper, and of the scores, in one style."""
+
+from evaluation.figures.decompositions import draw_decompositions
+from evaluation.figures.generalisation import plot_generalisation
+from evaluation.figures.style import save
+
+__all__ = ["draw_decompositions", "plot_generalisation", "save"]
