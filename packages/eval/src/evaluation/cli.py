@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 from scenes.command_line import UsageError, parse, run_command
 
-from evaluation.picture_commands import Figures, Traverse
+from evaluation.picture_commands import Figures, Report, Traverse
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,7 @@ COMMANDS: dict[str, Any] = {
     "score": Score,
     "figures": Figures,
     "traverse": Traverse,
+    "report": Report,
 }
 
 
@@ -172,6 +173,11 @@ def figures() -> int:
 def traverse() -> int:
     """Runs `traverse`, as `generalise` is run."""
     return _run("eval", ["traverse", *sys.argv[1:]])
+
+
+def report() -> int:
+    """Runs `report`, as `generalise` is run."""
+    return _run("eval", ["report", *sys.argv[1:]])
 
 
 def _run(program: str, arguments: list[str]) -> int:

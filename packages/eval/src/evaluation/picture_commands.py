@@ -151,3 +151,56 @@ def _test_rooms(command: Traverse, size: int, n: int) -> Path:
     return scene_file(
         "test", size, command.data_folder, seed=command.seed, n=n, workers=command.workers
     )
+
+
+@dataclass(frozen=True)
+class Report:
+    """Gather runs and scores into one HTML page, with scenes to look into slot by slot."""
+
+    checkpoint: str | None = None
+    """Run whose scenes to show; by default the newest run on the Objects Room."""
+    runs: Path = Path("runs")
+    """Folder of the runs to list."""
+    results: Path = Path("results")
+    """Folder below which scores.json files lie."""
+    data: Path | None = None
+    """File of scenes to show; by default the Objects Room's test scenes in --data-folder."""
+    data_folder: Path = Path("data/objects_room")
+    """Where test scenes lie; those that lack are rendered into it."""
+    slots: int = 9
+    """Slots to use."""
+    n: int = 320
+    """Test scenes of which the worst and the best are shown."""
+    metric: str = "msc"
+    """Score by which they are that."""
+    seed: int = 0
+    """Of the test scenes."""
+    out: Path = Path("results/report")
+    """Folder to write."""
+    workers: int | None = None
+    """Processes that render; one per core by default."""
+
+    def run(self) -> int:
+        """Writes report.html and report.json."""
+        from evaluation.checkpoint import choose_weights
+        from evaluation.report import gather, write_report
+
+        if self.slots < 2:
+            raise UsageError(f"--slots must be at least 2, got {self.slots}")
+        if self.n < 2:
+            raise UsageError(f"--n must be at least 2, got {self.n}")
+        report = gather(
+            choose_weights(self.checkpoint, "objects_room"),
+            runs=self.runs,
+            results=self.results,
+            data=self.data,
+            data_folder=self.data_folder,
+            num_slots=self.slots,
+            n=self.n,
+            metric=self.metric,
+            seed=self.seed,
+            workers=self.workers,
+        )
+        for path in write_report(report, self.out):
+            print(path)
+        return 0

@@ -2,6 +2,6 @@
 
 from evaluation.figures.decompositions import draw_decompositions
 from evaluation.figures.generalisation import plot_generalisation
-from evaluation.figures.style import save
+from evaluation.figures.style import STYLE, save
 
-__all__ = ["draw_decompositions", "plot_generalisation", "save"]
+__all__ = ["STYLE", "draw_decompositions", "plot_generalisation", "save"]
