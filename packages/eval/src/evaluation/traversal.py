@@ -153,12 +153,12 @@ def draw_strip(
         canvas.picture(picture, x, top, side, **edge)
     for column, value in enumerate(traversal.values):
         x = left + column * (side + gap) + side / 2
-        canvas.words(number(value, signed=relative), x, top / 2, ha="center", fontsize=8)
+        canvas.words(number(float(value), signed=relative), x, top / 2, ha="center", fontsize=8)
     for row, latent in enumerate(traversal.latents):
         y = top + row * (side + gap)
         middle, right = y + side / 2, left - 0.1
         canvas.words(f"latent {latent}", right, middle - 0.08, ha="right", fontsize=8)
-        had = f"is {number(traversal.origin[latent])}"
+        had = f"is {number(float(traversal.origin[latent]))}"
         canvas.words(had, right, middle + 0.09, ha="right", fontsize=6.5, color="0.35")
         for column, frame in enumerate(traversal.frames[row]):
             canvas.picture(frame, left + column * (side + gap), y, side)

@@ -120,7 +120,12 @@ def _frames(canvas: Canvas, x: float, traversal: Traversal, latents: np.ndarray)
     for column, value in enumerate(traversal.values):
         left = x + column * (SIDE + GAP)
         canvas.words(
-            number(value), left + SIDE / 2, HEAD - 0.1, ha="center", fontsize=6.5, color="0.35"
+            number(float(value)),
+            left + SIDE / 2,
+            HEAD - 0.1,
+            ha="center",
+            fontsize=6.5,
+            color="0.35",
         )
         for row, latent in enumerate(latents):
             canvas.picture(frames[latent, column], left, HEAD + row * (SIDE + GAP), SIDE)

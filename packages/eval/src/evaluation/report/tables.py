@@ -47,7 +47,7 @@ def cell(name: str, statistic: Statistic | None) -> str:
     title = (
         f"95% interval {number(low, digits)} to {number(high, digits)}; {statistic['count']} images"
     )
-    return f'<span title="{escape(title)}">{mean} <small>±{half}</small></span>'
+    return f'<span class="value" title="{escape(title)}">{mean} <small>±{half}</small></span>'
 
 
 def number(value: float | int | None, digits: int = 2) -> str:

@@ -5,8 +5,9 @@
   const chosen = { scene: 0, slot: 0 };
   const element = (id) => document.getElementById(id);
   // Whole multiples of the images' size keep every pixel square.
-  const multiple = (pixels) => data.size * Math.max(1, Math.round(pixels / data.size));
-  const large = multiple(innerWidth < 640 ? 128 : 160);
+  const multiple = (pixels) =>
+    data.size > pixels ? pixels : data.size * Math.floor(pixels / data.size);
+  const large = multiple(innerWidth < 640 ? 128 : innerWidth < 1100 ? 160 : 224);
   const small = multiple(64);
   const percent = (share) => (share > 0 && share < 0.005 ? "<1%" : Math.round(100 * share) + "%");
   const words = (entity) => entity.replace("_", " ").replace(/\d+/, (digits) => Number(digits) + 1);
@@ -60,7 +61,7 @@
     const scores = Object.entries(scene.scores)
       .map(([name, value]) => `${name} ${value === null ? "–" : value.toFixed(2).replace("-", "−")}`);
     element("scene-title").textContent =
-      `Scene ${chosen.scene + 1}: ${scene.group} (number ${scene.index} of ${scene.source}): ${scores.join(", ")}`;
+      `Scene ${chosen.scene + 1}: ${scene.group} (row ${scene.index} of ${scene.source}), ${scores.join(", ")}`;
     element("scene-row").replaceChildren(...captioned(chosen.scene, 0, data.topRow, ""));
     const focused = document.activeElement && document.activeElement.name === "slot";
     element("slots").replaceChildren(...scene.slots.flatMap((slot, index) => {
