@@ -16,7 +16,6 @@ from evaluation.figures.conditions import (
     CONDITIONS,
     Curve,
     draw_conditions,
-    given_masks,
     read_curve,
     reconstruct,
 )
@@ -26,6 +25,7 @@ from evaluation.figures.traversals import choose_seeds, draw_traversals
 from evaluation.score import TestScenes, read_scenes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from monet.masks import given_log_masks
 from monet.model import Decompositions, Monet
 from scenes.command_line import CommandError
 from scenes.gallery import slot_palette
@@ -141,18 +141,10 @@ def test_figure_5_takes_slots_that_hold_one_object_each(
 
 def test_figure_2_mixes_components_by_the_masks_it_gives(model: Monet, scenes: TestScenes) -> None:
     images, truth = scenes.images[:3], scenes.segmentation[:3]
-    everything = given_masks(truth, "all-in-one", 7)
-    assert everything[:, 0].all()
-    assert not everything[:, 1:].any()
-    np.testing.assert_array_equal(given_masks(truth, "element", 7).argmax(1), truth)
-    wrong = given_masks(truth, "wrong-element", 7).argmax(1)
-    assert sorted(map(bytes, wrong.astype(np.uint8))) == sorted(map(bytes, truth))
-    assert not any(np.array_equal(one, own) for one, own in zip(wrong, truth, strict=True))
-
+    everything = given_log_masks("all-in-one", torch.from_numpy(truth), 7)
     with torch.no_grad():
-        shares = torch.from_numpy(everything).float()
         image = torch.from_numpy(images).float().movedim(-1, 1) / 255
-        component = model(image, log_masks=shares.log()).components[:, 0]
+        component = model(image, log_masks=everything).components[:, 0]
     wanted = component.clamp(0, 1).movedim(1, -1).numpy()
     assert np.abs(reconstruct(model, images, everything) / 255 - wanted).max() < 0.01
 
@@ -160,7 +152,14 @@ def test_figure_2_mixes_components_by_the_masks_it_gives(model: Monet, scenes: T
     figure = draw_conditions(
         dict.fromkeys(CONDITIONS, curve), dict.fromkeys(CONDITIONS, model), images, truth, "note"
     )
-    assert len(pictures(figure)) == 3 + 3 * 2 * 3
+    shown = pictures(figure)
+    assert len(shown) == 3 + 3 * 2 * 3
+    painted = slot_palette(7)[truth]
+    np.testing.assert_array_equal(shown[3:6], painted, "element masks")
+    assert (np.array(shown[9:12]) == slot_palette(1)[0]).all(), "all-in-one"
+    wrong = shown[15:18]
+    assert sorted(map(bytes, wrong)) == sorted(map(bytes, painted))
+    assert not any(np.array_equal(one, own) for one, own in zip(wrong, painted, strict=True))
     legend = figure.axes[1].get_legend()
     assert legend is not None
     assert [t.get_text() for t in legend.get_texts()] == list(CONDITIONS.values())

@@ -24,7 +24,7 @@ def choose_weights(checkpoint: str | None, dataset: str) -> Weights:
     if checkpoint is not None:
         return read_weights(find_weights(checkpoint))
     for weights in newest_runs():
-        if weights.dataset == dataset and given_masks_of(weights) == "attention":
+        if weights.dataset == dataset and weights.config.masks == "attention":
             return weights
     if (SHIPPED / f"{dataset}.safetensors").is_file():
         return read_weights(SHIPPED / f"{dataset}.safetensors")
@@ -51,8 +51,3 @@ def every_run(checkpoints: Sequence[str]) -> Iterator[Weights]:
         return
     yield from newest_runs()
     yield from (read_weights(path) for path in sorted(SHIPPED.glob("*.safetensors")))
-
-
-def given_masks_of(weights: Weights) -> str:
-    """Returns `attention`, or which masks a run of section 2.2 was given instead."""
-    return str(getattr(weights.config, "masks", "attention"))

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Integer, UInt8
+from jaxtyping import Float, Integer, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from monet import Monet
+from monet.config import MaskKind
+from monet.masks import given_log_masks
 from monet.model import to_unit
 from monet.picture import to_uint8
 from scenes.command_line import CommandError
@@ -20,7 +22,7 @@ from scenes.gallery import slot_palette
 
 from evaluation.figures.style import Canvas, note_height
 
-CONDITIONS = {
+CONDITIONS: dict[MaskKind, str] = {
     "element": "element masks",
     "all-in-one": "all-in-one",
     "wrong-element": "wrong element masks",
@@ -69,25 +71,13 @@ def read_curve(path: Path) -> Curve:
     )
 
 
-def given_masks(
-    segmentation: UInt8[np.ndarray, "N H W"], condition: str, num_slots: int
-) -> Bool[np.ndarray, "N K H W"]:
-    """Returns the masks of a condition; with `wrong-element`, each scene has the next one's."""
-    if condition == "all-in-one":
-        segmentation = np.zeros_like(segmentation)
-    elif condition == "wrong-element":
-        segmentation = np.roll(segmentation, -1, axis=0)
-    return segmentation[:, None] == np.arange(num_slots)[:, None, None]
-
-
 @torch.no_grad()
 def reconstruct(
-    model: Monet, images: UInt8[np.ndarray, "N H W 3"], masks: Bool[np.ndarray, "N K H W"]
+    model: Monet, images: UInt8[np.ndarray, "N H W 3"], log_masks: Float[torch.Tensor, "N K H W"]
 ) -> UInt8[np.ndarray, "N H W 3"]:
     """Returns the components that the VAE makes of the masked images, mixed by the masks."""
-    shares = torch.from_numpy(masks).float()
-    out = model(to_unit(torch.from_numpy(images)), log_masks=shares.log())
-    mixed = (shares[:, :, None] * out.components).sum(dim=1)
+    out = model(to_unit(torch.from_numpy(images)), log_masks=log_masks)
+    mixed = (log_masks.exp()[:, :, None] * out.components).sum(dim=1)
     return to_uint8(mixed.movedim(1, -1).numpy())
 
 
@@ -103,7 +93,7 @@ def draw_conditions(
     Args:
         curves: by condition.
         models: by condition.
-        images: example scenes, at least two: each has the next one's masks as wrong ones.
+        images: example scenes, at least two: each has another's masks as wrong ones.
         segmentation: entity of each of their pixels.
         note: a line below.
     """
@@ -119,9 +109,10 @@ def draw_conditions(
     for place, (condition, name) in enumerate(CONDITIONS.items()):
         y = TOP + SIDE + BETWEEN + place * (2 * (SIDE + GAP) + BETWEEN)
         model = models[condition]
-        masks = given_masks(segmentation, condition, model.config.num_slots)
+        truth = torch.from_numpy(segmentation)
+        masks = given_log_masks(condition, truth, model.config.num_slots)
         palette = slot_palette(model.config.num_slots)
-        _row(canvas, y, name, COLORS[condition], palette[masks.argmax(axis=1)])
+        _row(canvas, y, name, COLORS[condition], palette[masks.argmax(dim=1).numpy()])
         reconstruction = reconstruct(model, images, masks)
         _row(canvas, y + SIDE + GAP, "reconstruction", "0.35", reconstruction)
     canvas.note(note, below)

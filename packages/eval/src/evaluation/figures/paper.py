@@ -10,11 +10,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from monet.checkpoint import Weights
 from monet.data import check_size, held_out
-from monet.train import METRICS
+from monet.log import METRICS
 from scenes.command_line import CommandError
 from scenes.file import FileError, SceneFile
 
-from evaluation.checkpoint import given_masks_of
 from evaluation.figures.conditions import CONDITIONS, draw_conditions, read_curve
 from evaluation.figures.dataset import EXAMPLES, draw_examples
 from evaluation.figures.decompositions import (
@@ -63,12 +62,11 @@ class Materials:
             MissingError: there is none.
         """
         for weights in self.runs:
-            if weights.dataset == dataset and given_masks_of(weights) == masks:
+            if weights.dataset == dataset and weights.config.masks == masks:
                 return weights
         if masks != "attention":
             raise MissingError(
-                f"no run with masks {masks!r}; `monet-train --masks {masks} --run runs/{masks}` "
-                "makes one"
+                f"no run with masks {masks!r}; `monet-train --masks {masks}` makes one"
             )
         raise MissingError(f"no run on {NAMES[dataset]}; `{MAKES_RUN[dataset]}` makes one")
 

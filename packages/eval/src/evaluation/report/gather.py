@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from monet.checkpoint import CONFIG, WEIGHTS, Weights, read_weights
-from monet.train import METRICS
+from monet.log import METRICS
 from scenes.command_line import CommandError, UsageError
 from scenes.file import SceneFile
 from scenes.progress import progress_bar
