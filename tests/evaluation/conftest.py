@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 from evaluation.generalise import Generalisation, generalise
-from monet.config import PRESETS
+from monet.config import PRESETS, TrainConfig
 from monet.model import Monet
+from monet.train import Trainer
 
 MODEL = replace(
     PRESETS["quick"].model, encoder_channels=(8, 8), decoder_channels=(8, 8),
@@ -32,3 +33,15 @@ def model() -> Monet:
 def result(model: Monet, folder: Path) -> Generalisation:
     """Returns the result of nine slots on three scenes of each condition."""
     return generalise(model, 9, folder, n=3, seed=0)
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory, rooms_file: Path) -> Path:
+    """Returns the folder of a run that made four steps on the rooms, with its log."""
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    config = TrainConfig(
+        name="small", model=MODEL, data=rooms_file, steps=4, batch_size=4, log_every=1
+    )
+    with Trainer(config, folder) as trainer:
+        trainer.run()
+    return folder

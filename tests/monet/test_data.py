@@ -23,7 +23,7 @@ def window_bytes(request: pytest.FixtureRequest) -> int:
 def epoch(file: SceneFile, window_bytes: int, start: int, seed: int = 0) -> np.ndarray:
     images = TrainingImages(file, 32, 8, seed, window_bytes=window_bytes)
     assert images.steps_per_epoch == 8
-    batches = [images.batch(start + step).numpy() for step in range(8)]
+    batches = [images.batch(start + step).images.numpy() for step in range(8)]
     images.close()
     return np.concatenate(batches)
 
@@ -49,7 +49,7 @@ def test_a_batch_depends_on_seed_and_step_alone(rooms_file: Path, window_bytes: 
         assert not np.array_equal(again, epoch(file, window_bytes, start=8)), "epochs differ"
         assert not np.array_equal(again, epoch(file, window_bytes, start=0, seed=1))
         images = TrainingImages(file, 32, 8, 0, window_bytes=window_bytes)
-        np.testing.assert_array_equal(images.batch(5).numpy(), again[40:48])
+        np.testing.assert_array_equal(images.batch(5).images.numpy(), again[40:48])
         images.close()
 
 

@@ -8,9 +8,16 @@ from typing import Any
 import tyro
 from scenes.command_line import parse, run_command
 
+from evaluation.picture_commands import Figures, Report, Traverse
 from evaluation.score_commands import Generalise, Score
 
-COMMANDS: dict[str, Any] = {"generalise": Generalise, "score": Score}
+COMMANDS: dict[str, Any] = {
+    "generalise": Generalise,
+    "score": Score,
+    "figures": Figures,
+    "traverse": Traverse,
+    "report": Report,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,6 +33,21 @@ def generalise() -> int:
 def score() -> int:
     """Runs `score`, as `generalise` is run."""
     return _run("eval", ["score", *sys.argv[1:]])
+
+
+def figures() -> int:
+    """Runs `figures`, as `generalise` is run."""
+    return _run("eval", ["figures", *sys.argv[1:]])
+
+
+def traverse() -> int:
+    """Runs `traverse`, as `generalise` is run."""
+    return _run("eval", ["traverse", *sys.argv[1:]])
+
+
+def report() -> int:
+    """Runs `report`, as `generalise` is run."""
+    return _run("eval", ["report", *sys.argv[1:]])
 
 
 def _run(program: str, arguments: list[str]) -> int:

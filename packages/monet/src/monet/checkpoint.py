@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from scenes.command_line import CommandError, UsageError
 from scenes.serialise import from_json, to_json
 
@@ -25,12 +26,13 @@ SHIPPED = Path(__file__).parent / "weights"
 """Folder of the weights that come with the package, as NAME.safetensors."""
 
 
-def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Writes a file under a temporary name, flushes it to the disk, and renames it."""
     temporary = path.with_name(path.name + ".tmp")
     try:
-        write(temporary)
-        with temporary.open("rb") as file:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
@@ -38,12 +40,26 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def save_weights(
-    path: Path, weights: dict[str, torch.Tensor], config: TrainConfig, step: int, dataset: str
+    path: Path,
+    weights: Mapping[str, torch.Tensor],
+    config: TrainConfig,
+    step: int,
+    dataset: str,
+    notes: Mapping[str, str] | None = None,
 ) -> None:
-    """Writes weights with the config, the step and the dataset they belong to."""
+    """Writes weights with the config, the step and the dataset they belong to.
+
+    Args:
+        path: the file.
+        weights: tensors by name.
+        config: the whole run's.
+        step: steps made.
+        dataset: name of the dataset.
+        notes: more to keep beside them, such as `seed`, `commit` or `scores` (as JSON).
+    """
     tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-    metadata = {"config": to_json(config), "step": str(step), "dataset": dataset}
-    replace_file(path, lambda temporary: save_file(tensors, temporary, metadata))
+    facts = {"config": to_json(config), "step": str(step), "dataset": dataset}
+    replace_file(path, save(tensors, {**(notes or {}), **facts}))
 
 
 @dataclass(frozen=True)
@@ -56,6 +72,8 @@ class Weights:
     dataset: str
     """Name of the dataset it was trained on."""
     tensors: dict[str, torch.Tensor]
+    notes: dict[str, str] = field(default_factory=dict)
+    """What else was saved with them."""
 
     @property
     def name(self) -> str:
@@ -93,11 +111,11 @@ def read_weights(path: Path) -> Weights:
     if "config" not in metadata:
         raise CommandError(f"{path}: no config in its metadata: not a model of this project")
     try:
-        config = from_json(metadata["config"], TrainConfig)
-        step, dataset = int(metadata["step"]), metadata["dataset"]
+        config = from_json(metadata.pop("config"), TrainConfig)
+        step, dataset = int(metadata.pop("step")), metadata.pop("dataset")
     except (ValueError, KeyError) as error:
         raise CommandError(f"{path}: config: {error}") from error
-    return Weights(path, config, step, dataset, tensors)
+    return Weights(path, config, step, dataset, tensors, notes=metadata)
 
 
 def find_weights(name: str | Path) -> Path:
@@ -148,7 +166,10 @@ class State:
 
 def save_state(folder: Path, state: State) -> None:
     """Writes a training state."""
-    replace_file(folder / STATE, lambda temporary: torch.save(vars(state), temporary))
+    # By way of memory: torch's own writer does not say why a write failed.
+    content = io.BytesIO()
+    torch.save(vars(state), content)
+    replace_file(folder / STATE, content.getvalue())
 
 
 def read_state(folder: Path) -> State:
@@ -159,14 +180,19 @@ def read_state(folder: Path) -> State:
     """
     path = folder / STATE
     try:
-        return State(**torch.load(path, map_location="cpu", weights_only=True))
+        state = State(**torch.load(path, map_location="cpu", weights_only=True))
+        if not isinstance(state.step, int) or not all(
+            isinstance(part, dict) for part in (state.model, state.average, state.optimiser)
+        ):
+            raise TypeError("parts of other types")
     except (RuntimeError, pickle.UnpicklingError, EOFError, TypeError, ValueError) as error:
         raise CommandError(f"{path}: not a training state of this project, or cut short") from error
+    return state
 
 
 def save_config(folder: Path, config: TrainConfig) -> None:
     """Writes the run's config."""
-    replace_file(folder / CONFIG, lambda temporary: temporary.write_text(to_json(config) + "\n"))
+    replace_file(folder / CONFIG, (to_json(config) + "\n").encode())
 
 
 def read_config(folder: Path) -> TrainConfig:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,7 @@ from scenes.command_line import UsageError, parse, run_command
 from tyro.conf import OmitArgPrefixes, arg
 
 from monet.config import PRESETS, TrainConfig
+from monet.ranks import join, leave
 from monet.train import Trainer
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -26,7 +28,8 @@ class Command:
 
     config: Annotated[TrainConfig, arg(name="")]
     preset: str = "paper"
-    """Where the defaults below come from: paper, paper-multi-dsprites, paper-clevr or quick."""
+    """Where the other flags' defaults come from: paper, paper-multi-dsprites, paper-clevr,
+    paper-clevr-like, conditions (the default with --masks) or quick."""
     run: Path | None = None
     """Run folder; runs/NAME by default. A run that is there already is continued."""
     stop_after: str | None = None
@@ -50,55 +53,78 @@ def _train(arguments: list[str]) -> int:
         )
     )
     stop_after_s = None if command.stop_after is None else seconds(command.stop_after)
-    folder = command.run or Path("runs") / command.config.name
+    folder = command.run or Path("runs") / command.config.run_name
     started = time.monotonic()
-    with Trainer(command.config, folder) as trainer:
-        config = trainer.config
-        if trainer.step >= config.steps:
-            print(f"{folder}: all {config.steps:,} steps are made; --steps asks for more")
-            return 0
-        _announce(trainer.step, config, trainer.seconds_per_step(), trainer.device, stop_after_s)
-        left = None if stop_after_s is None else stop_after_s - (time.monotonic() - started)
-        outcome = trainer.run(left)
-    print(f"{folder}: {outcome.step:,} of {config.steps:,} steps")
+    ranks = join()
+    try:
+        with Trainer(command.config, folder, ranks) as trainer:
+            return _run(trainer, folder, stop_after_s, started, quiet=ranks.rank > 0)
+    finally:
+        leave()
+
+
+def _run(
+    trainer: Trainer, folder: Path, stop_after_s: float | None, started: float, *, quiet: bool
+) -> int:
+    """Trains and says so; of several processes only the first speaks."""
+    say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
+    config = trainer.config
+    if trainer.step >= config.steps:
+        say(f"{folder}: all {config.steps:,} steps are made; --steps asks for more")
+        return 0
+    seconds_per_step = trainer.seconds_per_step()
+    for line in _forecast(trainer.step, config, seconds_per_step, trainer.device, stop_after_s):
+        say(line)
+    left = None if stop_after_s is None else stop_after_s - (time.monotonic() - started)
+    outcome = trainer.run(left)
+    say(f"{folder}: {outcome.step:,} of {config.steps:,} steps")
     if outcome.reason != "steps":
-        print("the same command goes on from there")
+        say("the same command goes on from there")
     return 1 if outcome.reason == "signal" else 0
 
 
-def _announce(
+def _forecast(
     step: int,
     config: TrainConfig,
     seconds_per_step: float,
     device: torch.device,
     stop_after_s: float | None,
-) -> None:
-    """Prints how long it will take, at the rate just measured."""
+) -> Iterator[str]:
+    """Says how long it will take, at the rate just measured."""
     left = config.steps - step
     needed = left * seconds_per_step
     rate = f"{1 / seconds_per_step:,.1f} steps a second on this {device.type}"
     until = ""
     if stop_after_s is not None and stop_after_s < needed:
         until = f"; it stops after {duration(stop_after_s)}"
-    print(
-        f"{config.name}: {left:,} steps at {rate} take {duration(needed)}{until}",
-        flush=True,
-    )
+    yield f"{config.run_name}: {left:,} steps at {rate} take {duration(needed)}{until}"
     if device.type == "cpu" and needed > 86400:
-        print("on a CPU, --preset quick learns a small model in minutes", flush=True)
+        yield "on a CPU, --preset quick learns a small model in minutes"
 
 
 def _preset_of(arguments: list[str]) -> str:
-    """Returns the preset, which decides the defaults of every other flag."""
-    name = "paper"
-    for index, argument in enumerate(arguments):
-        if argument == "--preset" and index + 1 < len(arguments):
-            name = arguments[index + 1]
-        elif argument.startswith("--preset="):
-            name = argument.removeprefix("--preset=")
+    """Returns the preset, which decides the defaults of every other flag.
+
+    Masks that are given are the experiment of section 2.2, which has a preset of its own.
+    """
+    masks = _value_of("--masks", arguments)
+    name = _value_of("--preset", arguments)
+    if name is None:
+        name = "paper" if masks in (None, "attention") else "conditions"
     if name not in PRESETS:
         raise UsageError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
     return name
+
+
+def _value_of(flag: str, arguments: list[str]) -> str | None:
+    """Returns what a flag is given as, before the arguments are parsed."""
+    value = None
+    for index, argument in enumerate(arguments):
+        if argument == flag and index + 1 < len(arguments):
+            value = arguments[index + 1]
+        elif argument.startswith(f"{flag}="):
+            value = argument.removeprefix(f"{flag}=")
+    return value
 
 
 def seconds(text: str) -> float:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+MaskKind = Literal["attention", "element", "all-in-one", "wrong-element"]
+"""Where the masks of a run come from: the attention network, or section 2.2's three conditions."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ class TrainConfig:
     """A whole training run."""
 
     name: str = "paper"
-    """Name of the run; its folder is runs/NAME."""
+    """Name of the run; its folder is runs/NAME, or runs/NAME-MASKS with given masks."""
     model: ModelConfig = field(default_factory=ModelConfig)
     """The model."""
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
@@ -98,10 +103,22 @@ class TrainConfig:
     """Images a step."""
     seed: int = 0
     """Decides weights, order of the data and noise."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """`auto` takes bfloat16 for the convolutions where the processor has it."""
+    masks: MaskKind = "attention"
+    """What divides the images among the slots: `attention` learns it; the others train the VAE
+    alone (section 2.2) on the file's own masks (`element`), on everything in the first slot
+    (`all-in-one`), or on the masks of another scene (`wrong-element`)."""
+    init_from: str | None = None
+    """Run folder, weights file or name of shipped weights to start from; the optimiser starts
+    afresh. The model must be the same but for slots and loss weights."""
+    cache: Annotated[Literal["host", "device"], arg(name="data.cache")] = "host"
+    """Where images wait for their step: `host` reads ahead through the file in windows; `device`
+    keeps all of them on the device as bytes (12.3 GB for a million of 64 pixels), drawn there."""
+    precision: Literal["auto", "float32", "tf32", "bfloat16"] = "auto"
+    """Arithmetic of the convolutions: `auto` takes bfloat16 where the processor has it; `tf32` is
+    a GPU's."""
     compile: bool = False
-    """Use torch.compile: a minute or two at the start, then a quarter to a third less a step."""
+    """Use torch.compile, on a GPU with CUDA graphs: a minute or two at the start, then faster
+    steps (docs/monet.md has the numbers)."""
     log_every: int = 50
     """Steps between lines of metrics.jsonl."""
     score_every: int = 2_000
@@ -112,11 +129,26 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"steps must be at least 1, got {self.steps}")
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        least = 2 if self.masks == "wrong-element" else 1  # where from to take the wrong masks
+        if self.batch_size < least:
+            raise ValueError(f"batch_size must be at least {least}, got {self.batch_size}")
+        for name in ("log_every", "score_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    @property
+    def run_name(self) -> str:
+        """Name of the run folder: the three conditions of one preset are three runs."""
+        return self.name if self.masks == "attention" else f"{self.name}-{self.masks}"
 
 
 _PAPER = TrainConfig()
+_CLEVR = replace(
+    _PAPER,
+    name="paper-clevr",
+    model=ModelConfig(image_size=128, num_slots=11, unet_channels=(32, 32, 32, 64, 64, 64)),
+    data=Path("data/clevr/train.h5"),
+)
 
 PRESETS: dict[str, TrainConfig] = {
     "paper": _PAPER,
@@ -126,11 +158,15 @@ PRESETS: dict[str, TrainConfig] = {
         model=ModelConfig(num_slots=5),
         data=Path("data/multi_dsprites/colored_on_colored.h5"),
     ),
-    "paper-clevr": replace(
+    "paper-clevr": _CLEVR,
+    "paper-clevr-like": replace(
+        _CLEVR, name="paper-clevr-like", data=Path("data/clevr_like/train.h5")
+    ),
+    "conditions": replace(
         _PAPER,
-        name="paper-clevr",
-        model=ModelConfig(image_size=128, num_slots=11, unet_channels=(32, 32, 32, 64, 64, 64)),
-        data=Path("data/clevr/train.h5"),
+        name="conditions",
+        model=ModelConfig(sigma_bg=0.05, sigma_fg=0.05, beta=0.5, gamma=0.25),
+        masks="element",
     ),
     "quick": TrainConfig(
         name="quick",
@@ -150,5 +186,6 @@ PRESETS: dict[str, TrainConfig] = {
         score_every=500,
     ),
 }
-"""`paper*`: the paper's settings; `quick`: 32 pixels, five slots, half the widths, minutes on a
+"""`paper*`: the paper's settings; `conditions`: those of section 2.2, where the masks are given and
+the VAE is trained alone; `quick`: 32 pixels, five slots, half the widths, minutes on a
 CPU (measured choices, see README)."""

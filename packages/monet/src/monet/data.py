@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int64, UInt8
-from scenes.command_line import UsageError
+from scenes.command_line import CommandError, UsageError
 from scenes.file import CHUNK_ROWS, SceneFile, images_at, segmentation_at
 from torch import Tensor
 
@@ -17,6 +17,8 @@ HELD_OUT = 320
 """The last scenes of a file, which are never trained on; they feed the scores during training."""
 WINDOW_BYTES = 512 << 20
 """Images that are read together and shuffled among each other."""
+PIECE_CHUNKS = 256
+"""Chunks that are copied to the device together."""
 
 
 @dataclass(frozen=True)
@@ -28,22 +30,54 @@ class Window:
     """Which window of the epoch."""
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Training scenes, as bytes."""
+
+    images: UInt8[Tensor, "B H W 3"]
+    segmentation: UInt8[Tensor, "B H W"] | None
+    """`None` unless it was asked for."""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def to(self, device: torch.device) -> Batch:
+        """Returns the batch on a device; the copy to a GPU does not hold up the caller."""
+
+        def move(values: Tensor) -> Tensor:
+            pinned = values.pin_memory() if device.type == "cuda" else values
+            return pinned.to(device, non_blocking=True)
+
+        segmentation = None if self.segmentation is None else move(self.segmentation)
+        return Batch(move(self.images), segmentation)
+
+    def take(self, rows: Int64[Tensor, " N"]) -> Batch:
+        """Returns some of its scenes."""
+        segmentation = None if self.segmentation is None else self.segmentation[rows]
+        return Batch(self.images[rows], segmentation)
+
+
 class TrainingImages:
     """Batches of a file's training images as a function of (seed, step).
 
     An epoch permutes the file's chunks, cuts them into windows that fit in memory and permutes the
     rows of each; the window after the current one is read in the background. A file that fits in
-    one window is read once.
+    one window is read once; on the device, everything is one window.
 
     Args:
         file: where from; it stays open as long as this.
         size: side of the model's images; a file whose size is a multiple is averaged down.
         batch_size: images a step.
         seed: decides the order.
-        window_bytes: size of a window.
+        device: where batches go.
+        on_device: keep all images there instead of reading ahead.
+        with_segmentation: give each image's segmentation too.
+        window_bytes: size of a window's images.
 
     Raises:
         UsageError: the size does not fit, or there are too few images.
+        FileError: there is no segmentation.
+        CommandError: the device has too little memory for the images.
     """
 
     def __init__(
@@ -53,6 +87,9 @@ class TrainingImages:
         batch_size: int,
         seed: int,
         *,
+        device: torch.device | None = None,
+        on_device: bool = False,
+        with_segmentation: bool = False,
         window_bytes: int = WINDOW_BYTES,
     ) -> None:
         check_size(file, size)
@@ -63,48 +100,56 @@ class TrainingImages:
                 f"a batch takes {batch_size}; it needs {HELD_OUT + batch_size}"
             )
         self._file, self._size, self._batch, self._seed = file, size, batch_size, seed
+        self._device = torch.device("cpu") if device is None else device
+        self._keys = ("image", "segmentation") if with_segmentation else ("image",)
+        for key in self._keys:
+            file[key]
         whole = CHUNK_ROWS * batch_size // math.gcd(CHUNK_ROWS, batch_size)
         self._window_rows = max(1, window_bytes // (3 * size**2) // whole) * whole
+        if on_device:
+            self._window_rows = -(-self.rows // whole) * whole
         self._windows = -(-self.rows // self._window_rows)
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="window")
-        self._ahead: dict[Window, Future[np.ndarray]] = {}
-        self._everything: np.ndarray | None = None
+        self._ahead: dict[Window, Future[Batch]] = {}
+        self._everything: Batch | None = self._read_to_device() if on_device else None
+        self._order_key: tuple[int, ...] | None = None
 
     @property
     def steps_per_epoch(self) -> int:
         """Full batches of one pass through the images."""
         return self.rows // self._batch
 
-    def batch(self, step: int) -> UInt8[Tensor, "B H W 3"]:
-        """Returns the images of a step, counted from 0."""
+    def batch(self, step: int) -> Batch:
+        """Returns the scenes of a step, counted from 0, on the device."""
         epoch, position = divmod(step, self.steps_per_epoch)
         number, offset = divmod(position * self._batch, self._window_rows)
-        images = self._read(Window(epoch, number))
-        order = self._order(epoch, number + 1, len(images))
-        return torch.from_numpy(images[order[offset : offset + self._batch]])
+        scenes = self._read(Window(epoch, number))
+        order = self._order(scenes.images.device, epoch, number + 1, len(scenes))
+        return scenes.take(order[offset : offset + self._batch]).to(self._device)
 
     def close(self) -> None:
         """Ends the reading ahead."""
         self._reader.shutdown(cancel_futures=True)
 
-    def _order(self, *key: int) -> Int64[np.ndarray, " N"]:
+    def _order(self, device: torch.device, *key: int) -> Int64[Tensor, " N"]:
         *stream, length = key
-        if getattr(self, "_order_key", None) != key:  # the same for all batches of a window
+        if self._order_key != key:  # the same for all batches of a window
             rng = np.random.default_rng([self._seed, *stream])
-            self._order_key, self._order_rows = key, rng.permutation(length)
+            self._order_key = key
+            self._order_rows = torch.from_numpy(rng.permutation(length)).to(device)
         return self._order_rows
 
-    def _read(self, window: Window) -> UInt8[np.ndarray, "N H W 3"]:
+    def _read(self, window: Window) -> Batch:
         if self._windows == 1:
             if self._everything is None:
-                self._everything = self._images(range(-(-self.rows // CHUNK_ROWS)))
+                self._everything = self._scenes(range(-(-self.rows // CHUNK_ROWS)))
             return self._everything
         follows = Window(window.epoch, window.number + 1)
         if follows.number == self._windows:
             follows = Window(window.epoch + 1, 0)
         wanted = (window, follows)
         self._ahead = {
-            w: self._ahead.get(w) or self._reader.submit(self._images, self._chunks(w))
+            w: self._ahead.get(w) or self._reader.submit(self._scenes, self._chunks(w))
             for w in wanted
         }
         return self._ahead[window].result()
@@ -117,15 +162,42 @@ class TrainingImages:
         count = self._window_rows // CHUNK_ROWS
         return sorted(order[window.number * count : (window.number + 1) * count])
 
-    def _images(self, chunks: list[int] | range) -> UInt8[np.ndarray, "N H W 3"]:
+    def _read_to_device(self) -> Batch:
+        """Copies the file to the device piece by piece: the host never holds all of it."""
+        chunks = range(-(-self.rows // CHUNK_ROWS))
+        shape = (self.rows, self._size, self._size)
+        try:
+            images = torch.empty((*shape, 3), dtype=torch.uint8, device=self._device)
+            segmentation = None
+            if "segmentation" in self._keys:
+                segmentation = torch.empty(shape, dtype=torch.uint8, device=self._device)
+        except RuntimeError as error:
+            raise CommandError(
+                f"{self._file.path}: {math.prod(shape) * 3 / 1e9:,.1f} GB of images do not fit on "
+                f"the {self._device.type}; --data.cache host reads them as they are needed"
+            ) from error
+        for start in range(0, len(chunks), PIECE_CHUNKS):
+            piece = self._scenes(chunks[start : start + PIECE_CHUNKS])
+            rows = slice(start * CHUNK_ROWS, start * CHUNK_ROWS + len(piece))
+            images[rows] = piece.images.to(self._device)
+            if segmentation is not None and piece.segmentation is not None:
+                segmentation[rows] = piece.segmentation.to(self._device)
+        return Batch(images, segmentation)
+
+    def _scenes(self, chunks: list[int] | range) -> Batch:
+        read = {key: torch.from_numpy(self._rows_of(key, chunks)) for key in self._keys}
+        return Batch(read["image"], read.get("segmentation"))
+
+    def _rows_of(self, key: str, chunks: list[int] | range) -> UInt8[np.ndarray, "N H W *C"]:
         # Neighbouring chunks are read by one call.
-        parts, dataset = [], self._file["image"]
+        reduce = images_at if key == "image" else segmentation_at
+        parts, dataset = [], self._file[key]
         start = 0
         for i, chunk in enumerate(chunks):
             if i + 1 < len(chunks) and chunks[i + 1] == chunk + 1 and i - start < CHUNK_ROWS:
                 continue
             rows = slice(chunks[start] * CHUNK_ROWS, min((chunk + 1) * CHUNK_ROWS, self.rows))
-            parts.append(images_at(dataset[rows], self._size))
+            parts.append(reduce(dataset[rows], self._size))
             start = i + 1
         return np.concatenate(parts)
 

@@ -79,10 +79,10 @@ class Monet(nn.Module):
             log_masks: masks to use instead of the attention's (section 2.2).
             noise: unit Gaussian noise for the latents; without it the posterior's mean is used.
         """
-        slots = self.config.num_slots if num_slots is None else num_slots
-        if slots < 2 and log_masks is None:
-            raise ValueError(f"num_slots must be at least 2, got {slots}")
         if log_masks is None:
+            slots = self.config.num_slots if num_slots is None else num_slots
+            if slots < 2:
+                raise ValueError(f"num_slots must be at least 2, got {slots}")
             log_masks = self.attention(image, slots)
         mu, log_sigma = self.vae.encoder(image, log_masks.clamp(min=LOG_MASK_FLOOR))
         z = mu if noise is None else mu + log_sigma.exp() * noise
@@ -106,6 +106,7 @@ class Monet(nn.Module):
         images: np.ndarray | Tensor,
         num_slots: int | None = None,
         *,
+        masks: np.ndarray | Tensor | None = None,
         batch_size: int = 64,
     ) -> Decompositions:
         """Decomposes many images, latents at their posterior means.
@@ -113,21 +114,33 @@ class Monet(nn.Module):
         Args:
             images: (N, H, W, 3), uint8 or floats in [0, 1], NumPy or torch.
             num_slots: slots to use; as many as in training by default.
+            masks: (N, K, H, W), summing to one over K: used instead of the attention's, by which a
+                model trained on given masks (section 2.2) is looked at.
             batch_size: images at once.
 
         Raises:
-            ValueError: the images are of another shape or size than the model takes.
+            ValueError: the images are of another shape or size than the model takes, or the masks
+                do not suit them.
         """
-        given = torch.as_tensor(np.asarray(images) if not isinstance(images, Tensor) else images)
+        given = _as_tensor(images)
         size = self.config.image_size
         if given.ndim != 4 or given.shape[1:] != (size, size, 3):
             raise ValueError(
                 f"images must be (N, {size}, {size}, 3) for this model, got {tuple(given.shape)}"
             )
+        log_masks = None if masks is None else _as_tensor(masks).float().log()
+        if log_masks is not None and log_masks[:, 0].shape != given[..., 0].shape:
+            raise ValueError(
+                f"masks must be ({len(given)}, K, {size}, {size}) for these images, got "
+                f"{tuple(log_masks.shape)}"
+            )
         device = next(self.parameters()).device
         parts = []
-        for rows in given.split(batch_size):
-            parts.append(_to_numpy(to_unit(rows).to(device), self, num_slots))
+        for start in range(0, len(given), batch_size):
+            rows = slice(start, start + batch_size)
+            image = to_unit(given[rows]).to(device)
+            some = None if log_masks is None else log_masks[rows].to(device)
+            parts.append(_to_numpy(self(image, num_slots, log_masks=some)))
         return Decompositions(
             **{
                 f.name: np.concatenate([getattr(part, f.name) for part in parts])
@@ -152,8 +165,11 @@ def to_unit(images: Tensor) -> Float[Tensor, "B 3 H W"]:
     return scaled.movedim(-1, 1)
 
 
-def _to_numpy(image: Tensor, model: Monet, num_slots: int | None) -> Decompositions:
-    out = model(image, num_slots)
+def _as_tensor(values: np.ndarray | Tensor) -> Tensor:
+    return values if isinstance(values, Tensor) else torch.from_numpy(np.asarray(values))
+
+
+def _to_numpy(out: Decomposition) -> Decompositions:
     masks = out.log_masks.exp()
     mixed = (masks[:, :, None] * out.components).sum(dim=1)  # (B, 3, H, W)
     arrays = {

@@ -38,10 +38,11 @@ class WeightAverage:
     """A moving average of a model's weights; with decay 0 the weights themselves."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:
-        self._model, self._decay = model, decay
+        self._decay = decay
+        current = model.state_dict()  # views, which follow the model
+        self._current = list(current.values())
         self.weights = {
-            name: value if decay == 0 else value.detach().clone()
-            for name, value in model.state_dict().items()
+            name: value if decay == 0 else value.clone() for name, value in current.items()
         }
 
     @torch.no_grad()
@@ -50,8 +51,7 @@ class WeightAverage:
         if self._decay == 0:
             return
         keep = min(self._decay, (1 + step) / (AVERAGE_WARMUP + step))
-        current: dict[str, Tensor] = self._model.state_dict()
-        torch._foreach_lerp_(list(self.weights.values()), list(current.values()), 1 - keep)
+        torch._foreach_lerp_(list(self.weights.values()), self._current, 1 - keep)
 
     @torch.no_grad()
     def restore(self, weights: dict[str, Tensor]) -> None:

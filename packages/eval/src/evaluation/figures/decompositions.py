@@ -1,0 +1,155 @@
+"""Scenes as columns, with what each slot makes of them (paper, figures 3, 4 and 6 to 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from matplotlib.figure import Figure
+from monet import Decompositions
+from monet.picture import to_uint8
+from scenes.gallery import slot_palette
+
+from evaluation.figures.style import Canvas, note_height
+from evaluation.generalise import Pictured
+
+SIDE = 0.46
+"""Of a slot's picture, in inches, where it stands unmasked beside masked."""
+SIDE_ALONE = 0.7
+GAP = 0.03
+BETWEEN_SCENES = 0.1
+BETWEEN_GROUPS = 0.16
+LABELS = 1.25
+TITLES = 0.3
+WORDS = 0.24
+"""Above the slots, where it says which are masked."""
+TITLES_OF_CONDITIONS = {
+    "test": "as in training",
+    "objects_0": "no object",
+    "objects_6": "six objects",
+    "identical_color": "one colour",
+    "four_identical": "four alike",
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Scenes side by side under one title, and what a model makes of them."""
+
+    title: str
+    images: UInt8[np.ndarray, "N H W 3"]
+    parts: Decompositions
+    slots: tuple[tuple[int, ...], ...] | None = None
+    """For each scene, which slots its rows show; the first ones where `None`."""
+
+
+def draw_decompositions(pictured: Sequence[Pictured]) -> Figure:
+    """Draws scenes of several conditions beside each other (paper, figures 4 and 8)."""
+    return draw_slots(
+        [Group(TITLES_OF_CONDITIONS[g.condition], g.images, g.parts) for g in pictured]
+    )
+
+
+def draw_slots(
+    groups: Sequence[Group], *, rows: int | None = None, masked: bool = True, note: str = ""
+) -> Figure:
+    """Draws input, reconstruction, segmentation, and below them each slot's component.
+
+    Args:
+        groups: from left to right.
+        rows: how many slots to show; all by default.
+        masked: put each component under the mask the VAE decodes for it beside the unmasked one.
+        note: a line below: which model, which scenes.
+    """
+    slots = groups[0].parts.masks.shape[1]
+    rows = slots if rows is None else rows
+    palette = slot_palette(slots)
+    side, wide = _sizes(masked)
+    head = _head(masked)
+    counts = [len(group.images) for group in groups]
+    width = (
+        LABELS + sum(counts) * (wide + BETWEEN_SCENES) + (len(groups) - 1) * BETWEEN_GROUPS + 0.05
+    )
+    below = TITLES + head + rows * (side + GAP) + 0.05
+    canvas = Canvas(width, below + note_height(note, width))
+    for index, name in enumerate(("input", "reconstruction", "segmentation")):
+        y = TITLES + index * (wide + GAP) + wide / 2
+        canvas.words(name, LABELS - 0.1, y, ha="right")
+    own_rows = any(group.slots is not None for group in groups)
+    for row in range(rows):
+        y = TITLES + head + row * (side + GAP)
+        if not own_rows:
+            canvas.words(f"slot {row + 1}", LABELS - 0.2, y + side / 2, ha="right")
+            canvas.chip(LABELS - 0.13, y, 0.07, side, palette[row] / 255)
+    if own_rows:
+        middle = TITLES + head + rows * (side + GAP) / 2
+        canvas.words(f"{rows} of its\n{slots} slots", LABELS - 0.1, middle, ha="right")
+    x = LABELS
+    for group in groups:
+        canvas.words(group.title, x, TITLES / 2, fontsize=9)
+        for index in range(len(group.images)):
+            chosen = tuple(range(rows)) if group.slots is None else group.slots[index]
+            _column(canvas, x, group, index, chosen, masked, palette, framed=own_rows)
+            x += wide + BETWEEN_SCENES
+        x += BETWEEN_GROUPS
+    canvas.note(note, below)
+    return canvas.figure
+
+
+def _column(
+    canvas: Canvas,
+    x: float,
+    group: Group,
+    index: int,
+    slots: tuple[int, ...],
+    masked: bool,
+    palette: UInt8[np.ndarray, "K 3"],
+    framed: bool,
+) -> None:
+    parts = group.parts
+    side, wide = _sizes(masked)
+    segmentation = palette[parts.masks[index].argmax(axis=0)]
+    top = (group.images[index], to_uint8(parts.reconstruction[index]), segmentation)
+    for row, picture in enumerate(top):
+        canvas.picture(picture, x, TITLES + row * (wide + GAP), wide)
+    y = TITLES + _head(masked)
+    if masked:
+        for place, word in enumerate(("unmasked", "masked")):
+            middle = x + place * (side + GAP) + side / 2
+            canvas.words(word, middle, y - 0.09, ha="center", fontsize=5.5, color="0.35")
+    for slot in slots:
+        component = parts.components[index, slot]
+        edge = {"edge": palette[slot] / 255, "edge_width": 1.5} if framed else {}
+        canvas.picture(to_uint8(component), x, y, side, **edge)
+        if masked:
+            shown = on_white(component, parts.masks_recon[index, slot])
+            canvas.picture(shown, x + side + GAP, y, side, **edge)
+        y += SIDE + GAP
+
+
+def _sizes(masked: bool) -> tuple[float, float]:
+    """Returns the side of a slot's picture and that of the pictures above, in inches."""
+    return (SIDE, 2 * SIDE + GAP) if masked else (SIDE_ALONE, SIDE_ALONE)
+
+
+def _head(masked: bool) -> float:
+    return 3 * (_sizes(masked)[1] + GAP) + (WORDS if masked else 0.1)
+
+
+def on_white(
+    component: Float[np.ndarray, "*N H W 3"], mask: Float[np.ndarray, "*N H W"]
+) -> UInt8[np.ndarray, "*N H W 3"]:
+    """Fades a component to white where its mask is not."""
+    share = mask[..., None]
+    return to_uint8(component * share + (1 - share))
+
+
+def largest_slots(masks: Float[np.ndarray, "N K H W"], count: int) -> tuple[tuple[int, ...], ...]:
+    """Returns the slots with the largest masks of each scene, the very largest left out.
+
+    The largest is the background's: what is left is objects, wherever there are enough.
+    """
+    order = np.argsort(-masks.sum(axis=(2, 3)), axis=1, kind="stable")[:, 1 : count + 1]
+    return tuple(tuple(sorted(int(slot) for slot in row)) for row in order)

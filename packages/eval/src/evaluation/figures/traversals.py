@@ -1,0 +1,131 @@
+"""Latents of a few slots changed one at a time, in column groups (paper, figure 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from matplotlib.figure import Figure
+from monet import Decompositions, Monet
+from scenes.gallery import slot_palette
+
+from evaluation.figures.decompositions import on_white
+from evaluation.figures.style import Canvas, note_height
+from evaluation.score import TestScenes
+from evaluation.traversal import Traversal, number, strip_values, traverse
+
+FRAMES = 5
+LATENTS = 6
+SIDE = 0.5
+GAP = 0.03
+BETWEEN = 0.2
+LEFT = 0.75
+HEAD = 1.0
+BACKGROUND = ("sky", "wall_left", "wall_right")
+"""What the paper's own model puts in one slot."""
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A slot of a scene, whose latents are to be changed."""
+
+    title: str
+    scene: int
+    slot: int
+
+
+def choose_seeds(scenes: TestScenes, masks: Float[np.ndarray, "N K H W"]) -> tuple[Seed, ...]:
+    """Returns the two object slots and the wall and sky slot that fit the truth best.
+
+    Each is of another scene: the ones with the largest intersection over union.
+    """
+    taken = masks.argmax(axis=1)
+    slots = masks.shape[1]
+    behind = [scenes.entities.index(name) for name in BACKGROUND]
+    objects = range(scenes.num_background, len(scenes.entities))
+    fits: list[tuple[float, Seed]] = []
+    for index, truth in enumerate(scenes.segmentation):
+        wanted = [("object", truth == entity) for entity in objects if (truth == entity).any()]
+        wanted.append(("wall + sky", np.isin(truth, behind)))
+        for title, region in wanted:
+            scores = [_overlap(region, taken[index] == slot) for slot in range(slots)]
+            best = int(np.argmax(scores))
+            fits.append((scores[best], Seed(title, index, best)))
+    fits.sort(key=lambda fit: -fit[0])
+    chosen: list[Seed] = []
+    for title in ("object", "object", "wall + sky"):
+        chosen.append(
+            next(
+                seed
+                for _, seed in fits
+                if seed.title == title and seed.scene not in [other.scene for other in chosen]
+            )
+        )
+    return tuple(chosen)
+
+
+def _overlap(one: Bool[np.ndarray, "H W"], other: Bool[np.ndarray, "H W"]) -> float:
+    return float((one & other).sum() / max(1, (one | other).sum()))
+
+
+def draw_traversals(
+    model: Monet,
+    images: UInt8[np.ndarray, "N H W 3"],
+    parts: Decompositions,
+    seeds: Sequence[Seed],
+    note: str,
+) -> Figure:
+    """Draws a column group for each seed, a row for each of the latents that change most.
+
+    The latents are the same in all groups: those with the largest mean effect over them.
+    """
+    all_latents = [
+        traverse(model, parts.latents[seed.scene, seed.slot], strip_values(FRAMES))
+        for seed in seeds
+    ]
+    effects = np.mean([traversal.effects for traversal in all_latents], axis=0)
+    latents = np.argsort(-effects, kind="stable")[:LATENTS]
+    group = FRAMES * (SIDE + GAP)
+    width = LEFT + len(seeds) * (group + BETWEEN)
+    below = HEAD + LATENTS * (SIDE + GAP) + 0.03
+    canvas = Canvas(width, below + note_height(note, width))
+    for row, latent in enumerate(latents):
+        y = HEAD + row * (SIDE + GAP) + SIDE / 2
+        canvas.words(f"latent {latent}", LEFT - 0.08, y, ha="right", fontsize=8)
+    for place, (seed, traversal) in enumerate(zip(seeds, all_latents, strict=True)):
+        x = LEFT + place * (group + BETWEEN)
+        _head(canvas, x, seed, images[seed.scene], parts)
+        _frames(canvas, x, traversal, latents)
+    canvas.note(note, below)
+    return canvas.figure
+
+
+def _head(
+    canvas: Canvas, x: float, seed: Seed, image: UInt8[np.ndarray, "H W 3"], parts: Decompositions
+) -> None:
+    canvas.picture(image, x, 0.08, 0.68)
+    component = parts.components[seed.scene, seed.slot]
+    # The slot's own mask is the sigmoid too, so that the frames compare with it.
+    mask = 1 / (1 + np.exp(-parts.mask_logits[seed.scene, seed.slot]))
+    color = slot_palette(seed.slot + 1)[seed.slot] / 255
+    canvas.picture(on_white(component, mask), x + 0.75, 0.08, 0.68, edge=color, edge_width=2.0)
+    canvas.words(seed.title, x + 1.52, 0.32, fontsize=9)
+    canvas.words(f"slot {seed.slot + 1} of scene {seed.scene}", x + 1.52, 0.52, fontsize=6.5)
+
+
+def _frames(canvas: Canvas, x: float, traversal: Traversal, latents: np.ndarray) -> None:
+    frames = traversal.frames
+    for column, value in enumerate(traversal.values):
+        left = x + column * (SIDE + GAP)
+        canvas.words(
+            number(float(value)),
+            left + SIDE / 2,
+            HEAD - 0.1,
+            ha="center",
+            fontsize=6.5,
+            color="0.35",
+        )
+        for row, latent in enumerate(latents):
+            canvas.picture(frames[latent, column], left, HEAD + row * (SIDE + GAP), SIDE)

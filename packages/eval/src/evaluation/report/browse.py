@@ -1,0 +1,176 @@
+"""Scenes to look into slot by slot: which ones, and their pictures on one sheet each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from jaxtyping import Float, Float64, UInt8
+from monet import Decompositions, Monet
+from monet.picture import to_uint8
+from PIL import Image
+from scenes.gallery import entity_palette, slot_palette
+
+from evaluation.figures.decompositions import on_white
+from evaluation.predictions import predict
+from evaluation.score import TestScenes, values_of
+
+TOP_ROW = ("input", "reconstruction", "segmentation", "truth")
+SLOT_ROW = ("masked", "unmasked", "removed", "attention")
+"""What a sheet shows in its first row, and in one further row for each slot."""
+SHOWN_SCORES = ("ari_fg", "ari_merged", "msc", "recall")
+
+
+@dataclass(frozen=True)
+class SlotCard:
+    """What a slot holds in one scene."""
+
+    area: float
+    """Share of the image's pixels where its mask is the largest."""
+    holds: str | None
+    """Entity of which it has the most pixels; `None` where it has none."""
+
+    def as_json(self) -> dict[str, object]:
+        """Returns it for report.json."""
+        return {"area": round(self.area, 6), "holds": self.holds}
+
+
+@dataclass(frozen=True)
+class SceneCard:
+    """A scene that the page shows."""
+
+    group: str
+    source: str
+    """Name of its file."""
+    index: int
+    """Row of the file."""
+    scores: dict[str, float | None]
+    slots: tuple[SlotCard, ...]
+    sheet: UInt8[np.ndarray, "Y X 3"]
+    """Pictures side by side: `TOP_ROW`, and below it `SLOT_ROW` for each slot."""
+
+    def as_json(self) -> dict[str, object]:
+        """Returns it for report.json, pictures apart."""
+        return {
+            "group": self.group,
+            "source": self.source,
+            "index": self.index,
+            "scores": self.scores,
+            "slots": [slot.as_json() for slot in self.slots],
+        }
+
+
+def browse(
+    model: Monet,
+    num_slots: int,
+    group: str,
+    source: str,
+    scenes: TestScenes,
+    rows: Sequence[int],
+) -> list[SceneCard]:
+    """Returns a card for each of some rows of a file's scenes."""
+    chosen = TestScenes(
+        images=scenes.images[list(rows)],
+        segmentation=scenes.segmentation[list(rows)],
+        entities=scenes.entities,
+        num_background=scenes.num_background,
+    )
+    parts = model.decompose(chosen.images, num_slots)
+    values = scores_of(model, num_slots, chosen)
+    truth = entity_palette(scenes.entities, scenes.num_background)[chosen.segmentation]
+    return [
+        SceneCard(
+            group=group,
+            source=source,
+            index=row,
+            scores={name: _finite(values[name][i]) for name in SHOWN_SCORES if name in values},
+            slots=_slot_cards(
+                chosen.segmentation[i], parts.masks[i].argmax(axis=0), scenes, num_slots
+            ),
+            sheet=sheet(chosen.images[i], truth[i], parts, i),
+        )
+        for i, row in enumerate(rows)
+    ]
+
+
+def scores_of(
+    model: Monet, num_slots: int, scenes: TestScenes
+) -> dict[str, Float64[np.ndarray, " N"]]:
+    """Returns the scores of every scene."""
+    return values_of(scenes, predict(model, scenes.images, num_slots))
+
+
+def worst_and_best(values: Float64[np.ndarray, " N"], count: int) -> tuple[list[int], list[int]]:
+    """Returns the rows of the lowest and of the highest values, the most extreme first.
+
+    Rows where the value is undefined are neither; no row is both.
+    """
+    order = [int(row) for row in np.argsort(values, kind="stable") if not math.isnan(values[row])]
+    count = min(count, len(order) // 2)
+    return order[:count], order[::-1][:count]
+
+
+def without(parts: Decompositions, index: int, slot: int) -> Float[np.ndarray, "H W 3"]:
+    """Returns a scene's reconstruction with one slot removed.
+
+    The slot's share of each pixel goes to the other slots, in proportion to the masks that the
+    decoder predicts for them: what they hold behind the removed one appears. Where the slot had no
+    share, the reconstruction stays as it is.
+    """
+    others = np.arange(parts.masks.shape[1]) != slot
+    masks, logits = parts.masks[index], parts.mask_logits[index][others]
+    weights = np.exp(logits - logits.max(axis=0))
+    handed_on = masks[slot] * weights / weights.sum(axis=0)  # (K - 1, H, W)
+    shares = masks[others] + handed_on
+    return (shares[..., None] * parts.components[index][others]).sum(axis=0)
+
+
+def sheet(
+    image: UInt8[np.ndarray, "H W 3"],
+    truth: UInt8[np.ndarray, "H W 3"],
+    parts: Decompositions,
+    index: int,
+) -> UInt8[np.ndarray, "Y X 3"]:
+    """Lays out all pictures of a scene without gaps."""
+    slots = parts.masks.shape[1]
+    palette = slot_palette(slots)
+    segmentation = palette[parts.masks[index].argmax(axis=0)]
+    rows = [[image, to_uint8(parts.reconstruction[index]), segmentation, truth]]
+    for slot in range(slots):
+        component = parts.components[index, slot]
+        attention = np.repeat(to_uint8(parts.masks[index, slot])[..., None], 3, axis=-1)
+        rows.append(
+            [
+                on_white(component, parts.masks_recon[index, slot]),
+                to_uint8(component),
+                to_uint8(without(parts, index, slot)),
+                attention,
+            ]
+        )
+    return np.concatenate([np.concatenate(row, axis=1) for row in rows], axis=0)
+
+
+def as_webp(picture: UInt8[np.ndarray, "Y X 3"]) -> bytes:
+    """Returns a picture as lossless WebP, about half the size of PNG."""
+    out = BytesIO()
+    Image.fromarray(picture).save(out, format="WEBP", lossless=True, quality=80, method=4)
+    return out.getvalue()
+
+
+def _slot_cards(
+    truth: UInt8[np.ndarray, "H W"], taken: np.ndarray, scenes: TestScenes, num_slots: int
+) -> tuple[SlotCard, ...]:
+    cards = []
+    for slot in range(num_slots):
+        inside = truth[taken == slot]
+        most = int(np.bincount(inside).argmax()) if inside.size else None
+        name = None if most is None else scenes.entities[most]
+        cards.append(SlotCard(inside.size / truth.size, name))
+    return tuple(cards)
+
+
+def _finite(value: float) -> float | None:
+    return None if math.isnan(value) else round(float(value), 6)

@@ -1,0 +1,234 @@
+"""The report: one page that needs nothing else, whose numbers and pictures are the model's."""
+
+import json
+import re
+import shutil
+import subprocess
+from base64 import b64decode
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from evaluation.cli import main
+from evaluation.figures.decompositions import on_white
+from evaluation.generalise import Generalisation
+from evaluation.report.browse import as_webp, without, worst_and_best
+from evaluation.score import read_scenes, write_json
+from monet import load
+from monet.model import Decompositions, Monet
+from PIL import Image
+from scenes.gallery import slot_palette
+
+SLOTS = 6
+
+
+@pytest.fixture(scope="module")
+def page(
+    run_folder: Path,
+    rooms_file: Path,
+    result: Generalisation,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Returns the report of a run, of its scores, and of 16 rooms."""
+    folder = tmp_path_factory.mktemp("report")
+    scores = result.as_json({"name": "small", "step": 4}, seed=0)
+    write_json(folder / "results/generalise/small/scores.json", scores)
+    arguments = ["--checkpoint", str(run_folder), "--runs", str(run_folder.parent)]
+    arguments += ["--results", str(folder / "results"), "--data", str(rooms_file)]
+    arguments += ["--slots", str(SLOTS), "--n", "16", "--out", str(folder / "out")]
+    assert main(["report", *arguments]) == 0
+    return folder / "out/report.html"
+
+
+@pytest.fixture(scope="module")
+def machines(page: Path) -> dict[str, Any]:
+    """Returns report.json."""
+    return json.loads(page.with_name("report.json").read_text())
+
+
+def data_of(page: Path) -> dict[str, Any]:
+    text = page.read_text()
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)
+    assert found is not None
+    return json.loads(found[1])
+
+
+def test_the_numbers_are_those_of_scores_json(page: Path, machines: dict[str, Any]) -> None:
+    path = page.parent.parent / "results/generalise/small/scores.json"
+    (found,) = machines["scores"]
+    assert found == {"path": str(path), **json.loads(path.read_text())}
+    text = page.read_text()
+    for row in found["conditions"].values():
+        if row["ari"]["mean"] is not None:
+            half = (row["ari"]["high"] - row["ari"]["low"]) / 2
+            shown = f"{row['ari']['mean']:.2f} <small>±{half:.2f}</small>"
+            assert shown.replace("-", "\N{MINUS SIGN}") in text
+
+
+def test_runs_are_listed_with_config_and_last_losses(
+    run_folder: Path, machines: dict[str, Any]
+) -> None:
+    (run,) = machines["runs"]
+    rows = [json.loads(line) for line in (run_folder / "metrics.jsonl").read_text().splitlines()]
+    assert run["last"]["nll"] == [row["nll"] for row in rows if "nll" in row][-1]
+    assert run["config"] == json.loads((run_folder / "config.json").read_text())
+    assert run["step"] == 4
+    assert {"python", "torch", "monet"} <= machines["versions"].keys()
+
+
+def test_the_page_refers_to_nothing_outside(page: Path) -> None:
+    text = page.read_text()
+    assert not re.search(r"https?:|//[a-z]+\.", text.replace("<\\/", ""))
+    for address in re.findall(r'(?:src|href)="([^"]*)"', text):
+        assert address.startswith("#")
+    assert "@import" not in text
+
+
+def test_the_pictures_on_the_page_are_the_models(page: Path, run_folder: Path) -> None:
+    shown = data_of(page)["scenes"]
+    model = load(run_folder)
+    for scene in (shown[0], shown[-1]):
+        path = Path(model_file(page))
+        scenes = read_scenes(path, 16)
+        row = scene["index"]
+        parts = model.decompose(scenes.images[row : row + 1], SLOTS)
+        sheet = decoded(scene["sheet"])
+        assert sheet.shape == ((SLOTS + 1) * 32, 4 * 32, 3)
+
+        def tile(line: int, column: int, sheet: np.ndarray = sheet) -> np.ndarray:
+            return sheet[32 * line : 32 * line + 32, 32 * column : 32 * column + 32].astype(int)
+
+        np.testing.assert_array_equal(tile(0, 0), scenes.images[row])
+        segmentation = slot_palette(SLOTS)[parts.masks[0].argmax(0)]
+        assert (tile(0, 2) == segmentation).all(axis=-1).mean() > 0.99
+        for slot in range(SLOTS):
+            masked = on_white(parts.components[0, slot], parts.masks_recon[0, slot])
+            removed = 255 * np.clip(without(parts, 0, slot), 0, 1)
+            assert np.abs(tile(slot + 1, 0) - masked).max() <= 1
+            assert np.abs(tile(slot + 1, 2) - removed).max() <= 1
+            assert np.abs(tile(slot + 1, 3)[..., 0] - 255 * parts.masks[0, slot]).max() <= 1
+
+
+def model_file(page: Path) -> str:
+    machines = json.loads(page.with_name("report.json").read_text())
+    return str(machines["checkpoint"]["config"]["data"])
+
+
+def decoded(address: str) -> np.ndarray:
+    content = b64decode(address.removeprefix("data:image/webp;base64,"))
+    return np.asarray(Image.open(BytesIO(content)).convert("RGB"))
+
+
+def test_a_sheet_is_kept_exactly() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (40, 24, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(as_webp(picture)))), picture)
+
+
+def test_a_removed_slot_leaves_its_pixels_to_the_others(model: Monet, rooms_file: Path) -> None:
+    parts = model.decompose(read_scenes(rooms_file, 1).images, 3)
+    whole = (parts.masks[0][..., None] * parts.components[0]).sum(0)
+    masks = np.zeros_like(parts.masks)
+    masks[0, 0, :, :16], masks[0, 1, :, 16:] = 1, 1  # slot 0 left, slot 1 right, slot 2 nowhere
+    halves = Decompositions(**{**vars(parts), "masks": masks})
+    left_gone = without(halves, 0, 0)
+    np.testing.assert_allclose(left_gone[:, 16:], parts.components[0, 1][:, 16:], atol=1e-6)
+    weight = 1 / (1 + np.exp(parts.mask_logits[0, 2] - parts.mask_logits[0, 1]))[..., None]
+    behind = weight * parts.components[0, 1] + (1 - weight) * parts.components[0, 2]
+    np.testing.assert_allclose(left_gone[:, :16], behind[:, :16], atol=1e-5)
+    halved = (masks[0][..., None] * parts.components[0]).sum(0)
+    np.testing.assert_allclose(without(halves, 0, 2), halved, atol=1e-6)
+    assert not np.allclose(without(parts, 0, 0), whole, atol=1e-3)
+
+
+def test_worst_and_best_are_the_ends_of_what_is_defined() -> None:
+    values = np.array([0.5, np.nan, 0.1, 0.9, 0.3])
+    assert worst_and_best(values, 2) == ([2, 4], [3, 0])
+    assert worst_and_best(values[:3], 4) == ([2], [0])
+
+
+def test_worst_scenes_come_before_best(machines: dict[str, Any]) -> None:
+    values = {
+        group: [s["scores"]["msc"] for s in machines["scenes"] if s["group"] == group]
+        for group in ("worst", "best")
+    }
+    assert len(values["worst"]) == len(values["best"]) == 4
+    assert values["worst"] == sorted(values["worst"])
+    assert values["best"] == sorted(values["best"], reverse=True)
+    assert values["worst"][-1] <= values["best"][-1]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    """Returns the browser."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        found = shutil.which(name)
+        if found is not None:
+            return found
+    pytest.skip("no Chromium is installed; apt-get install chromium")
+
+
+def dom(chromium: str, page: Path, profile: Path, address: str = "", script: str = "") -> str:
+    """Returns the page's DOM after its scripts, and one more, have run."""
+    driven = profile / "page.html"
+    driven.write_text(page.read_text().replace("</body>", f"<script>{script}</script></body>"))
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    flags += [f"--user-data-dir={profile / 'profile'}", "--window-size=500,900", "--dump-dom"]
+    done = subprocess.run(
+        [chromium, *flags, f"{driven.as_uri()}{address}"],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_address_opens_a_scene_and_a_slot(
+    chromium: str, page: Path, machines: dict[str, Any], tmp_path: Path
+) -> None:
+    shown = dom(chromium, page, tmp_path, "#scene=2&slot=3")
+    scene = machines["scenes"][1]
+    assert f"Scene 2: worst (row {scene['index']} of train.h5), " in shown
+    row = re.search(r'<div id="slot-row" class="row">(.*?)</div>', shown, re.S)
+    assert row is not None
+    assert re.findall(r'data-place="([^"]*)"', row[1]) == ["3,0", "3,1", "3,2", "3,3"]
+    captions = re.findall(r"<figcaption>(\w+)</figcaption>", row[1])
+    assert captions == ["masked", "unmasked", "removed", "attention"]
+    assert len(re.findall(r'name="slot"', shown)) == SLOTS
+    assert len(re.findall(r'name="scene"', shown)) == len(machines["scenes"])
+
+
+def test_clicks_choose_and_a_narrow_screen_needs_no_scrolling_sideways(
+    chromium: str, page: Path, tmp_path: Path
+) -> None:
+    script = """
+      document.querySelector('label[for="scene-4"]').click();
+      document.querySelector('label[for="slot-1"]').click();
+      document.getElementById("slot-1").focus();
+      document.body.dataset.focus = document.activeElement.id;
+      document.body.dataset.hash = location.hash;
+      document.body.dataset.sideways =
+        document.documentElement.scrollWidth - document.documentElement.clientWidth;
+    """
+    shown = dom(chromium, page, tmp_path, script=script)
+    assert "Scene 5: best" in shown
+    assert "Slot 2: " in shown
+    assert 'data-hash="#scene=5&amp;slot=2"' in shown
+    assert 'data-focus="slot-1"' in shown
+    assert 'data-sideways="0"' in shown
+
+
+def test_what_cannot_be_reported_is_refused(
+    run_folder: Path, rooms_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["report", "--checkpoint", str(run_folder), "--data", str(rooms_file)]
+    given += ["--n", "16", "--out", str(tmp_path / "out"), "--results", str(tmp_path / "results")]
+    assert main([*given, "--metric", "beauty"]) == 2
+    assert "--metric is one of ari, " in capsys.readouterr().err
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/scores.json").write_text("{")
+    assert main(given) == 1
+    expected = f"eval: {tmp_path / 'results/scores.json'}: is no JSON\n"
+    assert capsys.readouterr().err == expected
+    assert not (tmp_path / "out").exists()
