@@ -14,9 +14,16 @@ from scenes.command_line import UsageError
 
 def train(data: Path, run: Path, steps: int, processes: int, *more: str) -> None:
     """Runs `monet-train` as a user does, alone or by torchrun."""
+    # Without `--`, torchrun takes --run for an abbreviation of its own --run-path.
     command = [sys.executable, "-m"]
     if processes > 1:
-        command += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
+        command += [
+            "torch.distributed.run",
+            "--standalone",
+            f"--nproc-per-node={processes}",
+            "-m",
+            "--",
+        ]
     command += [
         "monet.cli", "--preset", "quick", "--data", str(data), "--run", str(run),
         "--steps", str(steps), "--batch-size", "4", "--image-size", "16",
