@@ -43,8 +43,9 @@ def losses(run: Path) -> list[tuple[int, float]]:
     return [(row["step"], row["loss"]) for row in rows if "loss" in row]
 
 
-@pytest.mark.parametrize("steps", [20, pytest.param(100, marks=pytest.mark.slow)])
-def test_two_processes_make_the_losses_of_one(rooms_file: Path, tmp_path: Path, steps: int) -> None:
+@pytest.mark.slow
+def test_two_processes_make_the_losses_of_one(rooms_file: Path, tmp_path: Path) -> None:
+    steps = 100
     train(rooms_file, tmp_path / "one", steps, 1)
     # Stopped half-way and gone on with, by two.
     train(rooms_file, tmp_path / "two", steps // 2, 2)

@@ -82,7 +82,7 @@ def naive_decoded(model: Monet, z: Tensor) -> Tensor:
 
 
 def form(masks: bool, posterior: bool, decoder: bool) -> Callable[[Monet, Tensor, Tensor], Tensor]:
-    """Returns the loss with the model's own way in the named places, the naive one in the others."""
+    """Returns the loss with the model's own way in the named places, the naive one elsewhere."""
 
     def loss(model: Monet, image: Tensor, noise: Tensor) -> Tensor:
         log_masks = (
