@@ -85,3 +85,19 @@ def test_noise_is_unit_gaussian_and_new_at_every_step() -> None:
     assert not torch.equal(first, noise(1, 0, 64, 5, 16))
     assert abs(float(first.mean())) < 0.05
     assert abs(float(first.std()) - 1) < 0.05
+
+
+def test_images_kept_on_the_device_make_the_batches_of_one_window(rooms_file: Path) -> None:
+    with SceneFile(rooms_file) as file:
+        read = TrainingImages(file, 16, 8, 3, with_segmentation=True, window_bytes=ONE_WINDOW)
+        kept = TrainingImages(
+            file, 16, 8, 3, with_segmentation=True, on_device=True, window_bytes=TWO_WINDOWS
+        )
+        for step in (0, 5, 11):
+            expected, got = read.batch(step), kept.batch(step)
+            assert torch.equal(got.images, expected.images)
+            assert got.segmentation is not None
+            assert expected.segmentation is not None
+            assert torch.equal(got.segmentation, expected.segmentation)
+        read.close()
+        kept.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from monet import load
+from monet.checkpoint import read_config
 from monet.config import ModelConfig, OptimiserConfig, TrainConfig
 from monet.train import Trainer
 from scenes.command_line import CommandError, UsageError
@@ -174,3 +175,61 @@ def test_measuring_the_rate_changes_nothing(rooms_file: Path, tmp_path: Path) ->
     with Trainer(small(rooms_file, 2), tmp_path / "b") as trainer:
         trainer.run()
     assert_same(tmp_path / "a", tmp_path / "b")
+
+
+def test_a_late_look_stops_at_the_same_step_with_the_same_state(
+    rooms_file: Path, tmp_path: Path
+) -> None:
+    config = small(rooms_file, 50, optimiser=replace(OPTIMISER, learning_rate=1e18), log_every=50)
+    said = []
+    for every in (1, 16):
+        folder = tmp_path / str(every)
+        with Trainer(config, folder, check_every=every) as trainer:
+            with pytest.raises(CommandError) as error:
+                trainer.run()
+        said.append(str(error.value).removeprefix(str(folder)))
+    assert said[0] == said[1]
+    assert_same(tmp_path / "1", tmp_path / "16")
+    assert all(value.isfinite().all() for value in weights(tmp_path / "16").values())
+
+
+def test_late_looks_change_nothing(rooms_file: Path, tmp_path: Path) -> None:
+    config = small(rooms_file, 7, log_every=5)
+    for every in (1, 4):
+        with Trainer(config, tmp_path / str(every), check_every=every) as trainer:
+            trainer.run()
+    assert_same(tmp_path / "1", tmp_path / "4")
+    assert rows(tmp_path / "1", "loss") == rows(tmp_path / "4", "loss")
+
+
+def test_a_full_disk_is_said_in_one_line_and_keeps_the_last_state(
+    rooms_file: Path, tmp_path: Path
+) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    with Trainer(small(rooms_file, 1), tmp_path) as trainer:
+        trainer.run()
+    before = (tmp_path / "state.pt").read_bytes()
+    with Trainer(small(rooms_file, 2), tmp_path) as trainer:
+        (tmp_path / "state.pt.tmp").symlink_to(full)
+        with pytest.raises(CommandError, match="No space left.*the last saved state is kept"):
+            trainer.run()
+    assert (tmp_path / "state.pt").read_bytes() == before
+
+
+def test_a_run_starts_from_given_weights(rooms_file: Path, tmp_path: Path) -> None:
+    with Trainer(small(rooms_file, 2), tmp_path / "first") as trainer:
+        trainer.run()
+    start = str(tmp_path / "first")
+    more_slots = replace(MODEL, num_slots=5)
+    with Trainer(small(rooms_file, 2, init_from=start, model=more_slots), tmp_path / "b") as second:
+        given = load(tmp_path / "first").state_dict()
+        assert second.step == 0
+        assert all(torch.equal(given[k], v) for k, v in second.model.state_dict().items())
+        second.run()
+    assert read_config(tmp_path / "b").init_from == start
+    other = replace(MODEL, latent_dim=5)
+    message = "--init-from needs weights of the same architecture (latent_dim 4, not 5)"
+    with pytest.raises(UsageError, match=re.escape(message)):
+        Trainer(small(rooms_file, 2, init_from=start, model=other), tmp_path / "c")

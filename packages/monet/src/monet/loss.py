@@ -51,7 +51,8 @@ def mixture_nll(
 
 def latent_kl(mu: Float[Tensor, "B K D"], log_sigma: Float[Tensor, "B K D"]) -> Float[Tensor, " B"]:
     """Returns the posterior's KL divergence from a unit Gaussian (equation 3, second term)."""
-    return 0.5 * (mu**2 + (2 * log_sigma).exp() - 1 - 2 * log_sigma).sum(dim=(1, 2))
+    # Near a unit Gaussian exp - 1 would lose the digits that expm1 keeps.
+    return 0.5 * (mu**2 + (2 * log_sigma).expm1() - 2 * log_sigma).sum(dim=(1, 2))
 
 
 def mask_kl(

@@ -1,0 +1,259 @@
+"""Milliseconds of a training step at paper settings: the naive form, each step up, and the floor.
+
+    tools/bench/train.py                          batch 8, all threads
+    tools/bench/train.py --data FILE.h5           measures the loader too
+
+All forms have the same weights and batch and take turns within one run; medians are printed.
+"""
+
+import argparse
+import copy
+import math
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from monet.arithmetic import half_precision
+from monet.config import PRESETS, ModelConfig
+from monet.data import TrainingImages
+from monet.loss import loss_terms
+from monet.model import Monet
+from monet.train import loss_means
+from scenes.file import SceneFile
+from torch import Tensor, nn
+
+FLOOR = math.log(1e-5)
+
+
+def naive_block(block: nn.Module, x: Tensor) -> Tensor:
+    x = F.conv2d(x, block.conv.weight, padding=1)
+    return F.relu(F.instance_norm(x) + block.bias[:, None, None])
+
+
+def naive_logits(unet: nn.Module, image: Tensor, log_scope: Tensor) -> Tensor:
+    x = naive_block(unet.first, torch.cat([image, log_scope], dim=1))
+    skips = [x]
+    for block in unet.down:
+        x = naive_block(block, F.interpolate(x, scale_factor=0.5, mode="nearest"))
+        skips.append(x)
+    x = x.flatten(1)
+    for layer in unet.mlp:
+        x = F.relu(layer(x))
+    x = x.reshape(skips[-1].shape)
+    for index, block in enumerate(unet.up):
+        x = naive_block(block, torch.cat([x, skips[-1 - index]], dim=1))
+        if index < len(unet.up) - 1:
+            x = F.interpolate(x, scale_factor=2, mode="nearest")
+    return unet.logits(x)
+
+
+def naive_log_masks(model: Monet, image: Tensor) -> Tensor:
+    log_scope, log_masks = torch.zeros_like(image[:, :1]), []
+    for _ in range(model.config.num_slots - 1):
+        logits = naive_logits(model.attention.unet, image, log_scope.clamp(min=FLOOR))
+        log_masks.append(log_scope + F.logsigmoid(logits))
+        log_scope = log_scope + F.logsigmoid(-logits)
+    return torch.cat([*log_masks, log_scope], dim=1)
+
+
+def naive_posterior(model: Monet, image: Tensor, log_masks: Tensor) -> tuple[Tensor, Tensor]:
+    encoder, (B, K) = model.vae.encoder, log_masks.shape[:2]
+    tiled = image[:, None].expand(-1, K, -1, -1, -1)
+    x = torch.cat([tiled, log_masks.clamp(min=FLOOR)[:, :, None]], dim=2).flatten(0, 1)
+    for conv in (encoder.first, *encoder.convs):
+        x = F.relu(conv(x))
+    x = encoder.posterior(F.relu(encoder.hidden(x.flatten(1))))
+    return x.unflatten(0, (B, K)).chunk(2, dim=-1)
+
+
+def naive_decoded(model: Monet, z: Tensor) -> Tensor:
+    decoder, (B, K, D) = model.vae.decoder, z.shape
+    side = model.config.image_size + 2 * len(model.config.decoder_channels)
+    line = torch.linspace(-1, 1, side, device=z.device)
+    grid = torch.stack(torch.meshgrid(line, line, indexing="ij"))
+    tiled = z.reshape(B * K, D, 1, 1).expand(-1, -1, side, side)
+    x = torch.cat([tiled, grid.expand(B * K, -1, -1, -1)], dim=1)
+    for conv in (decoder.first, *decoder.convs):
+        x = F.relu(conv(x))
+    return decoder.output(x).unflatten(0, (B, K))
+
+
+def form(masks: bool, posterior: bool, decoder: bool) -> Callable[[Monet, Tensor, Tensor], Tensor]:
+    """Returns the loss with the model's own way in the named places, the naive one elsewhere."""
+
+    def loss(model: Monet, image: Tensor, noise: Tensor) -> Tensor:
+        log_masks = (
+            model.attention(image, model.config.num_slots)
+            if masks
+            else naive_log_masks(model, image)
+        )
+        mu, log_sigma = (
+            model.vae.encoder(image, log_masks.clamp(min=FLOOR))
+            if posterior
+            else naive_posterior(model, image, log_masks)
+        )
+        z = mu + log_sigma.exp() * noise
+        if decoder:
+            components, logits = model.vae.decode(z)
+        else:
+            decoded = naive_decoded(model, z)
+            components, logits = decoded[:, :, :3], decoded[:, :, 3]
+        recon = logits.log_softmax(dim=1)
+        terms = loss_terms(model.config, image, components, log_masks, recon, mu, log_sigma)
+        return terms.total.mean()
+
+    return loss
+
+
+def whole(model: Monet, image: Tensor, noise: Tensor) -> Tensor:
+    return loss_means(model, image, noise, None)[0]
+
+
+def multiplications(config: ModelConfig) -> tuple[int, int]:
+    """Returns multiply-adds of one image forward, and the numbers its activations hold.
+
+    Counted for the form without tiling or repeated image parts; linear layers are left out, which
+    are under a hundredth.
+    """
+    size, K = config.image_size, config.num_slots
+    macs = numbers = 0
+
+    def conv(times: int, side: int, channels_in: int, channels_out: int, kernel: int = 3) -> None:
+        nonlocal macs, numbers
+        macs += times * side**2 * channels_in * channels_out * kernel**2
+        numbers += times * side**2 * channels_out
+
+    down = config.unet_channels
+    n = len(down)
+    up = [down[max(0, n - 2 - i)] for i in range(n)]
+    conv(1, size, 3, down[0])
+    conv(K - 1, size, 1, down[0])
+    for i in range(1, n):
+        conv(K - 1, size >> i, down[i - 1], down[i])
+    for i, (before, skip, out) in enumerate(
+        zip((down[-1], *up[:-1]), reversed(down), up, strict=True)
+    ):
+        conv(K - 1, size >> (n - 1 - i), before + skip, out)
+    conv(K - 1, size, up[-1], 1, 1)
+    conv(1, size // 2, 3, config.encoder_channels[0])
+    conv(K, size // 2, 1, config.encoder_channels[0])
+    for i, (a, b) in enumerate(
+        zip(config.encoder_channels, config.encoder_channels[1:], strict=False)
+    ):
+        conv(K, size >> (i + 2), a, b)
+    side = size + 2 * len(config.decoder_channels) - 2
+    numbers += K * side**2 * config.decoder_channels[0]
+    for a, b in zip(config.decoder_channels, config.decoder_channels[1:], strict=False):
+        side -= 2
+        conv(K, side, a, b)
+    conv(K, size, config.decoder_channels[-1], 4, 1)
+    return macs, numbers
+
+
+def median_s(work: Callable[[], object], device: torch.device, rounds: int) -> float:
+    times = []
+    for _ in range(rounds + 1):
+        start = time.perf_counter()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])
+
+
+def print_floor(config: ModelConfig, batch: int, device: torch.device, dtype: torch.dtype) -> None:
+    side = 2048 if device.type == "cpu" else 8192
+    a = torch.randn(side, side, device=device, dtype=dtype)
+    flops = 2 * side**3 / median_s(lambda: a @ a, device, 5)
+    source = torch.randn(1 << 26, device=device)
+    target = torch.empty_like(source)
+    copied = 2 * source.nbytes / median_s(lambda: target.copy_(source), device, 5)
+    macs, numbers = multiplications(config)
+    # Backward, each convolution is done twice more: for its input and for its weight.
+    operations = 3 * 2 * macs * batch
+    # Each activation is written and read forward; it, its gradient are read and written backward.
+    moved = 5 * numbers * batch * dtype.itemsize
+    bound = max(operations / flops, moved / copied)
+    print(
+        f"floor: {operations / 1e9:,.0f} G operations at {flops / 1e9:,.0f} G/s (matrix product), "
+        f"{operations / flops * 1e3:,.0f} ms; {moved / 1e9:.1f} GB at {copied / 1e9:.0f} GB/s "
+        f"(copy), {moved / copied * 1e3:,.0f} ms; the larger: {bound * 1e3:,.0f} ms"
+    )
+
+
+def print_loader(path: Path, size: int, batch: int, window_bytes: int) -> None:
+    with SceneFile(path) as file:
+        images = TrainingImages(file, size, batch, seed=0, window_bytes=window_bytes)
+        steps = 2 * images.steps_per_epoch
+        start = time.perf_counter()
+        for step in range(steps):
+            images.batch(step)
+        rate = steps * batch / (time.perf_counter() - start)
+        images.close()
+    print(f"loader: {rate:,.0f} images a second, shuffled, windows of {window_bytes >> 20} MiB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--preset", default="paper", choices=PRESETS)
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--compile", action="store_true", help="add the compiled form")
+    parser.add_argument("--data", type=Path, help="measure the loader on this file too")
+    parser.add_argument("--window-mib", type=int, default=16)
+    args = parser.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    config, B = PRESETS[args.preset].model, args.batch_size
+    torch.manual_seed(0)
+    model = Monet(config).to(device)
+    last = copy.deepcopy(model).to(memory_format=torch.channels_last)
+    image = torch.rand(B, 3, config.image_size, config.image_size, device=device)
+    noise = torch.randn(B, config.num_slots, config.latent_dim, device=device)
+    forms: list[tuple[str, Monet, Callable[..., Tensor], bool]] = [
+        ("naive: tiled, concatenated, float32", model, form(False, False, False), False),
+        ("+ decoder without tiling", model, form(False, False, True), False),
+        ("+ image's part of the encoder once", model, form(False, True, True), False),
+        ("+ image's part of the U-Net once, norm in one", model, form(True, True, True), False),
+        ("+ channels_last", last, whole, False),
+    ]
+    half = half_precision("auto", device)
+    best = last if device.type == "cuda" else model
+    if half:
+        forms.append(("+ bfloat16", best, whole, True))
+    if args.compile:
+        mode = "reduce-overhead" if device.type == "cuda" else "default"
+        forms.append(("+ torch.compile", best, torch.compile(whole, mode=mode), half))
+    times: dict[str, list[float]] = {name: [] for name, *_ in forms}
+    values: dict[str, float] = {}
+    for attempt in range(args.rounds + 1):
+        for name, weights, loss, in_half in forms:
+            start = time.perf_counter()
+            weights.zero_grad()
+            with torch.autocast(device.type, torch.bfloat16, enabled=in_half):
+                value = loss(weights, image, noise)
+            value.backward()
+            values[name] = value.item()
+            if attempt > 0:
+                times[name].append(time.perf_counter() - start)
+    print(f"{args.preset}, batch {B}, {device.type}, {torch.get_num_threads()} threads")
+    naive = statistics.median(times[forms[0][0]])
+    for name, *_ in forms:
+        t = statistics.median(times[name])
+        off = abs(values[name] / values[forms[0][0]] - 1)
+        print(
+            f"{name:48} {t * 1e3:7,.0f} ms {B / t:7.1f} images/s {naive / t:5.2f} x   loss differs "
+            f"by {off:.0e}"
+        )
+    print_floor(config, B, device, torch.bfloat16 if half else torch.float32)
+    if args.data:
+        print_loader(args.data, config.image_size, B, args.window_mib << 20)
+
+
+if __name__ == "__main__":
+    main()
