@@ -47,6 +47,12 @@ def build_model(max_objects: int, size: int, quality: Quality) -> mujoco.MjModel
     Geom types, sizes, colours and poses are written into the model for each scene, and the sizes
     of meshes, which the compiler bakes in, into what is rendered of it (renderer.py).
     """
+    root = author(max_objects, size, quality)
+    return mujoco.MjModel.from_xml_string(root.to_xml_string(), root.get_assets())
+
+
+def author(max_objects: int, size: int, quality: Quality) -> mjcf.RootElement:
+    """Returns the room as MJCF, with the same arguments."""
     root = mjcf.RootElement(model="objects_room")
     root.visual.map.znear = 0.02
     root.visual.map.zfar = 4
@@ -80,7 +86,7 @@ def build_model(max_objects: int, size: int, quality: Quality) -> mujoco.MjModel
     for index in range(max_objects):
         body = root.worldbody.add("body", name=f"object_{index}", mocap=True)
         body.add("geom", name=f"object_{index}", type="sphere", size=(0.1, 0.1, 0.1))
-    return mujoco.MjModel.from_xml_string(root.to_xml_string(), root.get_assets())
+    return root
 
 
 def _add_room(root: mjcf.RootElement) -> None:
