@@ -19,6 +19,9 @@ WALLS = {
 }  # fmt: skip
 """Direction of each wall from the centre, about the vertical from the x axis."""
 
+SUNS = {"sun_left": (-0.35, -0.29, -1.0), "sun_right": (-0.49, -0.21, -1.0)}
+"""Directions of the light. Two suns nine degrees apart make a shadow soft, which one cannot at
+this size: its edge is a pixel wide. Each costs a shadow map."""
 SAMPLES = 4
 
 
@@ -26,7 +29,7 @@ SAMPLES = 4
 class Quality:
     """What makes MuJoCo's pictures finer and slower."""
 
-    shadow_map: int = 512
+    shadow_map: int = 384
     slices: int = 16
     stacks: int = 8
     quads: int = 1
@@ -44,6 +47,12 @@ def build_model(max_objects: int, size: int, quality: Quality) -> mujoco.MjModel
     Geom types, sizes, colours and poses are written into the model for each scene, and the sizes
     of meshes, which the compiler bakes in, into what is rendered of it (renderer.py).
     """
+    root = author(max_objects, size, quality)
+    return mujoco.MjModel.from_xml_string(root.to_xml_string(), root.get_assets())
+
+
+def author(max_objects: int, size: int, quality: Quality) -> mjcf.RootElement:
+    """Returns the room as MJCF, with the same arguments."""
     root = mjcf.RootElement(model="objects_room")
     root.visual.map.znear = 0.02
     root.visual.map.zfar = 4
@@ -63,11 +72,12 @@ def build_model(max_objects: int, size: int, quality: Quality) -> mujoco.MjModel
         "texture", name="sky", type="skybox", builtin="flat", rgb1=SKY_RGB, rgb2=SKY_RGB,
         width=8, height=48,
     )  # fmt: skip
-    root.worldbody.add(
-        "light", name="sun", directional=True, castshadow=True, pos=(1.7, 1.0, 4),
-        dir=(-0.42, -0.25, -1), ambient=(0, 0, 0), diffuse=(0.42, 0.42, 0.42),
-        specular=(0.2, 0.2, 0.2),
-    )  # fmt: skip
+    for name, direction in SUNS.items():
+        root.worldbody.add(
+            "light", name=name, directional=True, castshadow=True, pos=(1.7, 1.0, 4),
+            dir=direction, ambient=(0, 0, 0), diffuse=(0.21, 0.21, 0.21),
+            specular=(0.1, 0.1, 0.1),
+        )  # fmt: skip
     root.worldbody.add("camera", name="ring", pos=(3.0, 0, 0.6), fovy=FOV_DEG)
     _add_room(root)
     for shape in MESHES:
@@ -76,7 +86,7 @@ def build_model(max_objects: int, size: int, quality: Quality) -> mujoco.MjModel
     for index in range(max_objects):
         body = root.worldbody.add("body", name=f"object_{index}", mocap=True)
         body.add("geom", name=f"object_{index}", type="sphere", size=(0.1, 0.1, 0.1))
-    return mujoco.MjModel.from_xml_string(root.to_xml_string(), root.get_assets())
+    return root
 
 
 def _add_room(root: mjcf.RootElement) -> None:

@@ -1,0 +1,172 @@
+"""Objects Room scenes a second: the bare renderer, our whole pipeline, and plain dm_control.
+
+The limit is what MuJoCo needs for the same accepted scenes with the same settings: a segmentation
+pass and a picture of each, both read back, in one process. Ours is everything from sampling to the
+closed file, by one worker and by two. The plain version authors a model with dm_control for each
+scene, compiles it and renders it with MuJoCo's own `Renderer` at its default quality. Rounds
+alternate, and the medians are compared: CPU time where one core is meant, as other work on the
+machine does not count there, and wall time for two workers.
+"""
+
+import argparse
+import resource
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from scenes.build import build, choose_gl
+
+choose_gl()
+
+import mujoco  # noqa: E402  (after the choice of OpenGL)
+from scenes.config import ObjectsRoomConfig, condition_config  # noqa: E402
+from scenes.objects_room.arena import FULL, author  # noqa: E402
+from scenes.objects_room.renderer import GEOM_TYPES  # noqa: E402
+from scenes.objects_room.sampling import hsv_to_rgb  # noqa: E402
+from scenes.objects_room.shapes import MESHES, primitive_size  # noqa: E402
+from scenes.objects_room.source import ObjectsRoomSource, Room  # noqa: E402
+
+WARM_UP, PLAIN_SCENES = 32, 12
+CONDITIONS = (
+    "train", "test", "empty_room", "six_objects", "identical_color", "four_identical",
+    *(f"objects_{count}" for count in range(1, 10)),
+)  # fmt: skip
+
+
+def limit(source: ObjectsRoomSource, count: int) -> float:
+    """Returns the CPU seconds a scene of `mjr_render` and the reading of its pixels alone."""
+    spent = 0.0
+    render, read = mujoco.mjr_render, mujoco.mjr_readPixels
+
+    def timed(call):
+        def run(*arguments):
+            nonlocal spent
+            start = time.process_time()
+            call(*arguments)
+            spent += time.process_time() - start
+
+        return run
+
+    for index in range(count):
+        source.sample(index)
+        mujoco.mjr_render, mujoco.mjr_readPixels = timed(render), timed(read)
+        source.renderer.segmentation()
+        source.renderer.image()
+        mujoco.mjr_render, mujoco.mjr_readPixels = render, read
+    return spent / count
+
+
+def ours(config: ObjectsRoomConfig, count: int, workers: int) -> tuple[float, float]:
+    """Returns the CPU and the wall seconds a scene, the processes' start left out by subtraction.
+
+    The CPU time is that of the workers and of this process, which joins the parts.
+    """
+    spent = []
+    for n in (WARM_UP * workers, WARM_UP * workers + count):
+        with tempfile.TemporaryDirectory() as folder:
+            cpu, wall = _cpu_seconds(), time.perf_counter()
+            build(config, 0, n, Path(folder) / "rooms.h5", workers=workers)
+            spent.append((_cpu_seconds() - cpu, time.perf_counter() - wall))
+    return tuple((more - less) / count for less, more in zip(*spent, strict=True))
+
+
+def _cpu_seconds() -> float:
+    uses = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(use.ru_utime + use.ru_stime for use in uses)
+
+
+def plain(source: ObjectsRoomSource, count: int) -> float:
+    """Returns the CPU seconds a scene of dm_control's own way: author, compile, render."""
+    rooms = [source.sample(index) for index in range(count)]
+    start = time.process_time()
+    for room in rooms:
+        _render_plainly(room, source.config.size)
+    return (time.process_time() - start) / count
+
+
+def _render_plainly(room: Room, size: int) -> None:
+    root = author(len(room.things), size, FULL)
+    camera = root.find("camera", "ring")
+    camera.pos, camera.xyaxes = room.cameras[0].position_m, sum(room.cameras[0].axes[:2], ())
+    for geom in root.find_all("geom"):
+        color = room.floor if geom.name == "floor" else room.wall
+        geom.rgba = (*hsv_to_rgb(color), 1.0)
+    for i, (thing, place) in enumerate(zip(room.things, room.places, strict=True)):
+        geom, body = root.find("geom", f"object_{i}"), root.find("body", f"object_{i}")
+        body.pos, body.axisangle = place.position_m, (0, 0, 1, place.rotation_rad)
+        geom.rgba = (*hsv_to_rgb(thing.color_hsv), 1.0)
+        if thing.shape in MESHES:
+            mesh = root.find("mesh", thing.shape)
+            mesh.scale = (thing.size_m / 2,) * 3
+            geom.type, geom.mesh, geom.size = "mesh", mesh, None
+        else:
+            geom.type = GEOM_TYPES[thing.shape].name.removeprefix("mjGEOM_").lower()
+            geom.size = primitive_size(thing.shape, thing.size_m / 2)
+    model = mujoco.MjModel.from_xml_string(root.to_xml_string(), root.get_assets())
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    with mujoco.Renderer(model, size, size) as renderer:
+        renderer.update_scene(data, camera="ring")
+        renderer.render()
+        renderer.enable_segmentation_rendering()
+        renderer.render()
+
+
+def attempts(condition: str, size: int, count: int) -> str:
+    """Returns how often scenes of a condition are proposed, and their rate without a file."""
+    source = ObjectsRoomSource(condition_config(condition, size), 0)
+    source[count]
+    source.attempts = source.segmented = 0
+    start = time.process_time()
+    for index in range(count):
+        source[index]
+    rate = count / (time.process_time() - start)
+    return (
+        f"{condition:>16}: {source.attempts / count:6.2f} proposed, "
+        f"{source.segmented / count:6.2f} segmented a scene; {rate:6.1f} scenes/s of CPU time"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--n", type=int, default=1024, help="scenes of each round")
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--splits", action="store_true", help="attempts of every split instead")
+    chosen = parser.parse_args()
+    if chosen.splits:
+        for condition in CONDITIONS:
+            print(attempts(condition, chosen.size, chosen.n), flush=True)
+        return
+    config = condition_config("train", chosen.size)
+    source = ObjectsRoomSource(config, 0)
+    limit(source, WARM_UP)
+    seconds: dict[str, list[float]] = {}
+    for _ in range(chosen.rounds):
+        one, two = ours(config, chosen.n, 1), ours(config, chosen.n, 2)
+        for name, measured in (
+            ("limit, CPU", limit(source, chosen.n)),
+            ("ours, CPU", one[0]),
+            ("plain, CPU", plain(source, PLAIN_SCENES)),
+            ("1 worker, wall", one[1]),
+            ("2 workers, wall", two[1]),
+        ):
+            seconds.setdefault(name, []).append(measured)
+    rates = {name: 1 / statistics.median(values) for name, values in seconds.items()}
+    for name, rate in rates.items():
+        rounds = ", ".join(f"{1 / spent:.1f}" for spent in seconds[name])
+        print(f"{name:>16}: {rate:8.1f} scenes/s (rounds: {rounds})")
+    core, two = rates["ours, CPU"], rates["2 workers, wall"]
+    print(
+        f"ours / limit {core / rates['limit, CPU']:.2f}; "
+        f"ours / plain {core / rates['plain, CPU']:.1f}; "
+        f"2 workers / 1 worker {two / rates['1 worker, wall']:.2f}"
+    )
+    print(f"a million scenes by 2 workers: {1e6 / two / 60:.0f} minutes")
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"most memory of a worker: {most:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
