@@ -182,3 +182,18 @@ def test_object_centric_library_takes_every_dataset(tmp_path, rooms_file):
         metadata = np.load(out.with_name(f"{out.stem}-metadata.npy"), allow_pickle=True).item()
         assert metadata["visibility"]["shape"] == (entities, *tail)
         assert metadata["visibility"]["type"] == "numerical"
+
+
+def test_pixels_in_no_mask_or_in_two_are_counted(tmp_path, capsys):
+    origin, file = tmp_path / "t.tfrecords", tmp_path / "a.h5"
+    records = list(tetrominoes(2))
+    mask = records[1]["mask"].copy()
+    mask[2, 0, :3] = 255  # also background
+    mask[1, 12, 5] = 0  # nothing
+    mask[3, 32, 5] = 254
+    write_records(origin, [records[0], {**records[1], "mask": mask}])
+    assert main(["import", str(origin), "--out", str(file)]) == 0
+    with SceneFile(file) as scenes:
+        assert scenes["mask_conflicts"][:].tolist() == [0, 5]
+    assert main(["export", str(file), "--out", str(tmp_path / "b.tfrecords")]) == 2
+    assert "masks that overlap cannot be written back" in capsys.readouterr().err
