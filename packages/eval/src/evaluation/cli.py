@@ -8,9 +8,9 @@ from typing import Any
 import tyro
 from scenes.command_line import parse, run_command
 
-from evaluation.score_commands import Generalise, Score
+from evaluation.score_commands import Generalise, Represent, Score
 
-COMMANDS: dict[str, Any] = {"generalise": Generalise, "score": Score}
+COMMANDS: dict[str, Any] = {"generalise": Generalise, "score": Score, "represent": Represent}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,6 +26,11 @@ def generalise() -> int:
 def score() -> int:
     """Runs `score`, as `generalise` is run."""
     return _run("eval", ["score", *sys.argv[1:]])
+
+
+def represent() -> int:
+    """Runs `represent`, as `generalise` is run."""
+    return _run("eval", ["represent", *sys.argv[1:]])
 
 
 def _run(program: str, arguments: list[str]) -> int:
