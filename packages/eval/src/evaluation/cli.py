@@ -9,11 +9,12 @@ import tyro
 from scenes.command_line import parse, run_command
 
 from evaluation.picture_commands import Figures, Report, Traverse
-from evaluation.score_commands import Generalise, Score
+from evaluation.score_commands import Generalise, Represent, Score
 
 COMMANDS: dict[str, Any] = {
     "generalise": Generalise,
     "score": Score,
+    "represent": Represent,
     "figures": Figures,
     "traverse": Traverse,
     "report": Report,
@@ -48,6 +49,11 @@ def traverse() -> int:
 def report() -> int:
     """Runs `report`, as `generalise` is run."""
     return _run("eval", ["report", *sys.argv[1:]])
+
+
+def represent() -> int:
+    """Runs `represent`, as `generalise` is run."""
+    return _run("eval", ["represent", *sys.argv[1:]])
 
 
 def _run(program: str, arguments: list[str]) -> int:

@@ -138,6 +138,13 @@ def to_json(statistic: Statistic) -> dict[str, float | int | None]:
     }
 
 
+def finite_or_null(content: object) -> object:
+    """Returns nested dictionaries for JSON, with null for NaN."""
+    if isinstance(content, Mapping):
+        return {key: finite_or_null(value) for key, value in content.items()}
+    return None if isinstance(content, float) and math.isnan(content) else content
+
+
 def all_to_json(scores: Mapping[str, Statistic]) -> dict[str, dict[str, float | int | None]]:
     """Returns statistics by name for JSON."""
     return {name: to_json(statistic) for name, statistic in scores.items()}

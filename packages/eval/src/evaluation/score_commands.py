@@ -1,4 +1,4 @@
-"""The commands that score: `eval generalise` and `eval score`."""
+"""The commands that score: `eval generalise`, `eval score` and `eval represent`."""
 
 from __future__ import annotations
 
@@ -199,3 +199,89 @@ class Score:
             raise UsageError(f"--n must be at least 1, got {self.n}")
         if self.predictions is not None and self.slots is not None:
             raise UsageError("--slots goes with --checkpoint")
+
+
+@dataclass(frozen=True)
+class Represent:
+    """Predict objects' properties from the latents of their slots, and score disentangling."""
+
+    checkpoint: str | None = None
+    """Run folder or name of shipped weights; by default the newest run on the Objects Room."""
+    whole_image: str | None = None
+    """Run trained with --masks all-in-one (section 2.2), for comparison: one code for the image."""
+    data: Path | None = None
+    """File of scenes with their truth; test rooms, rendered if they lack, by default."""
+    data_folder: Path = Path("data/objects_room")
+    """Where test rooms lie."""
+    n: int = 2000
+    """Number of scenes; predictors learn on the first four fifths."""
+    seed: int = 0
+    """Of the test rooms."""
+    slots: int | None = None
+    """Slots to use; as many as in training by default."""
+    workers: int | None = None
+    """Processes that render; one per core by default."""
+    out: Path | None = None
+    """Folder to write; results/represent/RUN by default."""
+
+    def run(self) -> int:
+        """Scores, prints the tables and writes representation.json."""
+        from dataclasses import asdict, replace
+
+        from evaluation.cache import Cache
+        from evaluation.checkpoint import choose_weights
+        from evaluation.generalise import scene_file
+        from evaluation.represent import (
+            dci,
+            matched_objects,
+            predict_properties,
+            read_factors,
+            subset,
+            whole_image_latents,
+        )
+        from evaluation.score import finite_or_null, read_scenes, write_json
+        from evaluation.tables import console, representation_table
+
+        if self.n < 1:
+            raise UsageError(f"--n must be at least 1, got {self.n}")
+        if self.slots is not None and self.slots < 2:
+            raise UsageError(f"--slots must be at least 2, got {self.slots}")
+        weights = choose_weights(self.checkpoint, "objects_room")
+        model = weights.model()
+        size = model.config.image_size
+        whole = None
+        if self.whole_image is not None:
+            whole = choose_weights(self.whole_image, "")
+            if getattr(whole.config, "masks", "attention") != "all-in-one":
+                raise UsageError(f"{whole.path}: was not trained with --masks all-in-one")
+            if whole.config.model.image_size != size:
+                raise UsageError(f"{whole.path}: takes images of another size than {weights.path}")
+        data = self.data or scene_file(
+            "test", size, self.data_folder, seed=self.seed, n=self.n, workers=self.workers
+        )
+        scenes = read_scenes(data, self.n, size)
+        given = Cache((self.out or RESULTS) / ".cache").of_model(model, scenes.images, self.slots)
+        objects = matched_objects(scenes, given, read_factors(data, self.n))
+        rows = {"slots": objects}
+        if whole is not None:
+            latents = whole_image_latents(whole.model(), scenes.images)
+            rows["whole image"] = replace(objects, latents=latents[objects.scene])
+        rows |= {f"{name}, alone in view": subset(row, row.alone) for name, row in rows.items()}
+        properties = {name: predict_properties(row) for name, row in rows.items()}
+        disentangling = {name: dci(row) for name, row in rows.items()}
+        out = self.out or RESULTS / "represent" / weights.name
+        content = {
+            "checkpoint": {"path": str(weights.path), "name": weights.name, "step": weights.step},
+            "whole_image": None if whole is None else str(whole.path),
+            "data": str(data),
+            "n": self.n,
+            "objects": {name: len(row.scene) for name, row in rows.items()},
+            "properties": properties,
+            "dci": {name: asdict(found) for name, found in disentangling.items()},
+        }
+        write_json(out / "representation.json", finite_or_null(content))
+        counts = {name: len(row.scene) for name, row in rows.items()}
+        title = f"{weights.name} at step {weights.step:,}, {self.n} scenes of {data}"
+        console().print(representation_table(title, counts, properties, disentangling))
+        print(out / "representation.json")
+        return 0

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from evaluation.generalise import Generalisation
 from evaluation.occlusion import EDGES, PARTLY_HIDDEN
+from evaluation.represent import Dci
 from evaluation.statistics import Statistic
 
 COLUMNS = ("ari_fg", "ari_merged", "msc", "recall", "count", "mse")
@@ -117,6 +118,32 @@ def occlusion_table(result: Generalisation) -> Table:
     for label, found in rows.items():
         table.add_row(label, *(cell("recall", statistic) for statistic in found.recall))
     table.add_row("objects", *(f"{s.count:,}" for s in result.occlusion.recall))
+    return table
+
+
+def representation_table(
+    title: str,
+    counts: Mapping[str, int],
+    properties: Mapping[str, Mapping[str, Mapping[str, float]]],
+    disentangling: Mapping[str, Dci],
+) -> Table:
+    """Returns what latents tell of objects: one row for each property, then DCI."""
+    table = _table(f"{title}: accuracy of shape, R² of the rest, on scenes not seen")
+    for name, count in counts.items():
+        for kind in ("linear", "mlp"):
+            table.add_column(f"{name}\n{count:,} objects\n{kind}", justify="right")
+    first = next(iter(properties.values()))
+    for factor in first:
+        chance = first[factor]["chance"]
+        label = factor if chance == 0 else f"{factor} (chance {chance:.2f})"
+        scores = [p[factor][kind] for p in properties.values() for kind in ("linear", "mlp")]
+        table.add_row(label, *("-" if math.isnan(s) else f"{s:.2f}" for s in scores))
+    for name in ("disentanglement", "completeness", "informativeness"):
+        cells = []
+        for found in disentangling.values():
+            value = getattr(found, name)
+            cells += ["-" if math.isnan(value) else f"{value:.2f}", ""]
+        table.add_row(name, *cells)
     return table
 
 
