@@ -1,5 +1,6 @@
 """The paper's figures: what each shows, what it lacks, and one style for all."""
 
+import itertools
 import json
 import os
 import re
@@ -95,6 +96,9 @@ def test_rows_of_chosen_slots_are_framed_in_their_colours(
     )
     shown = pictures(figure)[3:]
     assert np.abs(shown[0] / 255 - np.clip(parts.components[0, 6], 0, 1)).max() < 0.01
+    extents = [image.get_extent() for image in figure.axes[0].get_images()]
+    for above, below in itertools.pairwise(extents):
+        assert below[3] >= above[2], "a picture covers another"
 
 
 def test_the_largest_slots_leave_the_background_out() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import torch
 from jaxtyping import Float, Integer, UInt8
@@ -20,7 +21,7 @@ from monet.picture import to_uint8
 from scenes.command_line import CommandError
 from scenes.gallery import slot_palette
 
-from evaluation.figures.style import Canvas, note_height
+from evaluation.figures.style import STYLE, Canvas, note_height
 
 CONDITIONS: dict[MaskKind, str] = {
     "element": "element masks",
@@ -33,7 +34,7 @@ CURVES = {"nll": "negative log-likelihood", "kl_latent": "KL of the latents"}
 SIDE = 0.72
 GAP = 0.03
 PLOT = (2.7, 2.0)
-PICTURES_LEFT = 4.75
+PICTURES_LEFT = 5.0
 TOP = 0.3
 BETWEEN = 0.1
 
@@ -103,8 +104,9 @@ def draw_conditions(
     canvas = Canvas(width, below + note_height(note, width))
     for index, (term, name) in enumerate(CURVES.items()):
         axes = canvas.axes(0.75, TOP + index * (PLOT[1] + 0.75), *PLOT)
-        _plot(axes, curves, term, f"({'ab'[index]}) {name}, nats an image")
-    canvas.words("(c) scenes, (d) masks and reconstructions", PICTURES_LEFT, TOP / 2)
+        with mpl.rc_context(STYLE):
+            _plot(axes, curves, term, f"({'ab'[index]}) {name}, nats an image")
+    canvas.words("(c) scenes, (d) given masks", PICTURES_LEFT, TOP / 2)
     _row(canvas, TOP, "scene", "black", images)
     for place, (condition, name) in enumerate(CONDITIONS.items()):
         y = TOP + SIDE + BETWEEN + place * (2 * (SIDE + GAP) + BETWEEN)

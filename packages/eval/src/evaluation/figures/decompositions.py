@@ -126,7 +126,7 @@ def _column(
         if masked:
             shown = on_white(component, parts.masks_recon[index, slot])
             canvas.picture(shown, x + side + GAP, y, side, **edge)
-        y += SIDE + GAP
+        y += side + GAP
 
 
 def _sizes(masked: bool) -> tuple[float, float]:
