@@ -184,9 +184,11 @@ def test_a_late_look_stops_at_the_same_step_with_the_same_state(
     said = []
     for every in (1, 16):
         folder = tmp_path / str(every)
-        with Trainer(config, folder, check_every=every) as trainer:
-            with pytest.raises(CommandError) as error:
-                trainer.run()
+        with (
+            Trainer(config, folder, check_every=every) as trainer,
+            pytest.raises(CommandError) as error,
+        ):
+            trainer.run()
         said.append(str(error.value).removeprefix(str(folder)))
     assert said[0] == said[1]
     assert_same(tmp_path / "1", tmp_path / "16")
@@ -213,7 +215,7 @@ def test_a_full_disk_is_said_in_one_line_and_keeps_the_last_state(
     before = (tmp_path / "state.pt").read_bytes()
     with Trainer(small(rooms_file, 2), tmp_path) as trainer:
         (tmp_path / "state.pt.tmp").symlink_to(full)
-        with pytest.raises(CommandError, match="No space left.*the last saved state is kept"):
+        with pytest.raises(CommandError, match=r"No space left.*the last saved state is kept"):
             trainer.run()
     assert (tmp_path / "state.pt").read_bytes() == before
 

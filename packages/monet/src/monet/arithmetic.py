@@ -1,4 +1,4 @@
-"""How numbers are computed: bfloat16, TF32 or float32, and what a processor is set to."""
+"""How numbers are computed: bfloat16, TF32 or float32."""
 
 from __future__ import annotations
 
@@ -14,13 +14,10 @@ def half_precision(precision: str, device: torch.device) -> bool:
     return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
 
 
-def prepare_processor(precision: str, device: torch.device) -> None:
-    """Sets what holds for the whole process: a GPU's TF32, and denormal numbers on a CPU."""
+def allow_tf32(precision: str, device: torch.device) -> None:
+    """Lets a GPU use TF32 in this process, unless float32 was asked for."""
     if device.type == "cuda":
         # Without this, cuDNN's convolutions are TF32 even where float32 was asked for.
-        tf32 = precision != "float32"
-        torch.backends.cudnn.allow_tf32 = tf32
-        torch.backends.cuda.matmul.allow_tf32 = tf32
-    else:
-        # Gradients behind a late scope are tiny; as denormals they would be slow.
-        torch.set_flush_denormal(True)
+        allowed = precision != "float32"
+        torch.backends.cudnn.allow_tf32 = allowed
+        torch.backends.cuda.matmul.allow_tf32 = allowed

@@ -117,8 +117,8 @@ class TrainConfig:
     """Arithmetic of the convolutions: `auto` takes bfloat16 where the processor has it; `tf32` is
     a GPU's."""
     compile: bool = False
-    """Use torch.compile, on a GPU with CUDA graphs: a minute or two at the start, then faster
-    steps (docs/monet.md has the numbers)."""
+    """Use torch.compile, on a GPU with CUDA graphs: a minute or two at the start. It need not pay
+    on a CPU: tools/bench/train.py --compile tells."""
     log_every: int = 50
     """Steps between lines of metrics.jsonl."""
     score_every: int = 2_000

@@ -23,7 +23,7 @@ from scenes.file import SceneFile
 from scenes.progress import progress_bar
 from torch import Tensor
 
-from monet.arithmetic import half_precision, prepare_processor
+from monet.arithmetic import allow_tf32, half_precision
 from monet.checkpoint import (
     STATE,
     WEIGHTS,
@@ -92,7 +92,7 @@ class Trainer:
         gpu = self.device.type == "cuda"
         self._check_every = check_every or (GPU_CHECK_EVERY if gpu else 1)
         self._half = half_precision(config.precision, self.device)
-        prepare_processor(config.precision, self.device)
+        allow_tf32(config.precision, self.device)
         torch.manual_seed(config.seed)
         self.model = Monet(config.model).to(self.device)
         if gpu:  # on a CPU it costs a fifth (measured)
