@@ -55,7 +55,7 @@ def assert_same(a: Path, b: Path) -> None:
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-@pytest.mark.parametrize("kind", ["adam", "rmsprop"])
+@pytest.mark.parametrize("kind", ["adam", "rmsprop", "muon"])
 def test_an_interrupted_run_makes_the_same_weights_to_the_bit(
     rooms_file: Path, tmp_path: Path, kind: str
 ) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from monet.config import OptimiserConfig
+from monet.muon import Muon
 from monet.rmsprop import RMSPropTF
 
 AVERAGE_WARMUP = 10
@@ -20,6 +21,8 @@ def make_optimiser(config: OptimiserConfig, model: nn.Module) -> torch.optim.Opt
     parameters = list(model.parameters())
     if config.kind == "rmsprop":
         return RMSPropTF(parameters, lr=config.learning_rate)
+    if config.kind == "muon":
+        return Muon(parameters, lr=config.learning_rate)
     return torch.optim.Adam(parameters, lr=config.learning_rate, fused=True)
 
 
