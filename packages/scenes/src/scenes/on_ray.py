@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import socket
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +68,12 @@ def make_on_ray(
 
 
 def _connect(ray: Any, address: str | None) -> None:
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if port.isdigit():  # Ray itself would try for more than a minute
+        try:
+            socket.create_connection((host, int(port)), timeout=10).close()
+        except OSError as error:
+            raise CommandError(f"--address {address}: nothing answers there: {error}") from error
     # Nothing but parts' numbers goes through the object store of a cluster of our own.
     own = {} if address else {"object_store_memory": 100 << 20, "include_dashboard": False}
     try:
