@@ -34,6 +34,6 @@ def from_json(text: str, kind: type[T]) -> T:
         raise ValueError("; ".join(reasons)) from error
 
 
-def _reason(error: BaseException, kind: type | None) -> str:
+def _reason(error: BaseException, kind: Any) -> str:
     """Returns what a config itself says of a value, else what cattrs does."""
     return str(error) if isinstance(error, ValueError) else format_exception(error, kind)
