@@ -20,8 +20,10 @@ N = 2600
 
 CLUSTER = textwrap.dedent(
     """
-    import sys, threading, time
+    import os, sys, threading, time
     from pathlib import Path
+
+    os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"  # as scenes.on_ray does: see there
 
     import ray
     from ray.cluster_utils import Cluster
@@ -34,6 +36,7 @@ CLUSTER = textwrap.dedent(
         memory = 80 << 20
         cluster = Cluster(initialize_head=True, head_node_args={
             "num_cpus": 1, "object_store_memory": memory, "include_dashboard": False})
+        cluster.add_node(num_cpus=1, object_store_memory=memory)
         doomed = cluster.add_node(num_cpus=1, object_store_memory=memory)
         cluster.wait_for_nodes()
 
@@ -41,9 +44,8 @@ CLUSTER = textwrap.dedent(
             folder = out.with_name(out.name + ".parts")
             while not any(folder.glob("*.h5")):
                 time.sleep(0.01)
-            cluster.remove_node(doomed, allow_graceful=False)
             print("lost after", len(list(folder.glob("*.h5"))), "parts", flush=True)
-            cluster.add_node(num_cpus=1, object_store_memory=memory)
+            cluster.remove_node(doomed, allow_graceful=False)
 
         losing = threading.Thread(target=lose_a_node)
         losing.start()
@@ -63,11 +65,13 @@ def test_a_cluster_that_loses_a_node_makes_the_same_file(tmp_path: Path) -> None
     script = tmp_path / "cluster.py"
     script.write_text(CLUSTER)
     done = subprocess.run(
-        [sys.executable, script, out, str(N)], capture_output=True, text=True, check=False
-    )
+        [sys.executable, script, out, str(N)], capture_output=True, text=True, check=False,
+        timeout=200,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     lost = re.search(r"lost after (\d+) parts", done.stdout)
     assert lost, done.stdout
+    assert "Task _make_part failed" in done.stdout + done.stderr, "a task was lost with the node"
     assert int(lost[1]) < -(-N // 512), "the node was lost midway"
     build(SPRITES, 0, N, local, workers=2)
     with SceneFile(out) as there, SceneFile(local) as here:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -37,6 +38,9 @@ def make_on_ray(
         CommandError: Ray is not installed, no cluster answers, or the folder is not shared.
         Exception: what a task raised.
     """
+    # Under `uv run`, Ray would start each worker by another `uv run` of a copy of this folder, and
+    # wait for ever (seen with Ray 2.60); the nodes have their own installation.
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     try:
         import ray
     except ImportError:
