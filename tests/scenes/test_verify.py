@@ -204,7 +204,7 @@ def test_the_bounds_for_another_renderer_tell_scenes_apart(rooms: Path) -> None:
         for key in ("image", "segmentation", "depth", "factors/position", "camera/position"):
             first, second = np.asarray(file[key][0]), np.asarray(file[key][1])
             assert difference(key, first, first, exact=False) == ""
-            assert difference(key, first, second, exact=False)
+            assert difference(key, first, second, exact=False), key
 
 
 def test_a_file_that_is_not_there_or_not_ours_is_said(

@@ -39,7 +39,7 @@ def run_command(program: str, command: Callable[[], int | None]) -> int:
     except (CommandError, OSError) as error:
         return _fail(program, error, EXIT_FAILURE)
     except KeyboardInterrupt as interrupt:
-        said = interrupt.args[0] if interrupt.args else "interrupted; run the same command again"
+        said = str(interrupt) or "interrupted; run the same command again to continue"
         return _fail(program, said, EXIT_FAILURE)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import socket
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +38,9 @@ def make_on_ray(
         CommandError: Ray is not installed, no cluster answers, or the folder is not shared.
         Exception: what a task raised.
     """
+    # Under `uv run`, Ray would start each worker by another `uv run` of a copy of this folder, and
+    # wait for ever (seen with Ray 2.60); the nodes have their own installation.
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     try:
         import ray
     except ImportError:
@@ -67,6 +72,12 @@ def make_on_ray(
 
 
 def _connect(ray: Any, address: str | None) -> None:
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if port.isdigit():  # Ray itself would try for more than a minute
+        try:
+            socket.create_connection((host, int(port)), timeout=10).close()
+        except OSError as error:
+            raise CommandError(f"--address {address}: nothing answers there: {error}") from error
     # Nothing but parts' numbers goes through the object store of a cluster of our own.
     own = {} if address else {"object_store_memory": 100 << 20, "include_dashboard": False}
     try:

@@ -6,6 +6,7 @@ import json
 from typing import Any, TypeVar
 
 import cattrs
+from cattrs.v import format_exception
 
 T = TypeVar("T")
 
@@ -29,5 +30,10 @@ def from_json(text: str, kind: type[T]) -> T:
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error}") from error
     except cattrs.BaseValidationError as error:
-        reasons = "; ".join(cattrs.transform_error(error, path=kind.__name__))
-        raise ValueError(reasons) from error
+        reasons = cattrs.transform_error(error, path=kind.__name__, format_exception=_reason)
+        raise ValueError("; ".join(reasons)) from error
+
+
+def _reason(error: BaseException, kind: Any) -> str:
+    """Returns what a config itself says of a value, else what cattrs does."""
+    return str(error) if isinstance(error, ValueError) else format_exception(error, kind)

@@ -1,0 +1,125 @@
+"""Files: what is written is read, what is no file of ours is said, and images are averaged down."""
+
+import re
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from scenes.build import build
+from scenes.config import MultiDSpritesConfig
+from scenes.file import FileError, SceneFile, images_at, segmentation_at
+
+SPRITES = MultiDSpritesConfig()
+
+
+@pytest.fixture(scope="module")
+def sprites(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns a file of 600 scenes."""
+    path = tmp_path_factory.mktemp("file") / "sprites.h5"
+    build(SPRITES, 3, 600, path, workers=1)
+    return path
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns the same scenes as an index of two parts."""
+    path = tmp_path_factory.mktemp("file") / "index.h5"
+    build(SPRITES, 3, 600, path, workers=1, layout="parts")
+    return path
+
+
+def test_a_file_says_what_it_is(sprites: Path) -> None:
+    with SceneFile(sprites) as file:
+        assert (file.n, file.image_size, file.dataset, file.seed) == (600, 64, "multi_dsprites", 3)
+        assert file.config == SPRITES
+        assert file.entities == ("background", "object_0", "object_1", "object_2", "object_3")
+        assert file.num_background == 1
+        assert not file.is_index
+        assert file.attributes["complete"] is True
+        for key in file.keys():  # noqa: SIM118
+            assert len(file[key]) == 600
+            assert file[key].attrs["meaning"]
+
+
+def test_masks_are_disjoint_and_cover_every_pixel(sprites: Path) -> None:
+    with SceneFile(sprites) as file:
+        masks = file.masks(slice(0, 50))
+        assert masks.shape == (50, 5, 64, 64)
+        assert (masks.sum(axis=1) == 1).all()
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        0, -1, np.int64(511), slice(None), slice(500, 530), slice(-3, None), slice(530, 500),
+        slice(0, 600, 97), slice(None, None, -60), [599, 3, 512, 3], np.array([511, 512]),
+        np.arange(600) % 100 == 0, ..., (slice(510, 514), 5), (slice(510, 514), slice(2, 9), 7),
+        (511, 3), ([1, 513], slice(0, 4)),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_an_index_reads_as_an_array_does(index: Path, selection: object) -> None:
+    with SceneFile(index) as file:
+        dataset = file["segmentation"]
+        whole = np.asarray(dataset)
+        assert (dataset.shape, dataset.dtype, len(dataset)) == (whole.shape, whole.dtype, 600)
+        taken, expected = dataset[selection], whole[selection]
+        np.testing.assert_array_equal(taken, expected)
+        assert taken.dtype == expected.dtype
+
+
+def test_a_row_outside_an_index_is_an_error(index: Path) -> None:
+    with SceneFile(index) as file:
+        for row in (600, -601):
+            with pytest.raises(IndexError, match=re.escape(f"row {row} of 600")):
+                file["image"][row]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda file: file.attrs.__delitem__("schema"), "no attribute 'schema': not a file of"),
+        (lambda file: file.attrs.__setitem__("schema", 2), "schema 2, this version reads 1"),
+        (lambda file: file.attrs.__setitem__("complete", False), "half-written; run the command"),
+        (lambda file: file.__delitem__("image"), "image: missing"),
+        (lambda file: file.move("segmentation", "image2"), None),
+    ],
+)
+def test_a_file_that_cannot_serve_is_refused_with_its_reason(
+    sprites: Path, tmp_path: Path, change, message: str | None
+) -> None:
+    path = tmp_path / "changed.h5"
+    path.write_bytes(sprites.read_bytes())
+    with h5py.File(path, "r+") as file:
+        change(file)
+    if message is None:
+        with SceneFile(path) as file, pytest.raises(FileError, match="segmentation: missing; ther"):
+            file["segmentation"]
+    else:
+        with pytest.raises(FileError, match=re.escape(f"{path}: {message}")):
+            SceneFile(path)
+
+
+def test_missing_cut_and_foreign_files_are_refused(sprites: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with pytest.raises(FileError, match=re.escape(f"{path}: no such file; scenes render makes")):
+        SceneFile(path)
+    path.write_bytes(sprites.read_bytes()[:-100])
+    with pytest.raises(FileError, match=re.escape(f"{path}: not a readable HDF5 file, or cut")):
+        SceneFile(path)
+    with h5py.File(path, "w") as file:
+        file["x"] = 1
+    with pytest.raises(FileError, match="not a file of this project"):
+        SceneFile(path)
+
+
+def test_images_are_averaged_by_area_and_segmentations_by_majority() -> None:
+    image = np.zeros((1, 4, 4, 3), dtype=np.uint8)
+    image[0, :2, :2, 0] = [[10, 20], [30, 42]]
+    assert images_at(image, 2)[0, 0, 0].tolist() == [26, 0, 0]  # 25.5, to the nearest
+    labels = np.array([[[1, 2, 0, 0], [2, 3, 0, 5], [4, 4, 1, 2], [3, 3, 2, 1]]], dtype=np.uint8)
+    assert segmentation_at(labels, 2)[0].tolist() == [[2, 0], [3, 1]], "a draw: the lowest"
+    assert images_at(image, 4) is image
+    with pytest.raises(ValueError, match="images of 4 pixels cannot be averaged down to 3"):
+        images_at(image, 3)

@@ -1,0 +1,149 @@
+"""Contact sheets, and the page: looked at by headless Chromium, without a network."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+from scenes.build import build
+from scenes.cli import main
+from scenes.config import MultiDSpritesConfig, ObjectsRoomConfig
+from scenes.file import SceneFile
+from scenes.gallery import SKY_COLOR, colorize_depth, entity_palette, tile
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+QUIET = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns a file of 40 rooms with depth."""
+    path = tmp_path_factory.mktemp("gallery") / "rooms.h5"
+    build(ObjectsRoomConfig(size=32, depth=True), 0, 40, path, workers=1)
+    return path
+
+
+def test_a_sheet_shows_32_scenes_as_they_are(rooms: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "sheet.png"
+    assert main(["show", str(rooms), "--out", str(out)]) == 0
+    with SceneFile(rooms) as file:
+        images = np.asarray(file["image"][:32])
+    sheet = np.asarray(Image.open(out))
+    scale = sheet.shape[1] // (8 * 34 + 2)
+    np.testing.assert_array_equal(sheet[::scale, ::scale], tile(images, 8))
+
+
+def test_masks_and_depth_stand_beside_the_scenes(rooms: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sheet.png"
+    assert main(["show", str(rooms), "--masks", "--depth", "--n", "1", "--out", str(out)]) == 0
+    with SceneFile(rooms) as file:
+        image, labels = file["image"][0], file["segmentation"][0]
+        palette = entity_palette(file.entities, file.num_background)
+        depth = colorize_depth(np.asarray(file["depth"][:1]))[0]
+    sheet = np.asarray(Image.open(out))
+    scale = sheet.shape[1] // (3 * 32 + 12)
+    panels = sheet[::scale, ::scale][6:-6, 6:-6]
+    np.testing.assert_array_equal(panels, np.concatenate([image, palette[labels], depth], axis=1))
+
+
+def test_depth_goes_from_near_to_far_and_leaves_the_sky_grey() -> None:
+    painted = colorize_depth(np.array([[[1.0, 2.0, 5.0, np.inf]]], dtype=np.float16))[0, 0]
+    assert painted[0].tolist() == [253, 231, 37]
+    assert painted[2].tolist() == [68, 1, 84]
+    assert painted[3].tolist() == [SKY_COLOR] * 3
+    assert painted[1].sum() < painted[0].sum()
+
+
+@pytest.mark.parametrize("html", [[], ["--html"]], ids=["sheet", "page"])
+def test_what_a_file_does_not_hold_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], html: list[str]
+) -> None:
+    path = tmp_path / "sprites.h5"
+    build(MultiDSpritesConfig(), 0, 8, path, workers=1)
+    with h5py.File(path, "r+") as file:
+        del file["segmentation"]  # as in a file of CLEVR's PNGs
+    assert main(["show", str(path), "--masks", *html]) == 2
+    said = f"scenes: {path}: --masks needs segmentations, and this file has none\n"
+    assert capsys.readouterr().err == said
+    assert main(["show", str(path), "--depth", *html]) == 2
+    assert f"{path}: --depth needs depths, and this file has none" in capsys.readouterr().err
+    assert main(["show", str(path), "--n", "0", *html]) == 2
+    assert capsys.readouterr().err == "scenes: --n must be at least 1, got 0\n"
+    assert main(["show", str(path), *html]) == 0
+
+
+def test_a_page_holds_everything_itself(rooms: Path, tmp_path: Path) -> None:
+    out = tmp_path / "page.html"
+    assert main(["show", str(rooms), "--html", "--out", str(out)]) == 0
+    page = out.read_text()
+    assert not re.findall(r"(?:src|href)=|https?://|@import|url\(", page)
+    (data,) = re.findall(r'<script id="data" type="application/json">(.*?)</script>', page)
+    scenes = json.loads(data)["scenes"]
+    assert len(scenes) == 40
+    with SceneFile(rooms) as file:
+        for row, scene in enumerate(scenes):
+            labels, lengths = np.array(scene["runs"]).reshape(-1, 2).T
+            whole = np.repeat(labels, lengths).reshape(32, 32)
+            np.testing.assert_array_equal(whole, file["segmentation"][row])
+
+
+HOVER = """<script>
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+(async () => {
+  await wait(200);
+  document.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
+  await wait(200);
+  const canvas = document.querySelectorAll("canvas")[ROW - 24], box = canvas.getBoundingClientRect();
+  const x = box.left + (COLUMN + 0.5) / width * box.width, y = box.top + (LINE + 0.5) / height * box.height;
+  canvas.dispatchEvent(new MouseEvent("mousemove", { clientX: x, clientY: y }));
+  await wait(200);
+  const said = [...tip.querySelectorAll("tr")].map((row) => [...row.cells].map((cell) => cell.textContent));
+  const masks = [...document.querySelectorAll("#views button")].find((b) => b.textContent === "masks");
+  masks.click();
+  await wait(200);
+  const pixels = document.querySelectorAll("canvas")[ROW - 24].getContext("2d").getImageData(0, 0, width, height);
+  document.body.dataset.seen = JSON.stringify({
+    title: tip.querySelector("b").textContent, said, where: document.getElementById("where").textContent,
+    pixels: [...pixels.data] });
+})();
+</script></body>"""  # noqa: E501
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium to look at the page")
+def test_the_page_leafs_and_tells_an_object_s_factors_on_hover(rooms: Path, tmp_path: Path) -> None:
+    row, out = 30, tmp_path / "page.html"
+    assert main(["show", str(rooms), "--html", "--out", str(out)]) == 0
+    with SceneFile(rooms) as file:
+        labels = file["segmentation"][row]
+        line, column = (int(i) for i in np.argwhere(labels >= file.num_background)[0])
+        entity = int(labels[line, column])
+        index = entity - file.num_background
+        shape = file["factors/shape"].attrs["categories"][file["factors/shape"][row, index]]
+        pixels = file["factors/visible_pixels"][row, index]
+        palette = entity_palette(file.entities, file.num_background)
+        name = file.entities[entity]
+    script = (
+        HOVER.replace("ROW", str(row)).replace("COLUMN", str(column)).replace("LINE", str(line))
+    )
+    out.write_text(out.read_text().replace("</body>", script))
+    done = subprocess.run(
+        [CHROMIUM, *QUIET, f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=5000",
+         "--dump-dom", out.as_uri()], capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    found = re.search(r'data-seen="([^"]*)"', done.stdout)
+    assert found, done.stderr
+    seen = json.loads(found[1].replace("&quot;", '"'))
+    assert seen["where"] == "24 to 39 of 40"
+    assert seen["title"] == name
+    assert ["shape", shape] in seen["said"]
+    assert ["visible_pixels", str(pixels)] in seen["said"]
+    shown = np.array(seen["pixels"]).reshape(32, 32, 4)[..., :3]
+    np.testing.assert_array_equal(shown, palette[labels])
