@@ -68,6 +68,10 @@ def test_predictions_of_any_program_are_scored(
     assert scores["metrics"]["ari"]["count"] == 384
     assert scores["num_slots"] == 7
     assert scores["baselines"]["one slot"]["ari"]["mean"] == 0
+    assert scores["ceiling"]["ari_paper"]["mean"] == 1
+    assert 0.3 < scores["ceiling"]["ari"]["mean"] < 1
+    assert "ceiling (walls with sky)" in printed
+    assert "…" not in printed, "a column is cut"
     assert printed.splitlines()[-1] == str(out / "scores.json")
 
 
@@ -85,6 +89,21 @@ def test_shorter_predictions_are_refused(
     expected = f"eval: {truth}: masks: expected (384, K, 32, 32), got (100, 7, 32, 32)\n"
     assert (code, err) == (1, expected)
     assert not (tmp_path / "out").exists()
+
+
+def test_shuffled_predictions_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, rooms_file: Path, truth: Path
+) -> None:
+    with h5py.File(truth, "r+") as file:
+        file["masks"][:] = file["masks"][:][np.random.default_rng(0).permutation(384)]
+    out = tmp_path / "out"
+    code, printed, err = run(
+        capsys, "score", "--data", str(rooms_file), "--predictions", str(truth), "--out", str(out)
+    )
+    assert (code, printed) == (1, "")
+    assert err.startswith(f"eval: {truth}: not in the order of the data file: prediction ")
+    assert err.count("\n") == 1
+    assert not out.exists()
 
 
 def test_scoring_predictions_needs_neither_torch_nor_mujoco(

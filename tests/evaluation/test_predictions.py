@@ -72,3 +72,28 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     path.write_text("masks")
     with pytest.raises(CommandError, match=re.escape(f"{path}: not a readable HDF5 file")):
         read_predictions(path, N, SIZE)
+
+
+def test_rows_that_are_named_must_be_in_order(tmp_path: Path, masks: np.ndarray) -> None:
+    path = write(tmp_path / "p.h5", masks=masks, scene=np.arange(N))
+    assert len(read_predictions(path, N, SIZE).segmentation) == N
+    write(path, masks=masks, scene=np.array([0, 2, 1]))
+    with pytest.raises(CommandError, match=re.escape(f"{path}: scene: prediction 1 is of scene 2")):
+        read_predictions(path, N, SIZE)
+
+
+def test_masks_below_zero_are_refused(tmp_path: Path, masks: np.ndarray) -> None:
+    masks[0, :2, 0, 0] += np.float32(2) * np.array([1, -1], np.float32)
+    path = write(tmp_path / "p.h5", masks=masks)
+    with pytest.raises(CommandError, match=re.escape("masks: must be in [0, 1], got -1.")):
+        read_predictions(path, N, SIZE)
+
+
+def test_predictions_of_further_scenes_are_left_out_where_that_is_asked(
+    tmp_path: Path, masks: np.ndarray
+) -> None:
+    path = write(tmp_path / "p.h5", masks=masks)
+    read = read_predictions(path, 2, SIZE, may_be_longer=True)
+    np.testing.assert_array_equal(read.segmentation, masks[:2].argmax(axis=1))
+    with pytest.raises(CommandError, match=re.escape("expected (2, K, 8, 8), got (3, 4, 8, 8)")):
+        read_predictions(path, 2, SIZE)
