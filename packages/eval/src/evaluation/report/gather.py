@@ -22,7 +22,7 @@ from evaluation.generalise import scene_file
 from evaluation.report.browse import SceneCard, browse, scores_of, worst_and_best
 from evaluation.score import read_scenes
 
-SCORES = "scores.json"
+SCORES = ("scores.json", "representation.json")
 EXTREMES = 4
 """Worst scenes, and best ones."""
 OF_EACH_CONDITION = 3
@@ -54,7 +54,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Scores:
-    """A scores.json."""
+    """A scores.json, or another file of scores."""
 
     path: str
     content: dict[str, Any]
@@ -205,13 +205,13 @@ def _rows(path: Path) -> Sequence[dict[str, Any]]:
 
 
 def read_scores(folder: Path) -> list[Scores]:
-    """Reads every scores.json below a folder, in the order of their paths.
+    """Reads every scores.json and representation.json below a folder, in the order of paths.
 
     Raises:
         CommandError: one of them is no JSON.
     """
     found = []
-    for path in sorted(folder.rglob(SCORES)):
+    for path in sorted(path for name in SCORES for path in folder.rglob(name)):
         try:
             found.append(Scores(str(path), json.loads(path.read_text())))
         except ValueError as error:

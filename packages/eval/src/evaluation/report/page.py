@@ -132,7 +132,7 @@ def _generalisation(conditions: Sequence[Scores]) -> str:
 
 
 def _files(scores: Sequence[Scores]) -> str:
-    """Shows what `eval score` wrote, and whatever else is called scores.json, as it is."""
+    """Shows what `eval score` wrote, and other files of scores as they are."""
     made = []
     for one in scores:
         if "conditions" in one.content:
