@@ -443,8 +443,10 @@ def test_an_index_of_parts_gives_what_one_file_gives(indexed: Path, undisturbed:
             np.testing.assert_array_equal(parts[key][:], whole[key][:])
             np.testing.assert_array_equal(plain[key][:], whole[key][:])
         for step in (0, 7):
-            batches = [TrainingImages(file, 32, 64, seed=3).batch(step) for file in (parts, whole)]
-            assert batches[0].equal(batches[1])
+            images = [
+                TrainingImages(file, 32, 64, seed=3).batch(step).images for file in (parts, whole)
+            ]
+            assert images[0].equal(images[1])
     assert not verify(indexed).problems
 
 

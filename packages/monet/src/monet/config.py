@@ -179,13 +179,13 @@ PRESETS: dict[str, TrainConfig] = {
             unet_channels=(16, 32, 32, 32),
         ),
         optimiser=OptimiserConfig(
-            kind="adam", learning_rate=1e-3, warmup_steps=100, schedule="cosine"
+            kind="muon", learning_rate=1e-3, warmup_steps=100, schedule="cosine"
         ),
-        steps=3_000,
+        steps=2_500,
         batch_size=16,
         score_every=500,
     ),
 }
 """`paper*`: the paper's settings; `conditions`: those of section 2.2, where the masks are given and
 the VAE is trained alone; `quick`: 32 pixels, five slots, half the widths, minutes on a
-CPU (measured choices, see README)."""
+CPU (measured choices, see docs/ablations.md)."""

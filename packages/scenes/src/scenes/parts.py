@@ -87,9 +87,8 @@ class PartWriter:
         # In memory, so that a full disk meets one plain write and never the HDF5 library.
         content = io.BytesIO()
         with create(content, identity(self.source), self.source.fields) as file:
-            for first in range(part.start, part.stop, CHUNK_ROWS):
-                indices = range(first, min(first + CHUNK_ROWS, part.stop))
-                append_rows(file, self._stack([self.source[index] for index in indices]))
+            scenes = [self.source[index] for index in range(part.start, part.stop)]
+            append_rows(file, self._stack(scenes))
             seal(file)
         with whole_or_not(part.path(self._folder), self._folder) as temporary:
             temporary.write_bytes(content.getbuffer())
