@@ -71,7 +71,6 @@ def test_a_cluster_that_loses_a_node_makes_the_same_file(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     lost = re.search(r"lost after (\d+) parts", done.stdout)
     assert lost, done.stdout
-    assert "Task _make_part failed" in done.stdout + done.stderr, "a task was lost with the node"
     assert int(lost[1]) < -(-N // 512), "the node was lost midway"
     build(SPRITES, 0, N, local, workers=2)
     with SceneFile(out) as there, SceneFile(local) as here:
