@@ -22,11 +22,13 @@ from evaluation.figures.conditions import (
     reconstruct,
 )
 from evaluation.figures.decompositions import Group, draw_slots, largest_slots, on_white
+from evaluation.figures.paper import Materials, MissingError
 from evaluation.figures.style import save, to_svg
 from evaluation.figures.traversals import choose_seeds, draw_traversals
 from evaluation.score import TestScenes, read_scenes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from monet.checkpoint import read_weights
 from monet.masks import given_log_masks
 from monet.model import Decompositions, Monet
 from scenes.command_line import CommandError
@@ -206,6 +208,16 @@ def test_what_lacks_is_left_out_with_the_command_that_makes_it(
 
 
 @pytest.mark.slow
+def test_clevr_like_runs_stand_for_clevr(run_folder: Path) -> None:
+    rooms = read_weights(run_folder / "model.safetensors")
+    like = replace(rooms, dataset="clevr_like")
+    materials = Materials((rooms, like), (), Path(), 0, None)
+    assert materials.run("clevr") is like
+    assert materials.run("objects_room") is rooms
+    with pytest.raises(MissingError, match="no run on CLEVR; `scenes clevr-like"):
+        replace(materials, runs=(rooms,)).run("clevr")
+
+
 def test_without_numbers_all_figures_are_drawn_that_can_be(
     run_folder: Path,
     rooms_file: Path,

@@ -117,3 +117,11 @@ def test_a_missing_gl_library_is_one_line_with_its_package(way, line, folder, ca
     assert main(["render", "--n", "2"]) == 1
     assert capsys.readouterr().err == f"scenes: {line}\n"
     assert everything_in(folder) == {}
+
+
+def test_a_way_to_render_that_there_is_not_is_one_line(folder, capsys, monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "vulkan")
+    assert main(["render", "--n", "2"]) == 1
+    line = "scenes: MUJOCO_GL must be osmesa, egl or glfw, got 'vulkan'\n"
+    assert capsys.readouterr().err == line
+    assert everything_in(folder) == {}

@@ -181,7 +181,7 @@ PRESETS: dict[str, TrainConfig] = {
         optimiser=OptimiserConfig(
             kind="muon", learning_rate=1e-3, warmup_steps=100, schedule="cosine"
         ),
-        steps=2_500,
+        steps=2_250,
         batch_size=16,
         score_every=500,
     ),

@@ -88,11 +88,13 @@ def choose_gl() -> None:
     gain nothing (measured), one process per core does.
 
     Raises:
-        CommandError: the library that this needs is missing.
+        CommandError: MUJOCO_GL names no such way, or the library that it needs is missing.
     """
     gpu = Path("/dev/nvidiactl").exists() or any(Path("/dev/dri").glob("renderD*"))
-    chosen = os.environ.setdefault("MUJOCO_GL", "egl" if gpu else "osmesa")
+    chosen = os.environ.setdefault("MUJOCO_GL", "egl" if gpu else "osmesa").lower()
     os.environ.setdefault("LP_NUM_THREADS", "0")
+    if chosen not in (*GL_LIBRARIES, "glfw"):
+        raise CommandError(f"MUJOCO_GL must be osmesa, egl or glfw, got {chosen!r}")
     if chosen in GL_LIBRARIES:
         library, package = GL_LIBRARIES[chosen]
         if ctypes.util.find_library(library) is None:

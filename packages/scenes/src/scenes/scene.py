@@ -76,7 +76,7 @@ class Source(Protocol):
         """Returns scene `index`; the same one however often and in whatever order it is asked.
 
         Raises:
-            UnreadableSceneError: this item cannot be read; the driver reports it and goes on.
+            UnreadableSceneError: this item cannot be read; the build ends, its finished parts stay.
         """
         ...
 

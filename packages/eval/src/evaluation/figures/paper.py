@@ -31,10 +31,12 @@ EXTRA_SLOTS = 9
 SEEDS_FROM = 64
 """Scenes among which figure 5 looks for slots that hold one object or the background."""
 NAMES = {"objects_room": "Objects Room", "multi_dsprites": "Multi-dSprites", "clevr": "CLEVR"}
+ALIKE = {"clevr_like": "clevr"}
+"""Datasets that stand for another in its figures."""
 MAKES_RUN = {
     "objects_room": "scenes render --n 1000000 && monet-train",
     "multi_dsprites": "scenes sprites --n 1000000 && monet-train --preset paper-multi-dsprites",
-    "clevr": "scenes clevr SOURCE && monet-train --preset paper-clevr",
+    "clevr": "scenes clevr-like --n 70000 && monet-train --preset paper-clevr-like",
 }
 
 
@@ -62,7 +64,7 @@ class Materials:
             MissingError: there is none.
         """
         for weights in self.runs:
-            if weights.dataset == dataset and weights.config.masks == masks:
+            if _family(weights.dataset) == dataset and weights.config.masks == masks:
                 return weights
         if masks != "attention":
             raise MissingError(
@@ -81,7 +83,7 @@ class Materials:
         """Returns the first given file of a dataset."""
         for path in self.files:
             with SceneFile(path) as file:
-                if file.dataset == dataset:
+                if _family(file.dataset) == dataset:
                     return path
         return None
 
@@ -239,6 +241,10 @@ def _others(
     note = f"{_named(weights)}; scenes that training leaves out, not chosen{which}"
     group = Group(NAMES[dataset], images, parts, slots)
     return draw_slots([group], rows=rows, masked=False, note=note)
+
+
+def _family(dataset: str) -> str:
+    return ALIKE.get(dataset, dataset)
 
 
 def _named(weights: Weights) -> str:

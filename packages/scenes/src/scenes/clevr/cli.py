@@ -41,7 +41,6 @@ class Clevr:
     def run(self) -> int:
         """Crops the images; those that cannot be read are named, counted and left out."""
         from scenes.build import build
-        from scenes.scene import UnreadableSceneError
 
         if self.max_objects is not None and self.max_objects < 1:
             raise UsageError(f"--max-objects must be at least 1, got {self.max_objects}")
@@ -55,10 +54,7 @@ class Clevr:
         n = available if self.n is None else self.n
         if n > available:
             raise UsageError(f"{self.source}: --n {n:,}, but there are {available:,} such scenes")
-        try:
-            build(config, 0, n, out, workers=self.workers, overwrite=self.overwrite)
-        except UnreadableSceneError as error:
-            raise CommandError(f"{error}; run the command again to leave it out") from error
+        build(config, 0, n, out, workers=self.workers, overwrite=self.overwrite)
         print(f"{out}: {n:,} scenes, {time.monotonic() - start:.1f} s")
         if broken:
             raise CommandError(f"{broken}; {out} has the others")

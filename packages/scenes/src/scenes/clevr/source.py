@@ -64,7 +64,9 @@ class ClevrFolderSource:
         try:
             image = crop_image(read_png(path))
         except (OSError, SyntaxError, ValueError) as error:
-            raise UnreadableSceneError(f"{path}: {error}") from error
+            raise UnreadableSceneError(
+                f"{path}: {error}; run the command again to leave it out"
+            ) from error
         if self._scenes is None:
             return Scene(image)
         return Scene(image, None, self._scenes[path.name].rows(self.config.num_rows))
