@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import weakref
-
 import mujoco
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
-from OpenGL import GL
 
 from scenes.clevr.images import CROP_COLUMNS, CROP_ROWS
 from scenes.clevr.mirror import mirrored, surroundings
@@ -23,6 +20,7 @@ from scenes.clevr.stage import (
     bulb_positions,
     facing,
 )
+from scenes.offscreen import Offscreen
 
 NO_GEOM = -1
 CROP_WIDTH = CROP_COLUMNS.stop - CROP_COLUMNS.start
@@ -37,19 +35,8 @@ class Renderer:
     def __init__(self, max_objects: int) -> None:
         self.model = build_model(max_objects)
         self.model.tex_data[:] = surroundings(MIRROR_SIZE).ravel()
-        self.data = mujoco.MjData(self.model)
-        self._scene = mujoco.MjvScene(self.model, maxgeom=self.model.ngeom + 1)
-        self._option = mujoco.MjvOption()
-        self._view = mujoco.MjvCamera()
-        self._view.type = mujoco.mjtCamera.mjCAMERA_FIXED
-        self._view.fixedcamid = 0
-        self._gl = mujoco.GLContext(WIDTH, HEIGHT)
-        self._gl.make_current()
-        self._context = mujoco.MjrContext(self.model, mujoco.mjtFontScale.mjFONTSCALE_100)
-        # Freed while its own context is current, and before the interpreter goes: else the names
-        # of another renderer's textures would be deleted in its stead.
-        weakref.finalize(self, _free, self._gl, self._context)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._screen = Offscreen(self.model, WIDTH, HEIGHT)
+        self.data = self._screen.data
         self._ground = self.model.geom("ground").id
         self._objects = np.array(
             [self.model.geom(f"object_{i}").id for i in range(max_objects)], dtype=np.int64
@@ -61,12 +48,7 @@ class Renderer:
 
     def provenance(self) -> dict[str, str]:
         """Returns what decides the pixels beside the scene itself."""
-        self._gl.make_current()
-        strings = {"vendor": GL.GL_VENDOR, "renderer": GL.GL_RENDERER, "version": GL.GL_VERSION}
-        return {
-            "mujoco": mujoco.__version__,
-            **{f"gl_{name}": GL.glGetString(code).decode() for name, code in strings.items()},
-        }
+        return self._screen.provenance()
 
     def arrange(self, objects: Objects, setting: Setting) -> None:
         """Puts the objects, the camera and the lamps in their places."""
@@ -103,7 +85,7 @@ class Renderer:
         start = model.mesh_vertadr[mesh]
         rows = slice(start, start + model.mesh_vertnum[mesh])
         model.mesh_vert[rows] = self._unit_vertices[rows] * scale
-        self._upload(mesh)
+        self._screen.upload_mesh(mesh)
 
     def polish(self, objects: Objects, setting: Setting) -> None:
         """Lets metal mirror its surroundings, as seen from where the camera is.
@@ -127,48 +109,33 @@ class Renderer:
                 normals @ rotation.T,
                 setting.camera_m,
             )
-            self._upload(mesh)
-
-    def _upload(self, mesh: int) -> None:
-        self._gl.make_current()
-        mujoco.mjr_uploadMesh(self.model, self._context, mesh)
+            self._screen.upload_mesh(mesh)
 
     def image(self) -> UInt8[np.ndarray, "192 192 3"]:
         """Renders CLEVR's crop of the picture, edges smoothed."""
-        self._update()
+        self._screen.update()
         half_width = HALF_HEIGHT * WIDTH / HEIGHT
-        for camera in self._scene.camera:
+        for camera in self._screen.scene.camera:
             near = camera.frustum_near
             camera.frustum_top = near * HALF_HEIGHT * (1 - 2 * CROP_ROWS.start / HEIGHT)
             camera.frustum_bottom = near * HALF_HEIGHT * (1 - 2 * CROP_ROWS.stop / HEIGHT)
             camera.frustum_center = 0.0
             camera.frustum_width = near * half_width * CROP_WIDTH / WIDTH
-        return self._pixels(CROP_WIDTH, CROP_HEIGHT)
+        return self._screen.picture(CROP_WIDTH, CROP_HEIGHT)
 
     def geoms(self) -> Int[np.ndarray, "240 320"]:
         """Renders, edges crisp, the model's geom at each pixel; `NO_GEOM` where there is none."""
-        self._update()
-        self._scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = True
-        self._scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = True
-        pixels = self._pixels(WIDTH, HEIGHT)
-        self._scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = False
-        self._scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = False
-        code = pixels[:, :, 0].astype(np.int32)  # fewer than 255 geoms: one byte
-        geom_of_code = np.full(self._scene.ngeom + 1, NO_GEOM, dtype=np.int32)
-        for geom in self._scene.geoms[: self._scene.ngeom]:
-            if geom.segid != -1:
-                geom_of_code[geom.segid + 1] = geom.objid
-        return geom_of_code[code]
+        self._screen.update()
+        codes = self._screen.codes(WIDTH, HEIGHT)
+        geom_of_code = np.full(self._screen.scene.ngeom + 1, NO_GEOM, dtype=np.int32)
+        for geom, code in self._screen.code_of_geom().items():
+            geom_of_code[code] = geom
+        return geom_of_code[codes]
 
     def extent(self, index: int) -> Bool[np.ndarray, "240 320"]:
         """Renders the pixels of object `index` as if nothing hid it."""
-        opacity = self.model.geom_rgba[:, 3].copy()
-        self.model.geom_rgba[:, 3] = 0.0
-        self.model.geom_rgba[self._objects[index], 3] = 1.0
-        try:
+        with self._screen.alone(self._objects[index]):
             return self.geoms() == self._objects[index]
-        finally:
-            self.model.geom_rgba[:, 3] = opacity
 
     def entities(self, geoms: Int[np.ndarray, "240 320"]) -> UInt8[np.ndarray, "240 320"]:
         """Turns geoms into entities: background, then objects in order."""
@@ -176,27 +143,7 @@ class Renderer:
         table[self._objects] = 1 + np.arange(len(self._objects))
         return table[geoms]
 
-    def _update(self) -> None:
-        mujoco.mjv_updateScene(
-            self.model, self.data, self._option, None, self._view,
-            mujoco.mjtCatBit.mjCAT_ALL, self._scene,
-        )  # fmt: skip
-
-    def _pixels(self, width: int, height: int) -> UInt8[np.ndarray, "H W 3"]:
-        self._gl.make_current()
-        rect = mujoco.MjrRect(0, 0, width, height)
-        mujoco.mjr_render(rect, self._scene, self._context)
-        pixels = np.empty((height, width, 3), dtype=np.uint8)
-        mujoco.mjr_readPixels(pixels, None, rect, self._context)
-        return np.ascontiguousarray(pixels[::-1])
-
 
 def _rows(values: np.ndarray, starts: np.ndarray, counts: np.ndarray, mesh: int) -> np.ndarray:
     """Returns the part of a model's array that belongs to one mesh."""
     return values[starts[mesh] : starts[mesh] + counts[mesh]]
-
-
-def _free(gl: mujoco.GLContext, context: mujoco.MjrContext) -> None:
-    gl.make_current()
-    context.free()
-    gl.free()

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Sequence
 
 import mujoco
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
-from OpenGL import GL
 
 from scenes.objects_room.arena import FAST, WALLS, Quality, build_model
 from scenes.objects_room.camera import Camera
 from scenes.objects_room.sampling import Color, Place, Thing, hsv_to_rgb
 from scenes.objects_room.shapes import MESHES, primitive_size
+from scenes.offscreen import Offscreen
 
 GEOM_TYPES = {
     "box": mujoco.mjtGeom.mjGEOM_BOX,
@@ -34,22 +33,9 @@ class Renderer:
 
     def __init__(self, max_objects: int, size: int, quality: Quality = FAST) -> None:
         self.model = build_model(max_objects, size, quality)
-        self.data = mujoco.MjData(self.model)
-        self._scene = mujoco.MjvScene(self.model, maxgeom=self.model.ngeom + 1)
-        self._option = mujoco.MjvOption()
-        self._view = mujoco.MjvCamera()
-        self._view.type = mujoco.mjtCamera.mjCAMERA_FIXED
-        self._view.fixedcamid = 0
-        self._gl = mujoco.GLContext(size, size)
-        self._gl.make_current()
-        self._context = mujoco.MjrContext(self.model, mujoco.mjtFontScale.mjFONTSCALE_100)
-        # Freed while its own context is current, and before the interpreter goes: else the names
-        # of another renderer's textures would be deleted in its stead.
-        weakref.finalize(self, _free, self._gl, self._context)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
-        self._rect = mujoco.MjrRect(0, 0, size, size)
-        self._pixels = np.empty((size, size, 3), dtype=np.uint8)
-        self._depth = np.empty((size, size), dtype=np.float32)
+        self._screen = Offscreen(self.model, size, size)
+        self.data = self._screen.data
+        self._size = size
         self._walls = {self.model.geom(name).id: angle for name, angle in WALLS.items()}
         """Geom of each wall, and its direction from the room's centre."""
         self._left_to_right = list(self._walls)
@@ -63,12 +49,7 @@ class Renderer:
 
     def provenance(self) -> dict[str, str]:
         """Returns what decides the pixels beside the scene itself."""
-        self._gl.make_current()
-        strings = {"vendor": GL.GL_VENDOR, "renderer": GL.GL_RENDERER, "version": GL.GL_VERSION}
-        return {
-            "mujoco": mujoco.__version__,
-            **{f"gl_{name}": GL.glGetString(code).decode() for name, code in strings.items()},
-        }
+        return self._screen.provenance()
 
     def arrange(self, things: Sequence[Thing], places: Sequence[Place]) -> None:
         """Puts the objects in their places."""
@@ -119,9 +100,8 @@ class Renderer:
 
     def image(self) -> UInt8[np.ndarray, "H W 3"]:
         """Renders the picture, edges smoothed."""
-        self._render(segmentation=False)
-        mujoco.mjr_readPixels(self._pixels, None, self._rect, self._context)
-        return self._pixels[::-1].copy()
+        self._update()
+        return self._screen.picture(self._size, self._size)
 
     def segmentation(self) -> tuple[UInt8[np.ndarray, "H W"], Int[np.ndarray, " E"]]:
         """Renders, edges crisp, the entity at each pixel, and counts the pixels of each.
@@ -132,17 +112,14 @@ class Renderer:
         Raises:
             ValueError: more than two walls are in view.
         """
-        codes = self._codes()
-        pixels_of_code = np.bincount(codes.ravel(), minlength=self._scene.ngeom + 1)
-        code_of_geom = {
-            geom.objid: geom.segid + 1
-            for geom in self._scene.geoms[: self._scene.ngeom]
-            if geom.segid != -1
-        }
+        self._update()
+        codes, num_geoms = self._screen.codes(self._size, self._size), self._screen.scene.ngeom
+        pixels_of_code = np.bincount(codes.ravel(), minlength=num_geoms + 1)
+        code_of_geom = self._screen.code_of_geom()
         walls = [wall for wall in self._left_to_right if pixels_of_code[code_of_geom[wall]]]
         if len(walls) > 2:
             raise ValueError(f"{len(walls)} walls are in view; the camera's ring allows two")
-        entity = np.zeros(self._scene.ngeom + 1, dtype=np.uint8)  # SKY where there is no geom
+        entity = np.zeros(num_geoms + 1, dtype=np.uint8)  # SKY where there is no geom
         for number, geom in enumerate((self._floor, *walls), start=FLOOR):
             entity[code_of_geom[geom]] = number
         for number, geom in enumerate(self._objects, start=FIRST_OBJECT):
@@ -154,52 +131,29 @@ class Renderer:
 
     def extent(self, index: int) -> Bool[np.ndarray, "H W"]:
         """Renders the pixels of object `index` as if nothing hid it."""
-        opacity = self.model.geom_rgba[:, 3].copy()
-        self.model.geom_rgba[:, 3] = 0.0
-        self.model.geom_rgba[self._objects[index], 3] = 1.0
-        try:
-            return self._codes() > 0
-        finally:
-            self.model.geom_rgba[:, 3] = opacity
+        with self._screen.alone(self._objects[index]):
+            self._update()
+            return self._screen.codes(self._size, self._size) > 0
 
     def depth(self) -> Float[np.ndarray, "H W"]:
         """Renders the distance along the camera's axis in metres; the sky is inf."""
-        self._render(segmentation=True)
-        mujoco.mjr_readPixels(None, self._depth, self._rect, self._context)
+        self._update()
         extent = self.model.stat.extent
         near, far = self.model.vis.map.znear * extent, self.model.vis.map.zfar * extent
-        buffer = self._depth[::-1].astype(np.float64)  # 0 at the near plane, 1 at the far one
+        buffer = self._screen.depth(self._size, self._size).astype(np.float64)
         metres = near / (1 - buffer * (1 - near / far))
         return np.where(buffer >= 1, np.inf, metres)
 
-    def _codes(self) -> UInt8[np.ndarray, "H W"]:
-        """Renders the number of the geom at each pixel, from one; zero where there is none."""
-        self._render(segmentation=True)
-        mujoco.mjr_readPixels(self._pixels, None, self._rect, self._context)
-        return self._pixels[::-1, :, 0].copy()  # fewer than 255 geoms: one byte holds them
-
-    def _render(self, *, segmentation: bool) -> None:
-        self._gl.make_current()
-        mujoco.mjv_updateScene(
-            self.model, self.data, self._option, None, self._view,
-            mujoco.mjtCatBit.mjCAT_ALL, self._scene,
-        )  # fmt: skip
+    def _update(self) -> None:
+        self._screen.update()
         if self._mesh_sizes:
             # Meshes are compiled of half-size 1; OpenGL takes the scale with the pose.
-            for geom in self._scene.geoms[: self._scene.ngeom]:
+            scene = self._screen.scene
+            for geom in scene.geoms[: scene.ngeom]:
                 if geom.objid in self._mesh_sizes:
                     geom.mat[:] *= self._mesh_sizes[geom.objid]
-        self._scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = segmentation
-        self._scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = segmentation
-        mujoco.mjr_render(self._rect, self._scene, self._context)
 
 
 def _turn(direction_rad: float, yaw_rad: float) -> float:
     """Returns how far a direction lies to the left of the line of view, in [-pi, pi)."""
     return (direction_rad - yaw_rad + math.pi) % (2 * math.pi) - math.pi
-
-
-def _free(gl: mujoco.GLContext, context: mujoco.MjrContext) -> None:
-    gl.make_current()
-    context.free()
-    gl.free()
