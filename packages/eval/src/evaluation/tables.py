@@ -23,7 +23,7 @@ FURTHER_COLUMNS = (
 )
 CONDITION_COLUMNS = ("ari_fg", "ari_paper", "msc", "recall", "count", "slots_empty", "mse")
 COMPARED = {"test": "as in training", "identical_color": "one colour"}
-COMPARED_COLUMNS = ("ari", "ari_fg", "msc")
+COMPARED_COLUMNS = ("ari_merged", "ari_fg", "msc")
 DIGITS = {"mse": 4, "nll": 0, "kl_latent": 1, "kl_mask": 1}
 """After the decimal point; 2 for the others."""
 DECODED = "its decoded masks"
