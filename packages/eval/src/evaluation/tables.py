@@ -199,9 +199,9 @@ def verdict(result: Generalisation) -> str:
         first = f"MONet's ari_fg of {model:.2f} is above that of k-means on colour, {colour:.2f}."
     else:
         first = (
-            f"k-means on colour has the higher ari_fg, {colour:.2f} to {model:.2f}: minutes of "
-            "training do not show more than colour gives. Longer runs do; `tools/demo --minutes "
-            "60` goes on from here."
+            f"k-means on colour has the higher ari_fg, {colour:.2f} to {model:.2f}: this "
+            "training has not shown more than colour gives. A longer one may; after tools/demo, "
+            "`tools/demo --minutes 60` goes on from there."
         )
     return (
         f"{first} Where all objects have one colour, k-means has {colour_same:.2f} and MONet "
