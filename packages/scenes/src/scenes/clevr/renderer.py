@@ -134,7 +134,7 @@ class Renderer:
 
     def extent(self, index: int) -> Bool[np.ndarray, "240 320"]:
         """Renders the pixels of object `index` as if nothing hid it."""
-        with self._screen.alone(self._objects[index]):
+        with self._screen.alone(int(self._objects[index])):
             return self.geoms() == self._objects[index]
 
     def entities(self, geoms: Int[np.ndarray, "240 320"]) -> UInt8[np.ndarray, "240 320"]:
