@@ -207,7 +207,6 @@ def test_what_lacks_is_left_out_with_the_command_that_makes_it(
     )
 
 
-@pytest.mark.slow
 def test_clevr_like_runs_stand_for_clevr(run_folder: Path) -> None:
     rooms = read_weights(run_folder / "model.safetensors")
     like = replace(rooms, dataset="clevr_like")
@@ -218,6 +217,7 @@ def test_clevr_like_runs_stand_for_clevr(run_folder: Path) -> None:
         replace(materials, runs=(rooms,)).run("clevr")
 
 
+@pytest.mark.slow
 def test_without_numbers_all_figures_are_drawn_that_can_be(
     run_folder: Path,
     rooms_file: Path,

@@ -222,7 +222,7 @@ def brightness(scenes, name):
 
 @pytest.mark.slow
 def test_the_same_seed_makes_the_same_bytes_at_any_worker_count(tmp_path, monkeypatch):
-    monkeypatch.setattr("scenes.build.MAX_PART_ROWS", 16)
+    monkeypatch.setattr("scenes.parts.MAX_PART_ROWS", 16)
     config = ClevrLikeConfig(max_objects=3)
     for workers in (1, 2):
         out = tmp_path / f"{workers}.h5"
