@@ -14,7 +14,7 @@ MaskKind = Literal["attention", "element", "all-in-one", "wrong-element"]
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Architecture and loss weights (appendix B.1 and B.2); widths of the U-Net from FACTS."""
+    """Architecture and loss weights (appendix B.1 and B.2)."""
 
     image_size: int = 64
     """Side of the images, in pixels."""
