@@ -58,7 +58,9 @@ def _train(arguments: list[str]) -> int:
     ranks = join()
     try:
         with Trainer(command.config, folder, ranks) as trainer:
-            return _run(trainer, folder, stop_after_s, started, quiet=ranks.rank > 0)
+            code = _run(trainer, folder, stop_after_s, started, quiet=ranks.rank > 0)
+        ranks.wait()
+        return code
     finally:
         leave()
 

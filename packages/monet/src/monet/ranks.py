@@ -68,6 +68,15 @@ class Ranks:
         dist.all_reduce(flags)
         return bool(flags.item())
 
+    def wait(self) -> None:
+        """Waits until all processes come here.
+
+        Before they end: one that ends while gloo's threads still let go of its last tensors is
+        aborted now and then.
+        """
+        if self.world > 1:
+            dist.barrier()
+
     def check_same(self, step: int, where: object) -> None:
         """Waits for all processes, and refuses to go on from different states.
 
