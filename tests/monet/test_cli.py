@@ -88,7 +88,7 @@ def test_paper_on_a_cpu_suggests_quick(
         pytest.skip("a GPU is here, where the paper's preset is the right one")
     arguments = ("--data", str(rooms_file), "--run", str(tmp_path / "run"), "--batch-size", "2")
     code, out, _ = run(capsys, *arguments, "--image-size", "32", "--unet-channels", "8", "8", "8",
-                       "--stop-after", "1s")  # fmt: skip
+                       "--steps", "1000000000", "--stop-after", "1s")  # fmt: skip
     assert code == 0
     assert "on a CPU, --preset quick learns a small model in minutes" in out
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from monet.config import ModelConfig
+from monet.convolution import pointwise_conv
 
 
 class Encoder(nn.Module):
@@ -71,7 +72,7 @@ class BroadcastDecoder(nn.Module):
         x = F.relu_(self._first(z))
         for conv in self.convs:
             x = F.relu_(conv(x))
-        return self.output(x).float()
+        return pointwise_conv(x, self.output).float()
 
     def _first(self, z: Float[Tensor, "N D"]) -> Float[Tensor, "N C h w"]:
         """The first convolution of the tiled latents and coordinates, without tiling them.

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from monet.config import ModelConfig
+from monet.convolution import pointwise_conv, upsampled_conv
 
 
 class Block(nn.Module):
@@ -26,6 +27,16 @@ class Block(nn.Module):
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
         """Applies the block."""
         return self.normalise(self.conv(x))
+
+    def upsample(
+        self, coarse: Float[Tensor, "B E h w"], skip: Float[Tensor, "B S H W"]
+    ) -> Float[Tensor, "B D H W"]:
+        """Applies the block to a map, doubled by nearest neighbours, concatenated with a skip."""
+        # A convolution of concatenated inputs is a sum.
+        of_coarse, of_skip = self.conv.weight.split([coarse.shape[1], skip.shape[1]], dim=1)
+        return self.normalise(
+            upsampled_conv(coarse, of_coarse) + F.conv2d(skip, of_skip, padding=1)
+        )
 
     def normalise(self, x: Float[Tensor, "B D H W"]) -> Float[Tensor, "B D H W"]:
         """Applies what follows the convolution."""
@@ -79,8 +90,8 @@ class UNet(nn.Module):
         for layer in self.mlp:
             x = F.relu_(layer(x))
         x = x.unflatten(1, skips[-1].shape[1:])
-        for index, block in enumerate(self.up):
-            x = block(torch.cat([x, skips[-1 - index]], dim=1))
-            if index < len(self.up) - 1:
-                x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-        return self.logits(x)
+        x = self.up[0](torch.cat([x, skips.pop()], dim=1))
+        for block in self.up[1:]:
+            assert isinstance(block, Block)
+            x = block.upsample(x, skips.pop())
+        return pointwise_conv(x, self.logits)
