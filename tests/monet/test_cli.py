@@ -49,21 +49,30 @@ def test_a_mistake_gets_one_line_and_leaves_nothing(
 def test_foreign_and_half_written_files_are_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, rooms_file: Path
 ) -> None:
-    foreign, half, cut = tmp_path / "foreign.h5", tmp_path / "half.h5", tmp_path / "cut.h5"
+    names = ("foreign", "half", "blind", "cut")
+    foreign, half, blind, cut = (tmp_path / f"{name}.h5" for name in names)
     with h5py.File(foreign, "w") as file:
         file["image"] = [1, 2, 3]
-    half.write_bytes(rooms_file.read_bytes())
+    for path in (half, blind):
+        path.write_bytes(rooms_file.read_bytes())
     with h5py.File(half, "r+") as file:
         file.attrs["complete"] = False
+    with h5py.File(blind, "r+") as file:
+        del file["image"]
     cut.write_bytes(rooms_file.read_bytes()[:5000])
+    run_folder = str(tmp_path / "run")
     for path, reason in (
         (foreign, "no attribute 'schema': not a file of this project"),
         (half, "half-written; run the command that made it again"),
+        (blind, "image: missing"),
         (cut, "not a readable HDF5 file, or cut short"),
     ):
-        run_folder = str(tmp_path / "run")
         code, _, err = run(capsys, *QUICK, "--data", str(path), "--run", run_folder)
         assert (code, err) == (2, f"monet-train: {path}: {reason}\n")
+    code, _, err = run(capsys, *QUICK, "--data", str(rooms_file), "--run", run_folder,
+                       "--batch-size", "128")  # fmt: skip
+    assert (code, err) == (2, f"monet-train: {rooms_file}: 384 images are too few: 320 are held "
+                              "out for scores and a batch takes 128; it needs 448\n")  # fmt: skip
     assert not (tmp_path / "run").exists()
 
 

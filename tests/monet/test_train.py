@@ -1,5 +1,6 @@
 """Training: resumed to the bit, stopped cleanly, killed without loss."""
 
+import io
 import json
 import os
 import re
@@ -11,13 +12,16 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from monet import load
 from monet.checkpoint import read_config
 from monet.config import ModelConfig, OptimiserConfig, TrainConfig
 from monet.train import Trainer
+from PIL import Image
 from scenes.command_line import CommandError, UsageError
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 MODEL = ModelConfig(
     image_size=16,
@@ -85,8 +89,27 @@ def test_training_lowers_the_loss_and_scores_held_out_scenes(
     assert step == 40
     assert -1 <= ari <= 1
     assert (tmp_path / "decomposition.png").stat().st_size > 0
-    assert list(tmp_path.glob("events.out.tfevents.*"))
     assert load(tmp_path).config == MODEL
+
+
+def test_tensorboard_shows_what_the_metrics_hold(rooms_file: Path, tmp_path: Path) -> None:
+    with Trainer(small(rooms_file, 4, score_every=2), tmp_path) as trainer:
+        trainer.run()
+    events = EventAccumulator(str(tmp_path)).Reload()
+    lines = list(map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines()))
+    names = {name for line in lines for name in line} - {"step"}
+    assert {"loss", "nll", "kl_latent", "kl_mask", "slots_used", "slot_share/2", "ari"} <= names
+    assert set(events.Tags()["scalars"]) == names
+    for name in names:
+        steps, values = zip(*rows(tmp_path, name), strict=True)
+        logged = events.Scalars(name)
+        assert tuple(event.step for event in logged) == steps
+        assert [event.value for event in logged] == pytest.approx(values, rel=1e-6)
+    pictures = events.Images("decomposition")
+    assert [picture.step for picture in pictures] == [2, 4]
+    shown = np.asarray(Image.open(io.BytesIO(pictures[-1].encoded_image_string)))
+    with Image.open(tmp_path / "decomposition.png") as picture:
+        assert np.array_equal(shown.repeat(6, axis=0).repeat(6, axis=1), picture)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -115,8 +115,8 @@ def whole(model: Monet, image: Tensor, noise: Tensor) -> Tensor:
 def multiplications(config: ModelConfig) -> tuple[int, int]:
     """Returns multiply-adds of one image forward, and the numbers its activations hold.
 
-    Counted for the form without tiling or repeated image parts; linear layers are left out, which
-    are under a hundredth.
+    Counted for the form without tiling, doubling or repeated image parts; linear layers are left
+    out, which are under a hundredth.
     """
     size, K = config.image_size, config.num_slots
     macs = numbers = 0
@@ -133,10 +133,12 @@ def multiplications(config: ModelConfig) -> tuple[int, int]:
     conv(K - 1, size, 1, down[0])
     for i in range(1, n):
         conv(K - 1, size >> i, down[i - 1], down[i])
-    for i, (before, skip, out) in enumerate(
-        zip((down[-1], *up[:-1]), reversed(down), up, strict=True)
-    ):
-        conv(K - 1, size >> (n - 1 - i), before + skip, out)
+    conv(K - 1, size >> (n - 1), down[-1], up[0])  # of the MLP's map, which is not doubled
+    for i, (skip, out) in enumerate(zip(reversed(down), up, strict=True)):
+        side = size >> (n - 1 - i)
+        conv(K - 1, side, skip, out)
+        if i > 0:
+            macs += (K - 1) * (side // 2) ** 2 * up[i - 1] * out * 4**2
     conv(K - 1, size, up[-1], 1, 1)
     conv(1, size // 2, 3, config.encoder_channels[0])
     conv(K, size // 2, 1, config.encoder_channels[0])
@@ -184,7 +186,7 @@ def print_floor(config: ModelConfig, batch: int, device: torch.device, dtype: to
     )
 
 
-def print_loader(path: Path, size: int, batch: int, window_bytes: int) -> None:
+def print_loader(path: Path, size: int, batch: int, window_bytes: int, eaten: float) -> None:
     with SceneFile(path) as file:
         images = TrainingImages(file, size, batch, seed=0, window_bytes=window_bytes)
         steps = 2 * images.steps_per_epoch
@@ -193,7 +195,10 @@ def print_loader(path: Path, size: int, batch: int, window_bytes: int) -> None:
             images.batch(step)
         rate = steps * batch / (time.perf_counter() - start)
         images.close()
-    print(f"loader: {rate:,.0f} images a second, shuffled, windows of {window_bytes >> 20} MiB")
+    print(
+        f"loader: {rate:,.0f} images a second, shuffled, windows of {window_bytes >> 20} MiB; "
+        f"{rate / eaten:,.0f} times what the fastest step eats"
+    )
 
 
 def main() -> None:
@@ -217,9 +222,9 @@ def main() -> None:
     noise = torch.randn(B, config.num_slots, config.latent_dim, device=device)
     forms: list[tuple[str, Monet, Callable[..., Tensor], bool]] = [
         ("naive: tiled, concatenated, float32", model, form(False, False, False), False),
-        ("+ decoder without tiling", model, form(False, False, True), False),
+        ("+ decoder without tiling, 1x1 as a product", model, form(False, False, True), False),
         ("+ image's part of the encoder once", model, form(False, True, True), False),
-        ("+ image's part of the U-Net once, norm in one", model, form(True, True, True), False),
+        ("+ U-Net: image's part once, doubling folded", model, form(True, True, True), False),
         ("+ channels_last", last, whole, False),
     ]
     half = half_precision("auto", device)
@@ -252,7 +257,8 @@ def main() -> None:
         )
     print_floor(config, B, device, torch.bfloat16 if half else torch.float32)
     if args.data:
-        print_loader(args.data, config.image_size, B, args.window_mib << 20)
+        eaten = B / min(statistics.median(spent) for spent in times.values())
+        print_loader(args.data, config.image_size, B, args.window_mib << 20, eaten)
 
 
 if __name__ == "__main__":

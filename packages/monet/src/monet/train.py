@@ -171,6 +171,7 @@ class Trainer:
         reason = "steps"
         unseen: list[Tensor] = []  # terms on the device, not yet looked at
         unlogged: list[list[float]] = []
+        reported = -1
         self._remember()
         with progress_bar() as progress, _stop_signals() as asked:
             task = progress.add_task(
@@ -191,6 +192,7 @@ class Trainer:
                     unlogged = []
                 if scores and log is not None:
                     self._report(log)
+                    reported = self.step
                 now = time.monotonic()
                 over = stop_after_s is not None and now - start >= stop_after_s
                 if self._ranks.any(over or bool(asked)):
@@ -202,7 +204,7 @@ class Trainer:
             if unseen:
                 self._look(unseen)
             self.save()
-            if log is not None:
+            if log is not None and reported != self.step:
                 self._report(log)
         return Outcome(self.step, reason)
 
