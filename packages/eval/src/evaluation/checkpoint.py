@@ -26,8 +26,9 @@ def choose_weights(checkpoint: str | None, dataset: str) -> Weights:
     for weights in newest_runs():
         if weights.dataset == dataset and weights.config.masks == "attention":
             return weights
-    if (SHIPPED / f"{dataset}.safetensors").is_file():
-        return read_weights(SHIPPED / f"{dataset}.safetensors")
+    for name in (dataset, f"{dataset}_quick"):
+        if (SHIPPED / f"{name}.safetensors").is_file():
+            return read_weights(SHIPPED / f"{name}.safetensors")
     raise UsageError(
         f"no run on {dataset} under {RUNS} and no weights come with the package; monet-train "
         "makes a run, --checkpoint names one that lies elsewhere"

@@ -312,7 +312,7 @@ class ClevrLikeConfig:
         return 300 + 2 * self.max_objects + (self.split == "test")
 
 
-DATASETS = {
+DATASETS: dict[str, type[DatasetConfig]] = {
     config.dataset: config
     for config in (
         ObjectsRoomConfig,

@@ -1,0 +1,105 @@
+"""The scores that shipped weights carry, and the scenes they are of: made here, and checked here.
+
+Each weights file holds, beside its config and step, `test`, the config of its test scenes;
+`checked`, mean scores of the first few of them, which must stay the same whatever changes in the
+code; and `scores`, the statistics of all.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from monet.checkpoint import Weights
+from scenes.build import build
+from scenes.config import (
+    DATASETS,
+    ClevrLikeConfig,
+    DatasetConfig,
+    MultiDSpritesConfig,
+    ObjectsRoomConfig,
+)
+from scenes.serialise import from_json, to_json
+
+from evaluation.baselines import BASELINES
+from evaluation.predictions import predict
+from evaluation.score import TestScenes, all_to_json, read_scenes, statistics_of_rows, values_of
+from evaluation.statistics import Statistic
+
+SEED = 0
+"""Of the test scenes."""
+CHECKED = 64
+"""Scenes that are scored again by the tests."""
+STEADY = ("ari", "ari_fg", "msc", "mse")
+"""Scores that must stay."""
+
+
+def test_config(trained_on: DatasetConfig) -> DatasetConfig:
+    """Returns the config of the test scenes that follow the law of a training file.
+
+    Raises:
+        TypeError: the dataset cannot be made anew.
+    """
+    if isinstance(trained_on, ObjectsRoomConfig | MultiDSpritesConfig | ClevrLikeConfig):
+        return replace(trained_on, split="test")
+    raise TypeError(f"no test scenes of {trained_on.dataset} can be made")
+
+
+test_config.__test__ = False  # type: ignore[attr-defined]  # no test of pytest's
+
+
+def scenes_of(config: DatasetConfig, n: int, size: int, folder: Path) -> TestScenes:
+    """Returns the first test scenes of a config, rendering what lacks in a folder."""
+    path = folder / f"{config.dataset}_test.h5"
+    build(config, SEED, n, path)
+    return read_scenes(path, n, size)
+
+
+def scores_of(
+    weights: Weights, scenes: TestScenes, num_slots: int | None = None
+) -> dict[str, dict[str, Statistic]]:
+    """Returns the statistics of weights, as `model`, and of the baselines on scenes."""
+    given = {"model": predict(weights.model(), scenes.images, num_slots)}
+    given |= {name: segment(scenes.images) for name, segment in BASELINES.items()}
+    return statistics_of_rows({name: values_of(scenes, made) for name, made in given.items()})
+
+
+def check(weights: Weights, folder: Path) -> tuple[dict[str, float], dict[str, float]]:
+    """Returns the scores that weights carry, and the same computed anew."""
+    config = from_json(weights.notes["test"], DATASETS[weights.dataset])
+    scenes = scenes_of(config, CHECKED, weights.config.model.image_size, folder)
+    return json.loads(weights.notes["checked"]), _steady(weights, scenes)
+
+
+def _steady(weights: Weights, scenes: TestScenes) -> dict[str, float]:
+    first = replace(
+        scenes, images=scenes.images[:CHECKED], segmentation=scenes.segmentation[:CHECKED]
+    )
+    values = values_of(first, predict(weights.model(), first.images))
+    return {name: float(np.nanmean(values[name])) for name in STEADY}
+
+
+def notes(
+    weights: Weights, config: DatasetConfig, scenes: TestScenes, commit: str
+) -> tuple[dict[str, str], dict[str, dict[str, Statistic]]]:
+    """Returns what weights that ship carry, and their statistics and the baselines'.
+
+    Args:
+        weights: of a run.
+        config: of the test scenes.
+        scenes: the test scenes, `CHECKED` at least.
+        commit: of the code that trained them.
+    """
+    rows = scores_of(weights, scenes)
+    kept = {
+        **weights.notes,
+        "commit": commit,
+        "test": to_json(config),
+        "checked": json.dumps(_steady(weights, scenes)),
+        "scores": json.dumps(
+            {name: all_to_json(row) for name, row in rows.items()}, allow_nan=False
+        ),
+    }
+    return kept, rows
