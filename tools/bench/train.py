@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from monet.arithmetic import half_precision
 from monet.config import PRESETS, ModelConfig
+from monet.cores import Cores
 from monet.data import TrainingImages
 from monet.loss import loss_terms
 from monet.model import Monet
@@ -155,6 +156,34 @@ def multiplications(config: ModelConfig) -> tuple[int, int]:
     return macs, numbers
 
 
+def make_step(
+    image: Tensor,
+    noise: Tensor,
+    model: Monet,
+    loss: Callable[..., Tensor],
+    in_half: bool,
+    cores: Cores | None = None,
+) -> Callable[[], float]:
+    """Returns what makes a step: of the whole batch, or of a share of it on each core."""
+
+    def of_rows(rows: slice) -> Tensor:
+        with torch.autocast(image.device.type, torch.bfloat16, enabled=in_half):
+            return loss(model, image[rows], noise[rows])
+
+    def step() -> float:
+        model.zero_grad()
+        if cores is None:
+            value = of_rows(slice(None))
+            value.backward()
+            return value.item()
+        with cores.stepping():
+            return cores.backward(
+                lambda rows: of_rows(rows)[None], len(image), list(model.parameters())
+            ).item()
+
+    return step
+
+
 def median_s(work: Callable[[], object], device: torch.device, rounds: int) -> float:
     times = []
     for _ in range(rounds + 1):
@@ -225,8 +254,9 @@ def main() -> None:
         ("+ decoder without tiling, 1x1 as a product", model, form(False, False, True), False),
         ("+ image's part of the encoder once", model, form(False, True, True), False),
         ("+ U-Net: image's part once, doubling folded", model, form(True, True, True), False),
-        ("+ channels_last", last, whole, False),
     ]
+    if device.type == "cuda":
+        forms.append(("+ channels_last", last, whole, False))
     half = half_precision("auto", device)
     best = last if device.type == "cuda" else model
     if half:
@@ -234,23 +264,26 @@ def main() -> None:
     if args.compile:
         mode = "reduce-overhead" if device.type == "cuda" else "default"
         forms.append(("+ torch.compile", best, torch.compile(whole, mode=mode), half))
-    times: dict[str, list[float]] = {name: [] for name, *_ in forms}
+    steps = {name: make_step(image, noise, *rest) for name, *rest in forms}
+    if device.type == "cpu" and torch.get_num_threads() > 1:
+        cores = Cores(torch.get_num_threads())
+        steps["+ a share of the batch on each core"] = make_step(
+            image, noise, model, whole, half, cores
+        )
+    times: dict[str, list[float]] = {name: [] for name in steps}
     values: dict[str, float] = {}
     for attempt in range(args.rounds + 1):
-        for name, weights, loss, in_half in forms:
+        for name, step in steps.items():
             start = time.perf_counter()
-            weights.zero_grad()
-            with torch.autocast(device.type, torch.bfloat16, enabled=in_half):
-                value = loss(weights, image, noise)
-            value.backward()
-            values[name] = value.item()
+            values[name] = step()
             if attempt > 0:
                 times[name].append(time.perf_counter() - start)
     print(f"{args.preset}, batch {B}, {device.type}, {torch.get_num_threads()} threads")
-    naive = statistics.median(times[forms[0][0]])
-    for name, *_ in forms:
+    first = forms[0][0]
+    naive = statistics.median(times[first])
+    for name in steps:
         t = statistics.median(times[name])
-        off = abs(values[name] / values[forms[0][0]] - 1)
+        off = abs(values[name] / values[first] - 1)
         print(
             f"{name:48} {t * 1e3:7,.0f} ms {B / t:7.1f} images/s {naive / t:5.2f} x   loss differs "
             f"by {off:.0e}"

@@ -37,6 +37,7 @@ from monet.checkpoint import (
     save_weights,
 )
 from monet.config import TrainConfig
+from monet.cores import Cores
 from monet.data import Batch, TrainingImages, held_out, noise
 from monet.log import RunLog
 from monet.masks import check_entities, given_log_masks, needs_segmentation
@@ -104,6 +105,8 @@ class Trainer:
         self._average = WeightAverage(self.model, config.optimiser.average_decay)
         mode = "reduce-overhead" if gpu else "default"  # CUDA graphs
         self._loss = torch.compile(loss_means, mode=mode) if config.compile else loss_means
+        alone = gpu or config.compile
+        self._cores = Cores(1 if alone else torch.get_num_threads())
         self.step = 0
         if saved is not None:
             self._restore(saved)
@@ -136,6 +139,7 @@ class Trainer:
     def __exit__(self, *exception: object) -> None:
         self._images.close()
         self._file.close()
+        self._cores.close()
 
     def seconds_per_step(self) -> float:
         """Measures a step's forward and backward pass; changes nothing."""
@@ -143,7 +147,8 @@ class Trainer:
         warm = 3 if self.config.compile else 1  # CUDA graphs are recorded by the third
         for _ in range(warm + TIMED_STEPS):
             start = time.perf_counter()
-            self._gradients(self.step)
+            with self._cores.stepping():
+                self._gradients(self.step)
             self._synchronise()
             times.append(time.perf_counter() - start)
         self._optimiser.zero_grad()
@@ -178,7 +183,8 @@ class Trainer:
                 config.run_name, total=config.steps, completed=self.step, note=""
             )
             while self.step < config.steps:
-                unseen.append(self._make_step())
+                with self._cores.stepping():
+                    unseen.append(self._make_step())
                 logs = self.step % config.log_every == 0
                 scores = self.step % config.score_every == 0
                 if not (logs or scores or self.step % self._check_every == 0):
@@ -285,16 +291,18 @@ class Trainer:
         self._optimiser.zero_grad()
         if self.device.type == "cuda" and config.compile:
             torch.compiler.cudagraph_mark_step_begin()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
-            means = self._loss(
-                self.model,
-                image,
-                drawn.to(self.device, non_blocking=True),
-                None if log_masks is None else log_masks[share],
-            )
-        means[0].backward()
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        means = means.detach().clone()  # the next replay of a CUDA graph overwrites it
+        drawn = drawn.to(self.device, non_blocking=True)
+        log_masks = None if log_masks is None else log_masks[share]
+
+        def loss(rows: slice) -> Float[Tensor, " T"]:
+            given = None if log_masks is None else log_masks[rows]
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
+                return self._loss(self.model, image[rows], drawn[rows], given)
+
+        parameters = list(self.model.parameters())
+        # Cloned, as the next replay of a CUDA graph overwrites it.
+        means = self._cores.backward(loss, len(image), parameters).clone()
+        gradients = [p.grad for p in parameters if p.grad is not None]
         self._ranks.average_([means, *gradients])
         norm = torch.nn.utils.get_total_norm(gradients)
         return torch.cat([means, norm[None].to(means)])
