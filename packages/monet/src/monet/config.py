@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from tyro.conf import arg
 
@@ -140,6 +140,22 @@ class TrainConfig:
     def run_name(self) -> str:
         """Name of the run folder: the three conditions of one preset are three runs."""
         return self.name if self.masks == "attention" else f"{self.name}-{self.masks}"
+
+    @property
+    def identity(self) -> TrainConfig:
+        """The config without what may change when a run goes on."""
+        return replace(self, steps=1, log_every=1, score_every=1, save_every_s=1.0)
+
+
+def first_difference(before: Any, now: Any) -> str:
+    """Names the first field in which two configs differ."""
+    for name, old in vars(before).items():
+        new = getattr(now, name)
+        if old != new:
+            if hasattr(old, "__dict__"):
+                return first_difference(old, new)
+            return f"{name} {old}, not {new}"
+    return "nothing"
 
 
 _PAPER = TrainConfig()

@@ -8,7 +8,8 @@ from scenes.command_line import UsageError
 from scenes.file import SceneFile
 from torch import Tensor
 
-from monet.config import MaskKind
+from monet.config import MaskKind, TrainConfig
+from monet.data import Batch
 
 
 def needs_segmentation(masks: MaskKind) -> bool:
@@ -49,3 +50,11 @@ def given_log_masks(
         segmentation = segmentation.roll(1, dims=0)
     slots = torch.arange(num_slots, device=segmentation.device)
     return (segmentation[:, None] == slots[:, None, None]).float().log()  # (B, K, H, W)
+
+
+def log_masks_of(config: TrainConfig, batch: Batch) -> Float[Tensor, "B K H W"] | None:
+    """Returns the log masks that a run gives to a batch; `None` where it learns them."""
+    if config.masks == "attention":
+        return None
+    segmentation = batch.images[..., 0] if batch.segmentation is None else batch.segmentation
+    return given_log_masks(config.masks, segmentation, config.model.num_slots)

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
-import signal
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from scenes.ari import ari, ari_fg
 from scenes.command_line import CommandError, UsageError
 from scenes.file import SceneFile
 from scenes.progress import progress_bar
@@ -36,19 +30,19 @@ from monet.checkpoint import (
     save_state,
     save_weights,
 )
-from monet.config import TrainConfig
+from monet.config import TrainConfig, first_difference
 from monet.cores import Cores
-from monet.data import Batch, TrainingImages, held_out, noise
+from monet.data import TrainingImages, held_out, noise
 from monet.log import RunLog
-from monet.masks import check_entities, given_log_masks, needs_segmentation
-from monet.model import Decompositions, Monet, to_unit
+from monet.masks import check_entities, log_masks_of, needs_segmentation
+from monet.model import Monet, to_unit
 from monet.optimise import WeightAverage, learning_rate, make_optimiser
-from monet.picture import decomposition_sheet
 from monet.ranks import Ranks
+from monet.signals import stop_signals
+from monet.validation import Validation
 
 TIMED_STEPS = 3
 TERMS = ("loss", "nll", "kl_latent", "kl_mask", "gradient_norm")
-PICTURED = 8
 GPU_CHECK_EVERY = 32
 """Steps between looks at a GPU's results, each of which waits for it."""
 
@@ -131,7 +125,8 @@ class Trainer:
             on_device=config.cache == "device",
             with_segmentation=needs_segmentation(config.masks),
         )
-        self._held_out = held_out(self._file, config.model.image_size)
+        kept = held_out(self._file, config.model.image_size)
+        self._validation = Validation(config, kept, self.device)
 
     def __enter__(self) -> Trainer:
         return self
@@ -178,7 +173,7 @@ class Trainer:
         unlogged: list[list[float]] = []
         reported = -1
         self._remember()
-        with progress_bar() as progress, _stop_signals() as asked:
+        with progress_bar() as progress, stop_signals() as asked:
             task = progress.add_task(
                 config.run_name, total=config.steps, completed=self.step, note=""
             )
@@ -286,7 +281,7 @@ class Trainer:
         slots = config.model.num_slots
         # Of the whole batch: an image's noise does not depend on how many processes share it.
         drawn = noise(config.seed, step, len(batch), slots, config.model.latent_dim)[share]
-        log_masks = self._given_log_masks(batch)
+        log_masks = log_masks_of(config, batch)
         image = to_unit(batch.images[share])
         self._optimiser.zero_grad()
         if self.device.type == "cuda" and config.compile:
@@ -307,55 +302,10 @@ class Trainer:
         norm = torch.nn.utils.get_total_norm(gradients)
         return torch.cat([means, norm[None].to(means)])
 
-    def _given_log_masks(self, batch: Batch) -> Float[Tensor, "B K H W"] | None:
-        masks = self.config.masks
-        if masks == "attention":
-            return None
-        segmentation = batch.images[..., 0] if batch.segmentation is None else batch.segmentation
-        return given_log_masks(masks, segmentation, self.config.model.num_slots)
-
     def _report(self, log: RunLog) -> None:
-        log.scalars(self.step, self.scores())
-        images = self._held_out.images[:PICTURED]
-        sheet = decomposition_sheet(images, self._decompose(PICTURED))
-        log.picture(self.step, sheet, self.config.model.image_size)
-
-    def scores(self) -> dict[str, float]:
-        """Returns scores of the held-out images, by the averaged weights.
-
-        `held_out_*` are the loss's terms; `slots_used` is the number of slots that are the largest
-        somewhere, on average, and `slot_share/k` the share of pixels that slot k has; `ari` and
-        `ari_fg` where the truth is known and the masks are learned.
-        """
-        parts = self._decompose()
-        segmentation = parts.masks.argmax(axis=1)
-        shares = parts.masks.mean(axis=(0, 2, 3))
-        scores = {
-            "held_out_nll": float(parts.nll.mean()),
-            "held_out_kl_latent": float(parts.kl_latent.mean()),
-            "held_out_kl_mask": float(parts.kl_mask.mean()),
-            "slots_used": float(np.mean([len(np.unique(image)) for image in segmentation])),
-            **{f"slot_share/{k}": float(share) for k, share in enumerate(shares)},
-        }
-        true = self._held_out.segmentation
-        if true is not None and self.config.masks == "attention":
-            scores["ari"] = float(np.mean(ari(true, segmentation)))
-            of_objects = ari_fg(true, segmentation, self._held_out.num_background)
-            if not np.isnan(of_objects).all():
-                scores["ari_fg"] = float(np.nanmean(of_objects))
-        return scores
-
-    def _decompose(self, count: int | None = None) -> Decompositions:
-        """Decomposes the first held-out images by the averaged weights."""
-        model = Monet(self.config.model).to(self.device)
-        model.load_state_dict(self._average.weights)
-        kept = self._held_out
-        images = torch.from_numpy(kept.images)
-        segmentation = None if kept.segmentation is None else torch.from_numpy(kept.segmentation)
-        # Of all held-out scenes, so that a wrong mask is the same whatever `count` is.
-        log_masks = self._given_log_masks(Batch(images, segmentation))
-        masks = None if log_masks is None else log_masks[:count].exp()
-        return model.eval().decompose(images[:count], masks=masks)
+        weights = self._average.weights
+        log.scalars(self.step, self._validation.scores(weights))
+        log.picture(self.step, self._validation.sheet(weights), self.config.model.image_size)
 
     def _state(self) -> State:
         return State(
@@ -369,10 +319,10 @@ class Trainer:
         if not (self.folder / STATE).exists():
             return None
         before = read_config(self.folder)
-        if _identity(before) != _identity(self.config):
+        if before.identity != self.config.identity:
+            difference = first_difference(before, self.config)
             raise UsageError(
-                f"{self.folder}: a run of another config ({_difference(before, self.config)}); "
-                f"choose another --run"
+                f"{self.folder}: a run of another config ({difference}); choose another --run"
             )
         return read_state(self.folder)
 
@@ -415,22 +365,8 @@ def _start_from(model: Monet, name: str) -> None:
     except RuntimeError as error:
         raise UsageError(
             f"{weights.path}: --init-from needs weights of the same architecture "
-            f"({_difference(weights.config.model, model.config)})"
+            f"({first_difference(weights.config.model, model.config)})"
         ) from error
-
-
-def _identity(config: TrainConfig) -> TrainConfig:
-    """Returns a config without what may change when a run goes on."""
-    return replace(config, steps=1, log_every=1, score_every=1, save_every_s=1.0)
-
-
-def _difference(before: Any, now: Any) -> str:
-    """Names the first field in which two configs differ."""
-    for name, old in vars(before).items():
-        new = getattr(now, name)
-        if old != new:
-            return _difference(old, new) if hasattr(old, "__dict__") else f"{name} {old}, not {new}"
-    return "nothing"
 
 
 def _means(rows: list[list[float]]) -> dict[str, float]:
@@ -440,19 +376,3 @@ def _means(rows: list[list[float]]) -> dict[str, float]:
 def _note(terms: list[float]) -> str:
     loss, nll, kl_latent, kl_mask, _ = terms
     return f"loss {loss:,.0f} (nll {nll:,.0f}, latents {kl_latent:,.0f}, masks {kl_mask:,.0f})"
-
-
-@contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """Gathers SIGINT and SIGTERM in a list instead of ending the process."""
-    asked: list[int] = []
-
-    def remember(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
-
-    before = {s: signal.signal(s, remember) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
