@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from evaluation.cache import Cache
 from evaluation.generalise import Generalisation, generalise
 from monet.config import PRESETS, TrainConfig
 from monet.model import Monet
@@ -30,9 +31,15 @@ def model() -> Monet:
 
 
 @pytest.fixture(scope="session")
-def result(model: Monet, folder: Path) -> Generalisation:
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    """Returns a cache that tests share."""
+    return Cache(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def result(model: Monet, folder: Path, cache: Cache) -> Generalisation:
     """Returns the result of nine slots on three scenes of each condition."""
-    return generalise(model, 9, folder, n=3, seed=0)
+    return generalise(model, 9, folder, n=3, seed=0, cache=cache)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
+from evaluation.cache import Cache
 from evaluation.cli import main
 from evaluation.figures.conditions import (
     CONDITIONS,
@@ -207,10 +208,26 @@ def test_what_lacks_is_left_out_with_the_command_that_makes_it(
     )
 
 
+def test_a_second_time_nothing_is_decomposed(
+    run_folder: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["figures", "--figures", "3", "--checkpoint", str(run_folder)]
+    command += ["--data-folder", str(folder), "--out", str(tmp_path)]
+    assert main(command) == 0
+    first = (tmp_path / "figure_3.png").read_bytes()
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("decomposed again")
+
+    monkeypatch.setattr(Monet, "decompose", refuse)
+    assert main(command) == 0
+    assert (tmp_path / "figure_3.png").read_bytes() == first
+
+
 def test_clevr_like_runs_stand_for_clevr(run_folder: Path) -> None:
     rooms = read_weights(run_folder / "model.safetensors")
     like = replace(rooms, dataset="clevr_like")
-    materials = Materials((rooms, like), (), Path(), 0, None)
+    materials = Materials((rooms, like), (), Path(), 0, None, Cache(Path()))
     assert materials.run("clevr") is like
     assert materials.run("objects_room") is rooms
     with pytest.raises(MissingError, match="no run on CLEVR; `scenes clevr-like"):
@@ -232,7 +249,7 @@ def test_without_numbers_all_figures_are_drawn_that_can_be(
     left_out = re.findall(r"^(figure_\w+) is left out: .*`.+` makes one$", captured.out, re.M)
     assert left_out == ["figure_2", "figure_6_multi_dsprites", "figure_6_clevr", "figure_7",
                         "figure_9"]  # fmt: skip
-    drawn = {path.stem for path in (tmp_path / "out").iterdir()}
+    drawn = {path.stem for path in (tmp_path / "out").glob("figure_*")}
     assert drawn == {"figure_3", "figure_4", "figure_5", "figure_8", "figure_10"}
 
 

@@ -1,4 +1,4 @@
-"""Predictions kept on disk, so that scoring again what has not changed takes seconds.
+"""What models make of images, kept on disk, so that nothing unchanged is computed again.
 
 An entry's name is the hash of everything that it depends on: the weights, the pixels of the images,
 the number of slots and the code. What changes has another name; nothing stale is ever read.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import h5py
 import numpy as np
@@ -20,15 +21,20 @@ from evaluation import predictions as contract
 from evaluation.predictions import Predictions, predict
 
 if TYPE_CHECKING:
-    from monet import Monet
+    from monet import Decompositions, Monet
 
 Images = UInt8[np.ndarray, "N H W 3"]
+
+T = TypeVar("T")
+
+RESULTS = Path("results")
+"""Where commands write by default."""
 
 _ARRAYS = ("segmentation", "reconstruction", "decoded", "extents", "latents")
 
 
 class Cache:
-    """Predictions in a folder, which may be deleted at any time.
+    """Predictions and decompositions in a folder, which may be deleted at any time.
 
     Args:
         folder: made with the first entry.
@@ -37,17 +43,34 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    @classmethod
+    def beside(cls, out: Path | None) -> Cache:
+        """Returns the cache of a command: in the folder it was told to write, else in results/."""
+        return cls((out or RESULTS) / ".cache")
+
     def of_model(self, model: Monet, images: Images, num_slots: int | None = None) -> Predictions:
         """Returns what `predict` returns."""
-        import monet
+        return self._get(
+            _key_of_model("predictions", model, images, num_slots),
+            lambda: predict(model, images, num_slots),
+            _write_predictions,
+            _read_predictions,
+        )
 
-        key = {
-            "weights": hash_of_weights(model),
-            "code": hash_of_code(Path(monet.__file__).parent, Path(contract.__file__)),
-            "images": hash_of_array(images),
-            "slots": model.config.num_slots if num_slots is None else num_slots,
-        }
-        return self._get(key, lambda: predict(model, images, num_slots))
+    def decompose(
+        self, model: Monet, images: Images, num_slots: int | None = None
+    ) -> Decompositions:
+        """Returns what the model's `decompose` returns."""
+        from monet import Decompositions
+
+        return self._get(
+            _key_of_model("decompositions", model, images, num_slots),
+            lambda: model.decompose(images, num_slots),
+            lambda file, made: _write_arrays(file, vars(made)),
+            lambda file: Decompositions(
+                **{f.name: file[f.name][:] for f in fields(Decompositions)}
+            ),
+        )
 
     def of_baseline(
         self, name: str, segment: Callable[[Images], Predictions], images: Images
@@ -60,22 +83,45 @@ class Cache:
             "code": hash_of_code(Path(baselines.__file__)),
             "images": hash_of_array(images),
         }
-        return self._get(key, lambda: segment(images))
+        return self._get(key, lambda: segment(images), _write_predictions, _read_predictions)
 
-    def _get(self, key: Mapping[str, object], compute: Callable[[], Predictions]) -> Predictions:
+    def _get(
+        self,
+        key: Mapping[str, object],
+        compute: Callable[[], T],
+        write: Callable[[h5py.File, T], None],
+        read: Callable[[h5py.File], T],
+    ) -> T:
         text = json.dumps(key, sort_keys=True)
         path = self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.h5"
         if path.is_file():
             try:
-                return _read(path)
+                with h5py.File(path, "r") as file:
+                    return read(file)
             except (OSError, KeyError):
                 path.unlink()  # cut short or foreign: it is made again
         made = compute()
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(path.name + ".tmp")
-        _write(temporary, made, text)
+        with h5py.File(temporary, "w") as file:
+            file.attrs["key"] = text
+            write(file, made)
         temporary.replace(path)
         return made
+
+
+def _key_of_model(
+    kind: str, model: Monet, images: Images, num_slots: int | None
+) -> dict[str, object]:
+    import monet
+
+    return {
+        "kind": kind,
+        "weights": hash_of_weights(model),
+        "code": hash_of_code(Path(monet.__file__).parent, Path(contract.__file__)),
+        "images": hash_of_array(images),
+        "slots": model.config.num_slots if num_slots is None else num_slots,
+    }
 
 
 def hash_of_array(values: np.ndarray) -> str:
@@ -102,23 +148,23 @@ def hash_of_code(*sources: Path) -> str:
     return digest.hexdigest()
 
 
-def _write(path: Path, predictions: Predictions, key: str) -> None:
-    with h5py.File(path, "w") as file:
-        file.attrs["key"] = key
-        file.attrs["num_slots"] = predictions.num_slots
-        for name in _ARRAYS:
-            values = getattr(predictions, name)
-            if values is not None:
-                file.create_dataset(name, data=values, compression="gzip", compression_opts=1)
-        for name, term in predictions.terms.items():
-            file[f"terms/{name}"] = term
+def _write_arrays(file: h5py.File, arrays: Mapping[str, np.ndarray | None]) -> None:
+    for name, values in arrays.items():
+        if values is not None:
+            file.create_dataset(name, data=values, compression="gzip", compression_opts=1)
 
 
-def _read(path: Path) -> Predictions:
-    with h5py.File(path, "r") as file:
-        terms = file.get("terms", {})
-        return Predictions(
-            num_slots=int(file.attrs["num_slots"]),
-            terms={name: terms[name][:] for name in terms},
-            **{name: file[name][:] for name in _ARRAYS if name in file},
-        )
+def _write_predictions(file: h5py.File, predictions: Predictions) -> None:
+    file.attrs["num_slots"] = predictions.num_slots
+    _write_arrays(file, {name: getattr(predictions, name) for name in _ARRAYS})
+    for name, term in predictions.terms.items():
+        file[f"terms/{name}"] = term
+
+
+def _read_predictions(file: h5py.File) -> Predictions:
+    terms = file.get("terms", {})
+    return Predictions(
+        num_slots=int(file.attrs["num_slots"]),
+        terms={name: terms[name][:] for name in terms},
+        **{name: file[name][:] for name in _ARRAYS if name in file},
+    )

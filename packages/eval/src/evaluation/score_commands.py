@@ -9,8 +9,6 @@ from typing import Any
 from scenes.command_line import UsageError
 from scenes.kinds import parse_kind
 
-RESULTS = Path("results")
-
 
 @dataclass(frozen=True)
 class Generalise:
@@ -36,11 +34,15 @@ class Generalise:
 
     def run(self) -> int:
         """Scores, prints the tables, and writes scores.json and the pictures."""
-        from evaluation.cache import Cache
+        from evaluation.cache import RESULTS, Cache
         from evaluation.checkpoint import choose_weights
         from evaluation.figures import draw_decompositions, save
+        from evaluation.figures.generalisation import (
+            plot_generalisation,
+            plot_occlusion,
+            plot_slot_use,
+        )
         from evaluation.generalise import generalise, hold_out_of
-        from evaluation.generalise_plots import plot_generalisation, plot_occlusion, plot_slot_use
         from evaluation.score import write_json
         from evaluation.tables import (
             comparison_table,
@@ -62,7 +64,7 @@ class Generalise:
         hold_out = given or hold_out_of(weights.config.data)
         model = weights.model()
         out = self.out or RESULTS / "generalise" / weights.name
-        cache = Cache((self.out or RESULTS) / ".cache")
+        cache = Cache.beside(self.out)
         checkpoint = {
             "path": str(weights.path), "name": weights.name, "step": weights.step,
             "trained_slots": weights.config.model.num_slots,
@@ -125,7 +127,7 @@ class Score:
     def run(self) -> int:
         """Scores, prints the tables and writes scores.json."""
         from evaluation.baselines import BASELINES
-        from evaluation.cache import Cache
+        from evaluation.cache import RESULTS, Cache
         from evaluation.score import (
             all_to_json,
             ceiling_values,
@@ -138,7 +140,7 @@ class Score:
         from evaluation.tables import CEILING, DECODED, console, score_tables
 
         self._check()
-        cache = Cache((self.out or RESULTS) / ".cache")
+        cache = Cache.beside(self.out)
         if self.predictions is not None:
             from evaluation.order import check_order
             from evaluation.predictions import read_predictions
@@ -228,7 +230,7 @@ class Represent:
         """Scores, prints the tables and writes representation.json."""
         from dataclasses import asdict, replace
 
-        from evaluation.cache import Cache
+        from evaluation.cache import RESULTS, Cache
         from evaluation.checkpoint import choose_weights
         from evaluation.generalise import scene_file
         from evaluation.represent import (
@@ -260,7 +262,7 @@ class Represent:
             "test", size, self.data_folder, seed=self.seed, n=self.n, workers=self.workers
         )
         scenes = read_scenes(data, self.n, size)
-        given = Cache((self.out or RESULTS) / ".cache").of_model(model, scenes.images, self.slots)
+        given = Cache.beside(self.out).of_model(model, scenes.images, self.slots)
         objects = matched_objects(scenes, given, read_factors(data, self.n))
         rows = {"slots": objects}
         if whole is not None:

@@ -14,8 +14,8 @@ from monet.picture import to_uint8
 from PIL import Image
 from scenes.gallery import entity_palette, slot_palette
 
+from evaluation.cache import Cache
 from evaluation.figures.decompositions import on_white
-from evaluation.predictions import predict
 from evaluation.score import TestScenes, values_of
 
 TOP_ROW = ("input", "reconstruction", "segmentation", "truth")
@@ -64,6 +64,7 @@ class SceneCard:
 
 
 def browse(
+    cache: Cache,
     model: Monet,
     num_slots: int,
     group: str,
@@ -78,8 +79,8 @@ def browse(
         entities=scenes.entities,
         num_background=scenes.num_background,
     )
-    parts = model.decompose(chosen.images, num_slots)
-    values = scores_of(model, num_slots, chosen)
+    parts = cache.decompose(model, chosen.images, num_slots)
+    values = values_of(chosen, cache.of_model(model, chosen.images, num_slots))
     truth = entity_palette(scenes.entities, scenes.num_background)[chosen.segmentation]
     return [
         SceneCard(
@@ -94,13 +95,6 @@ def browse(
         )
         for i, row in enumerate(rows)
     ]
-
-
-def scores_of(
-    model: Monet, num_slots: int, scenes: TestScenes
-) -> dict[str, Float64[np.ndarray, " N"]]:
-    """Returns the scores of every scene."""
-    return values_of(scenes, predict(model, scenes.images, num_slots))
 
 
 def worst_and_best(values: Float64[np.ndarray, " N"], count: int) -> tuple[list[int], list[int]]:

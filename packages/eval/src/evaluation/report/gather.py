@@ -17,10 +17,11 @@ from scenes.file import SceneFile
 from scenes.progress import progress_bar
 from scenes.serialise import to_json
 
+from evaluation.cache import Cache
 from evaluation.figures.decompositions import TITLES_OF_CONDITIONS
 from evaluation.generalise import scene_file
-from evaluation.report.browse import SceneCard, browse, scores_of, worst_and_best
-from evaluation.score import read_scenes
+from evaluation.report.browse import SceneCard, browse, worst_and_best
+from evaluation.score import read_scenes, values_of
 
 SCORES = ("scores.json", "representation.json")
 EXTREMES = 4
@@ -106,6 +107,7 @@ def gather(
     metric: str,
     seed: int,
     workers: int | None = None,
+    cache: Cache,
 ) -> Report:
     """Gathers runs and scores, and decomposes the scenes that can be looked into.
 
@@ -120,6 +122,7 @@ def gather(
         metric: what makes them so.
         seed: of the test scenes.
         workers: processes that render.
+        cache: where decompositions are kept.
 
     Raises:
         UsageError: the model's data are none of the Objects Room and no file is given.
@@ -129,6 +132,8 @@ def gather(
         raise UsageError(
             f"{weights.path}: trained on {weights.dataset}; give a file of its scenes with --data"
         )
+    # Read before anything is decomposed: a damaged file is said at once.
+    listed, scored = tuple(read_runs(runs, weights)), tuple(read_scores(results))
     model = weights.model()
     size = model.config.image_size
     conditions = ["test"] if data else list(TITLES_OF_CONDITIONS)
@@ -145,22 +150,22 @@ def gather(
             scenes = read_scenes(path, wanted, size)
             title = "scenes" if data else TITLES_OF_CONDITIONS[condition]
             if first:
-                values = scores_of(model, num_slots, scenes)
+                values = values_of(scenes, cache.of_model(model, scenes.images, num_slots))
                 if metric not in values:
                     raise UsageError(
                         f"--metric is one of {', '.join(sorted(values))}, got {metric!r}"
                     )
                 worst, best = worst_and_best(values[metric], EXTREMES)
                 for label, rows in (("worst", worst), ("best", best)):
-                    cards += browse(model, num_slots, label, path.name, scenes, rows)
+                    cards += browse(cache, model, num_slots, label, path.name, scenes, rows)
             few = range(min(OF_EACH_CONDITION, wanted))
-            cards += browse(model, num_slots, title, path.name, scenes, few)
+            cards += browse(cache, model, num_slots, title, path.name, scenes, few)
             with SceneFile(path) as file:
                 provenance = json.loads(file.attributes["provenance"])
             progress.advance(task)
     return Report(
-        runs=tuple(read_runs(runs, weights)),
-        scores=tuple(read_scores(results)),
+        runs=listed,
+        scores=scored,
         checkpoint={
             "path": str(weights.path), "name": weights.name, "step": weights.step,
             "config": json.loads(to_json(weights.config)),
