@@ -1,6 +1,7 @@
 """`eval` and its scripts: what they print, and one clear line for each mistake."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from evaluation import checkpoint
+from evaluation.checkpoint import choose_weights
 from evaluation.cli import main
+from scenes.command_line import UsageError
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -21,7 +25,6 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     ("arguments", "line"),
     [
         (("generalise", "--slots", "1"), "--slots must be at least 2, got 1"),
-        (("generalise",), "no run on objects_room under runs and no weights come with the package"),
         (("generalise", "--checkpoint", "x"), "x: no such run folder"),
         (("generalise", "--checkpoint", "."), ".: no model.safetensors in this folder: not a run"),
         (("score", "--data", "x.h5"), "give one of --checkpoint and --predictions"),
@@ -43,6 +46,21 @@ def test_a_mistake_gets_one_line_and_leaves_nothing(
     assert line in err
     assert err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_run_the_weights_that_ship_are_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run_folder: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(checkpoint, "SHIPPED", tmp_path)
+    with pytest.raises(UsageError, match="no run on objects_room under runs and no weights come"):
+        choose_weights(None, "objects_room")
+    quick, full = tmp_path / "objects_room_quick.safetensors", tmp_path / "objects_room.safetensors"
+    for path in (quick, full):
+        shutil.copy(run_folder / "model.safetensors", path)
+        assert choose_weights(None, "objects_room").path == path
+    shutil.copytree(run_folder, tmp_path / "runs/mine")
+    assert choose_weights(None, "objects_room").name == "mine"
 
 
 @pytest.fixture
