@@ -27,6 +27,8 @@ GEOM_TYPES = {
 SKY, FLOOR, WALL_LEFT, WALL_RIGHT = range(4)
 FIRST_OBJECT = 4
 """Entities before it: sky, floor, left wall, right wall."""
+FIRST_GEOM = 1 + len(WALLS)
+"""The objects' geoms come after the floor's and the walls'."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Renderer:
         self._walls = {self.model.geom(name).id: angle for name, angle in WALLS.items()}
         """Geom of each wall, and its direction from the room's centre."""
         self._floor = self.model.geom("floor").id
-        self._objects = [self.model.geom(f"object_{i}").id for i in range(max_objects)]
+        self._objects = range(FIRST_GEOM, FIRST_GEOM + max_objects)
         self._yaw_rad = 0.0
         self._forms = {shape: self._form(shape) for shape in GEOM_TYPES}
         mujoco.mj_forward(self.model, self.data)  # places walls and suns, once for all scenes
@@ -79,7 +81,7 @@ class Renderer:
 
     def arrange(self, things: Sequence[Thing], places: Sequence[Place]) -> None:
         """Puts the objects in their places: what `mj_kinematics` would write, at less cost."""
-        self._geom_rgba[self._objects, 3] = 0.0
+        self._geom_rgba[FIRST_GEOM:, 3] = 0.0
         for geom, thing, place in zip(self._objects, things, places, strict=False):
             form, half_size = self._forms[thing.shape], thing.size_m / 2
             self._geom_rgba[geom, 3] = 1.0
@@ -115,11 +117,9 @@ class Renderer:
 
     def paint(self, things: Sequence[Thing], wall: Color, floor: Color) -> None:
         """Gives walls, floor and objects their colours."""
-        rgba = self._geom_rgba
-        rgba[list(self._walls), :3] = hsv_to_rgb(wall)
-        rgba[self._floor, :3] = hsv_to_rgb(floor)
-        for geom, thing in zip(self._objects, things, strict=False):
-            rgba[geom, :3] = hsv_to_rgb(thing.color_hsv)
+        colors = {self._floor: floor, **dict.fromkeys(self._walls, wall)}
+        colors |= {geom: t.color_hsv for geom, t in zip(self._objects, things, strict=False)}
+        self._geom_rgba[: len(colors), :3] = [hsv_to_rgb(colors[i]) for i in range(len(colors))]
 
     def image(self) -> UInt8[np.ndarray, "H W 3"]:
         """Renders the picture, edges smoothed."""
