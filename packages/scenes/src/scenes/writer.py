@@ -24,10 +24,10 @@ from scenes.scene import Field, Source
 from scenes.serialise import to_json
 
 GZIP_LEVEL = 3
-"""Level 4 makes files a tenth smaller, and takes 0.05 ms more of a scene of 64 x 64."""
+"""Level 4 makes files 6% smaller, and takes 0.03 ms more for a scene of 64 x 64."""
 SMALL_ROW_BYTES = 256
 SMALL_CHUNK_ROWS = 512
-"""A chunk costs HDF5 some 0.05 ms whatever it holds: numbers share larger ones than pictures."""
+"""Numbers share larger chunks than pictures: 4% off a file of 64 x 64, and 0.01 ms off a scene."""
 CHECKSUM_BYTES = hashlib.sha256().digest_size
 SEALED_LAST = ("sha256", "complete")
 """Root attributes that the seal does not cover."""
