@@ -16,7 +16,7 @@ import numpy as np
 from scenes.command_line import CommandError
 from scenes.file import CHUNK_ROWS
 from scenes.joined import part_name
-from scenes.scene import Scene, Source
+from scenes.scene import Source
 from scenes.writer import append_rows, create, identity, seal
 
 PART_BYTES = 8 << 20
@@ -87,15 +87,21 @@ class PartWriter:
         # In memory, so that a full disk meets one plain write and never the HDF5 library.
         content = io.BytesIO()
         with create(content, identity(self.source), self.source.fields) as file:
-            scenes = [self.source[index] for index in range(part.start, part.stop)]
-            append_rows(file, self._stack(scenes))
+            append_rows(file, self._rows(part))
             seal(file)
         with whole_or_not(part.path(self._folder), self._folder) as temporary:
             temporary.write_bytes(content.getbuffer())
 
-    def _stack(self, scenes: list[Scene]) -> dict[str, np.ndarray]:
-        rows = [scene.row() for scene in scenes]
-        return {key: np.stack([row[key] for row in rows]) for key in self.source.fields}
+    def _rows(self, part: Part) -> dict[str, np.ndarray]:
+        rows = {
+            key: np.empty((part.rows, *field.shape), dtype=field.dtype)
+            for key, field in self.source.fields.items()
+        }
+        for place, index in enumerate(range(part.start, part.stop)):
+            row = self.source[index].row()
+            for key, column in rows.items():
+                column[place] = row[key]
+        return rows
 
 
 def claim_renderer(folder: Path, provenance: str) -> None:

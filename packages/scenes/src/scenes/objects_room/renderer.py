@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import mujoco
 import numpy as np
@@ -26,6 +27,20 @@ GEOM_TYPES = {
 SKY, FLOOR, WALL_LEFT, WALL_RIGHT = range(4)
 FIRST_OBJECT = 4
 """Entities before it: sky, floor, left wall, right wall."""
+FIRST_GEOM = 1 + len(WALLS)
+"""The objects' geoms come after the floor's and the walls'."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How MuJoCo draws a shape, and the pose of its geom in the object's frame at half-size 1."""
+
+    geom_type: int
+    mesh: int
+    """-1 where there is none."""
+    position: tuple[float, ...]
+    rotation: tuple[float, ...]
+    """A matrix of three by three, row by row."""
 
 
 class Renderer:
@@ -38,69 +53,77 @@ class Renderer:
         self._size = size
         self._walls = {self.model.geom(name).id: angle for name, angle in WALLS.items()}
         """Geom of each wall, and its direction from the room's centre."""
-        self._left_to_right = list(self._walls)
         self._floor = self.model.geom("floor").id
-        self._objects = [self.model.geom(f"object_{i}").id for i in range(max_objects)]
-        self._meshes = {shape: self.model.mesh(shape).id for shape in MESHES}
-        self._mesh_sizes: dict[int, float] = {}
-        """Half-size of each geom that is a mesh."""
-        # Poses are written for each scene: no geom may keep the shortcut to its body's frame.
-        self.model.geom_sameframe[self._objects] = mujoco.mjtSameFrame.mjSAMEFRAME_NONE
+        self._objects = range(FIRST_GEOM, FIRST_GEOM + max_objects)
+        self._yaw_rad = 0.0
+        self._forms = {shape: self._form(shape) for shape in GEOM_TYPES}
+        mujoco.mj_forward(self.model, self.data)  # places walls and suns, once for all scenes
+        # MuJoCo's own arrays, each fetched once: a look-up costs more than what is written.
+        self._geom_type, self._geom_mesh = self.model.geom_type, self.model.geom_dataid
+        self._geom_size, self._geom_rgba = self.model.geom_size, self.model.geom_rgba
+        self._geom_position, self._geom_rotation = self.data.geom_xpos, self.data.geom_xmat
+        self._camera_position, self._camera_rotation = self.data.cam_xpos[0], self.data.cam_xmat[0]
+
+    def _form(self, shape: str) -> Form:
+        if shape not in MESHES:
+            return Form(
+                int(GEOM_TYPES[shape]), -1, (0.0, 0.0, 0.0), tuple(np.eye(3).ravel().tolist())
+            )
+        # The compiler moved the mesh into its inertial frame; this moves it back.
+        mesh, rotation = self.model.mesh(shape).id, np.empty(9)
+        mujoco.mju_quat2Mat(rotation, self.model.mesh_quat[mesh])
+        position = tuple(self.model.mesh_pos[mesh].tolist())
+        return Form(int(GEOM_TYPES[shape]), mesh, position, tuple(rotation.tolist()))
 
     def provenance(self) -> dict[str, str]:
         """Returns what decides the pixels beside the scene itself."""
         return self._screen.provenance()
 
     def arrange(self, things: Sequence[Thing], places: Sequence[Place]) -> None:
-        """Puts the objects in their places."""
-        self.model.geom_rgba[self._objects, 3] = 0.0
-        self._mesh_sizes = {}
-        for i, (thing, place) in enumerate(zip(things, places, strict=True)):
-            self._shape_object(self._objects[i], thing.shape, thing.size_m / 2)
-            half_angle = place.rotation_rad / 2
-            self.data.mocap_pos[i] = place.position_m
-            self.data.mocap_quat[i] = (math.cos(half_angle), 0.0, 0.0, math.sin(half_angle))
-        mujoco.mj_kinematics(self.model, self.data)
-
-    def _shape_object(self, geom: int, shape: str, half_size: float) -> None:
-        model = self.model
-        model.geom_rgba[geom, 3] = 1.0
-        model.geom_type[geom] = GEOM_TYPES[shape]
-        if shape in MESHES:
-            mesh = self._meshes[shape]
-            model.geom_dataid[geom] = mesh
-            # The compiler moved the mesh into its inertial frame; this moves it back.
-            model.geom_pos[geom] = model.mesh_pos[mesh] * half_size
-            model.geom_quat[geom] = model.mesh_quat[mesh]
-            self._mesh_sizes[geom] = half_size
-        else:
-            model.geom_dataid[geom] = -1
-            model.geom_pos[geom] = 0.0
-            model.geom_quat[geom] = (1.0, 0.0, 0.0, 0.0)
-            model.geom_size[geom] = primitive_size(shape, half_size)
+        """Puts the objects in their places: what `mj_kinematics` would write, at less cost."""
+        self._geom_rgba[FIRST_GEOM:, 3] = 0.0
+        for geom, thing, place in zip(self._objects, things, places, strict=False):
+            form, half_size = self._forms[thing.shape], thing.size_m / 2
+            self._geom_rgba[geom, 3] = 1.0
+            self._geom_type[geom] = form.geom_type
+            self._geom_mesh[geom] = form.mesh
+            scale = 1.0
+            if form.mesh < 0:
+                self._geom_size[geom] = primitive_size(thing.shape, half_size)
+            else:
+                # Meshes are compiled of half-size 1; OpenGL takes the scale with the rotation.
+                scale = half_size
+            cos, sin = math.cos(place.rotation_rad), math.sin(place.rotation_rad)
+            x, y, z = place.position_m
+            a, b, c = form.position
+            self._geom_position[geom] = (
+                x + half_size * (cos * a - sin * b),
+                y + half_size * (sin * a + cos * b),
+                z + half_size * c,
+            )
+            xx, xy, xz, yx, yy, yz, zx, zy, zz = form.rotation
+            cos, sin = scale * cos, scale * sin
+            self._geom_rotation[geom] = (
+                cos * xx - sin * yx, cos * xy - sin * yy, cos * xz - sin * yz,
+                sin * xx + cos * yx, sin * xy + cos * yy, sin * xz + cos * yz,
+                scale * zx, scale * zy, scale * zz,
+            )  # fmt: skip
 
     def look(self, camera: Camera) -> None:
-        """Puts the camera in its place; it comes after `arrange`."""
-        rotation = np.empty(4)
-        mujoco.mju_mat2Quat(rotation, camera.rotation.ravel())
-        self.model.cam_pos[0] = camera.position_m
-        self.model.cam_quat[0] = rotation
-        mujoco.mj_camlight(self.model, self.data)
-        self._left_to_right = sorted(
-            self._walls, key=lambda wall: -_turn(self._walls[wall], camera.yaw_rad)
-        )
+        """Puts the camera in its place."""
+        self._camera_position[:] = camera.position_m
+        self._camera_rotation[:] = camera.rotation.ravel()
+        self._yaw_rad = camera.yaw_rad
 
     def paint(self, things: Sequence[Thing], wall: Color, floor: Color) -> None:
         """Gives walls, floor and objects their colours."""
-        rgba = self.model.geom_rgba
-        rgba[list(self._walls), :3] = hsv_to_rgb(wall)
-        rgba[self._floor, :3] = hsv_to_rgb(floor)
-        for geom, thing in zip(self._objects, things, strict=False):
-            rgba[geom, :3] = hsv_to_rgb(thing.color_hsv)
+        colors = {self._floor: floor, **dict.fromkeys(self._walls, wall)}
+        colors |= {geom: t.color_hsv for geom, t in zip(self._objects, things, strict=False)}
+        self._geom_rgba[: len(colors), :3] = [hsv_to_rgb(colors[i]) for i in range(len(colors))]
 
     def image(self) -> UInt8[np.ndarray, "H W 3"]:
         """Renders the picture, edges smoothed."""
-        self._update()
+        self._screen.update()
         return self._screen.picture(self._size, self._size)
 
     def segmentation(self) -> tuple[UInt8[np.ndarray, "H W"], Int[np.ndarray, " E"]]:
@@ -112,46 +135,41 @@ class Renderer:
         Raises:
             ValueError: more than two walls are in view.
         """
-        self._update()
-        codes, num_geoms = self._screen.codes(self._size, self._size), self._screen.scene.ngeom
-        pixels_of_code = np.bincount(codes.ravel(), minlength=num_geoms + 1)
+        self._screen.update()
+        codes = self._screen.codes(self._size, self._size)
         code_of_geom = self._screen.code_of_geom()
-        walls = [wall for wall in self._left_to_right if pixels_of_code[code_of_geom[wall]]]
+        pixels_of_code = np.bincount(codes.ravel(), minlength=len(code_of_geom) + 1).tolist()
+        walls = [wall for wall in self._walls if pixels_of_code[code_of_geom[wall]]]
         if len(walls) > 2:
             raise ValueError(f"{len(walls)} walls are in view; the camera's ring allows two")
-        entity = np.zeros(num_geoms + 1, dtype=np.uint8)  # SKY where there is no geom
-        for number, geom in enumerate((self._floor, *walls), start=FLOOR):
-            entity[code_of_geom[geom]] = number
-        for number, geom in enumerate(self._objects, start=FIRST_OBJECT):
-            if geom in code_of_geom:
-                entity[code_of_geom[geom]] = number
-        pixels = np.zeros(FIRST_OBJECT + len(self._objects), dtype=np.int64)
-        np.add.at(pixels, entity, pixels_of_code)
-        return entity[codes], pixels
+        walls.sort(key=lambda wall: -_turn(self._walls[wall], self._yaw_rad))
+        entity_of_geom = dict(zip(self._objects, range(FIRST_OBJECT, 256), strict=False))
+        entity_of_geom |= dict(
+            zip((self._floor, *walls), (FLOOR, WALL_LEFT, WALL_RIGHT), strict=False)
+        )
+        entity = np.zeros(len(pixels_of_code), dtype=np.uint8)  # SKY where there is no geom
+        pixels = [0] * (FIRST_OBJECT + len(self._objects))
+        pixels[SKY] = pixels_of_code[0]
+        for geom, code in code_of_geom.items():
+            if geom in entity_of_geom:
+                entity[code] = entity_of_geom[geom]
+                pixels[entity[code]] = pixels_of_code[code]
+        return entity.take(codes), np.array(pixels)
 
     def extent(self, index: int) -> Bool[np.ndarray, "H W"]:
         """Renders the pixels of object `index` as if nothing hid it."""
         with self._screen.alone(self._objects[index]):
-            self._update()
+            self._screen.update()
             return self._screen.codes(self._size, self._size) > 0
 
     def depth(self) -> Float[np.ndarray, "H W"]:
         """Renders the distance along the camera's axis in metres; the sky is inf."""
-        self._update()
+        self._screen.update()
         extent = self.model.stat.extent
         near, far = self.model.vis.map.znear * extent, self.model.vis.map.zfar * extent
         buffer = self._screen.depth(self._size, self._size).astype(np.float64)
         metres = near / (1 - buffer * (1 - near / far))
         return np.where(buffer >= 1, np.inf, metres)
-
-    def _update(self) -> None:
-        self._screen.update()
-        if self._mesh_sizes:
-            # Meshes are compiled of half-size 1; OpenGL takes the scale with the pose.
-            scene = self._screen.scene
-            for geom in scene.geoms[: scene.ngeom]:
-                if geom.objid in self._mesh_sizes:
-                    geom.mat[:] *= self._mesh_sizes[geom.objid]
 
 
 def _turn(direction_rad: float, yaw_rad: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int, UInt8
@@ -31,6 +32,8 @@ from scenes.scene import Field, Scene, scene_rng
 MIN_VISIBLE_SHARE = 0.002
 """An object counts for a scene's acceptance from this share of the image (8 pixels of 64 x 64)."""
 MAX_ATTEMPTS = 20_000
+DRAWN = ("image", "segmentation", "amodal", "depth")
+"""Fields that the renderer draws; the others are numbers."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class ObjectsRoomSource:
         objects = tuple(f"object_{i}" for i in range(config.max_objects))
         self.entities = ("sky", "floor", "wall_left", "wall_right", *objects)
         self.fields: Mapping[str, Field] = fields(config)
+        self._numbers = Numbers({k: f for k, f in self.fields.items() if k not in DRAWN})
         self._min_pixels = max(1.0, MIN_VISIBLE_SHARE * config.size**2)
         self._last: tuple[int, Room] | None = None
         self.attempts = 0
@@ -78,7 +82,8 @@ class ObjectsRoomSource:
         """
         scene, view = divmod(index, self.config.views)
         room = self.sample(scene)
-        self.renderer.look(room.cameras[view])
+        if self.config.views > 1:  # one camera is there already
+            self.renderer.look(room.cameras[view])
         return Scene(
             image=self.renderer.image(),
             segmentation=room.segmentations[view],
@@ -142,7 +147,7 @@ class ObjectsRoomSource:
         return seen
 
     def _acceptable(self, visible: Int[np.ndarray, " O"], things: tuple[Thing, ...]) -> bool:
-        enough = [pixels >= self._min_pixels for pixels in visible]
+        enough = [pixels >= self._min_pixels for pixels in visible.tolist()]
         if self.config.only_held_out:
             asked = [self.config.is_held_out(t.shape, t.color_hsv[0]) for t in things]
             if not any(a and e for a, e in zip(asked, enough, strict=True)):
@@ -151,9 +156,9 @@ class ObjectsRoomSource:
 
     def _values(self, room: Room, scene: int, view: int) -> dict[str, np.ndarray]:
         things, camera, visible = room.things, room.cameras[view], room.visible_pixels[view]
-        values: dict[str, object] = {
+        numbers = {
             "num_objects": len(things),
-            "num_visible": (visible > 0).sum(),
+            "num_visible": int((visible > 0).sum()),
             "factors/present": [True] * len(things),
             "factors/shape": [SHAPES.index(thing.shape) for thing in things],
             "factors/size": [thing.size_m for thing in things],
@@ -161,7 +166,7 @@ class ObjectsRoomSource:
             "factors/rotation": [place.rotation_rad for place in room.places],
             "factors/color_hsv": [thing.color_hsv for thing in things],
             "factors/color_rgb": [hsv_to_rgb(thing.color_hsv) for thing in things],
-            "factors/visible_pixels": visible,
+            "factors/visible_pixels": visible.tolist(),
             "background/wall_rgb": hsv_to_rgb(room.wall),
             "background/floor_rgb": hsv_to_rgb(room.floor),
             "camera/position": camera.position_m,
@@ -169,22 +174,39 @@ class ObjectsRoomSource:
             "camera/pitch": math.radians(camera.pitch_deg),
         }
         if self.config.views > 1:
-            values["scene"], values["view"] = scene, view
+            numbers["scene"], numbers["view"] = scene, view
+        values = self._numbers.row(numbers)
         if self.config.with_amodal:
-            values["amodal"] = [self.renderer.extent(i) for i in range(len(things))]
+            values["amodal"] = np.zeros(self.fields["amodal"].shape, dtype=bool)
+            for i in range(len(things)):
+                values["amodal"][i] = self.renderer.extent(i)
         if self.config.depth:
-            values["depth"] = self.renderer.depth()
-        return {key: _row(value, self.fields[key]) for key, value in values.items()}
+            values["depth"] = self.renderer.depth().astype(self.fields["depth"].dtype)
+        return values
 
 
-def _row(value: object, field: Field) -> np.ndarray:
-    """Returns a row of the field's shape and type, zeros after the objects that there are."""
-    given = np.array(value, dtype=field.dtype)
-    if given.shape == field.shape:
-        return given
-    row = np.zeros(field.shape, dtype=field.dtype)
-    row[: len(given)] = given.reshape(-1, *field.shape[1:])
-    return row
+class Numbers:
+    """The fields of a row that are numbers, converted in one call.
+
+    Args:
+        fields: by key.
+    """
+
+    def __init__(self, fields: Mapping[str, Field]) -> None:
+        self._zeros = {key: np.zeros(f.shape, f.dtype) for key, f in fields.items()}
+        self._padding = {key: zero.tolist() for key, zero in self._zeros.items() if zero.size}
+        self._record = np.dtype([(k, fields[k].dtype, fields[k].shape) for k in self._padding])
+
+    def row(self, numbers: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Returns each field, zeros after the objects that there are."""
+        given = tuple(
+            [*numbers[key], *zeros[len(numbers[key]) :]]
+            if isinstance(zeros, list)
+            else numbers[key]
+            for key, zeros in self._padding.items()
+        )
+        record = np.array(given, dtype=self._record)
+        return self._zeros | {key: record[key] for key in self._padding}
 
 
 def fields(config: ObjectsRoomConfig) -> dict[str, Field]:
