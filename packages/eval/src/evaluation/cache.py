@@ -1,4 +1,4 @@
-"""Predictions kept on disk, so that scoring again what has not changed takes seconds.
+"""Predictions and decompositions kept on disk: what has not changed is not computed again.
 
 An entry's name is the hash of everything that it depends on: the weights, the pixels of the images,
 the number of slots and the code. What changes has another name; nothing stale is ever read.
@@ -9,26 +9,35 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import h5py
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from evaluation import predictions as contract
 from evaluation.predictions import Predictions, predict
 
 if TYPE_CHECKING:
-    from monet import Monet
+    from monet import Decompositions, Monet
 
+Made = TypeVar("Made")
 Images = UInt8[np.ndarray, "N H W 3"]
 
+CACHE = Path("results/.cache")
+"""Where every command keeps what it computes, unless `--out` names another folder."""
 _ARRAYS = ("segmentation", "reconstruction", "decoded", "extents", "latents")
 
 
+def cache_of(out: Path | None) -> Cache:
+    """Returns the cache under a command's `--out`, else the one that all commands share."""
+    return Cache(CACHE if out is None else out / CACHE.name)
+
+
 class Cache:
-    """Predictions in a folder, which may be deleted at any time.
+    """Predictions and decompositions in a folder, which may be deleted at any time.
 
     Args:
         folder: made with the first entry.
@@ -39,15 +48,30 @@ class Cache:
 
     def of_model(self, model: Monet, images: Images, num_slots: int | None = None) -> Predictions:
         """Returns what `predict` returns."""
-        import monet
+        key = _key(model, images, num_slots, "predictions", Path(contract.__file__))
+        return self._get(key, lambda: predict(model, images, num_slots), _write, _read)
 
-        key = {
-            "weights": hash_of_weights(model),
-            "code": hash_of_code(Path(monet.__file__).parent, Path(contract.__file__)),
-            "images": hash_of_array(images),
-            "slots": model.config.num_slots if num_slots is None else num_slots,
-        }
-        return self._get(key, lambda: predict(model, images, num_slots))
+    def decompositions(
+        self, model: Monet, images: Images, num_slots: int | None = None
+    ) -> Decompositions:
+        """Returns what `Monet.decompose` returns: far more than scores need, so for a few images.
+
+        Everything is kept as it is, not rounded: pictures are the same the second time.
+        """
+        key = _key(model, images, num_slots, "decompositions")
+        return self._get(key, lambda: model.decompose(images, num_slots), _write_parts, _read_parts)
+
+    def whole_image(self, model: Monet, images: Images) -> Float[np.ndarray, "N D"]:
+        """Returns what `whole_image_latents` returns."""
+        from evaluation import represent
+
+        key = _key(model, images, 1, "whole image", Path(represent.__file__))
+        return self._get(
+            key,
+            lambda: represent.whole_image_latents(model, images),
+            lambda file, latents: file.create_dataset("latents", data=latents),
+            lambda file: file["latents"][:],
+        )
 
     def of_baseline(
         self, name: str, segment: Callable[[Images], Predictions], images: Images
@@ -60,20 +84,29 @@ class Cache:
             "code": hash_of_code(Path(baselines.__file__)),
             "images": hash_of_array(images),
         }
-        return self._get(key, lambda: segment(images))
+        return self._get(key, lambda: segment(images), _write, _read)
 
-    def _get(self, key: Mapping[str, object], compute: Callable[[], Predictions]) -> Predictions:
+    def _get(
+        self,
+        key: Mapping[str, object],
+        compute: Callable[[], Made],
+        write: Callable[[h5py.File, Made], object],
+        read: Callable[[h5py.File], Made],
+    ) -> Made:
         text = json.dumps(key, sort_keys=True)
         path = self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.h5"
         if path.is_file():
             try:
-                return _read(path)
+                with h5py.File(path, "r") as file:
+                    return read(file)
             except (OSError, KeyError):
                 path.unlink()  # cut short or foreign: it is made again
         made = compute()
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(path.name + ".tmp")
-        _write(temporary, made, text)
+        with h5py.File(temporary, "w") as file:
+            file.attrs["key"] = text
+            write(file, made)
         temporary.replace(path)
         return made
 
@@ -102,23 +135,45 @@ def hash_of_code(*sources: Path) -> str:
     return digest.hexdigest()
 
 
-def _write(path: Path, predictions: Predictions, key: str) -> None:
-    with h5py.File(path, "w") as file:
-        file.attrs["key"] = key
-        file.attrs["num_slots"] = predictions.num_slots
-        for name in _ARRAYS:
-            values = getattr(predictions, name)
-            if values is not None:
-                file.create_dataset(name, data=values, compression="gzip", compression_opts=1)
-        for name, term in predictions.terms.items():
-            file[f"terms/{name}"] = term
+def _key(
+    model: Monet, images: Images, num_slots: int | None, kind: str, *sources: Path
+) -> dict[str, object]:
+    import monet
+
+    return {
+        "kind": kind,
+        "weights": hash_of_weights(model),
+        "code": hash_of_code(Path(monet.__file__).parent, *sources),
+        "images": hash_of_array(images),
+        "slots": model.config.num_slots if num_slots is None else num_slots,
+    }
 
 
-def _read(path: Path) -> Predictions:
-    with h5py.File(path, "r") as file:
-        terms = file.get("terms", {})
-        return Predictions(
-            num_slots=int(file.attrs["num_slots"]),
-            terms={name: terms[name][:] for name in terms},
-            **{name: file[name][:] for name in _ARRAYS if name in file},
-        )
+def _write(file: h5py.File, predictions: Predictions) -> None:
+    file.attrs["num_slots"] = predictions.num_slots
+    for name in _ARRAYS:
+        values = getattr(predictions, name)
+        if values is not None:
+            file.create_dataset(name, data=values, compression="gzip", compression_opts=1)
+    for name, term in predictions.terms.items():
+        file[f"terms/{name}"] = term
+
+
+def _read(file: h5py.File) -> Predictions:
+    terms = file.get("terms", {})
+    return Predictions(
+        num_slots=int(file.attrs["num_slots"]),
+        terms={name: terms[name][:] for name in terms},
+        **{name: file[name][:] for name in _ARRAYS if name in file},
+    )
+
+
+def _write_parts(file: h5py.File, parts: Decompositions) -> None:
+    for name, values in vars(parts).items():
+        file.create_dataset(name, data=values, compression="lzf", shuffle=True)
+
+
+def _read_parts(file: h5py.File) -> Decompositions:
+    from monet import Decompositions
+
+    return Decompositions(**{f.name: file[f.name][:] for f in fields(Decompositions)})

@@ -246,7 +246,13 @@ def generalise(
                 }
             found.add(condition, scenes, given, made)
             if condition in PICTURED:
-                found.pictured.append(_picture(model, num_slots, condition, scenes))
+                images = scenes.images[: PICTURED[condition]]
+                parts = (
+                    model.decompose(images, num_slots)
+                    if cache is None
+                    else cache.decompositions(model, images, num_slots)
+                )
+                found.pictured.append(Pictured(condition, images, parts))
             progress.advance(task)
     return found.result(num_slots, n)
 
@@ -296,8 +302,3 @@ class _Found:
             occlusion_of_baselines={name: occlusion(self.objects[name]) for name in BASELINES},
             pictured=tuple(self.pictured),
         )
-
-
-def _picture(model: Monet, num_slots: int, condition: str, scenes: TestScenes) -> Pictured:
-    images = scenes.images[: PICTURED[condition]]
-    return Pictured(condition, images, model.decompose(images, num_slots))

@@ -22,8 +22,8 @@ class Figures:
     """Where test scenes of the Objects Room lie; those that lack are rendered into it."""
     seed: int = 0
     """Of the test scenes; none of them is ever a training scene."""
-    out: Path = Path("results/figures")
-    """Folder to write."""
+    out: Path | None = None
+    """Folder to write; results/figures by default."""
     workers: int | None = None
     """Processes that render; one per core by default."""
 
@@ -31,6 +31,7 @@ class Figures:
         """Draws the figures, and says of each that is left out what it lacks."""
         from scenes.progress import progress_bar
 
+        from evaluation.cache import cache_of
         from evaluation.checkpoint import every_run
         from evaluation.figures.paper import NUMBERS, PARTS, Materials, MissingError
         from evaluation.figures.style import save
@@ -41,15 +42,18 @@ class Figures:
                     f"--figures must be from {NUMBERS[0]} to {NUMBERS[-1]}, got {number}"
                 )
         runs = tuple(every_run(self.checkpoint))
-        materials = Materials(runs, self.data, self.data_folder, self.seed, self.workers)
+        materials = Materials(
+            runs, self.data, self.data_folder, self.seed, self.workers, cache_of(self.out)
+        )
         parts = [part for part in PARTS if self.figures is None or part.number in self.figures]
+        out = self.out or Path("results/figures")
         lacking = []
         with progress_bar() as progress:
             task = progress.add_task("drawing", total=len(parts), note="")
             for part in parts:
                 progress.update(task, note=part.stem)
                 try:
-                    paths = save(part.draw(materials), self.out / part.stem, ("png", "pdf", "svg"))
+                    paths = save(part.draw(materials), out / part.stem, ("png", "pdf", "svg"))
                 except MissingError as error:
                     lacking.append(f"{part.stem} is left out: {error}")
                 else:
@@ -90,6 +94,7 @@ class Traverse:
 
     def run(self) -> int:
         """Writes the strip and the GIF."""
+        from evaluation.cache import cache_of
         from evaluation.checkpoint import choose_weights
         from evaluation.figures.style import save
         from evaluation.traversal import (
@@ -116,7 +121,7 @@ class Traverse:
             )
         data = self.data or _test_rooms(self, model.config.image_size, self.scene + 1)
         image = scene_of(data, self.scene, model.config.image_size)
-        parts = model.decompose(image[None], slots)
+        parts = cache_of(self.out).decompositions(model, image[None], slots)
         z = parts.latents[0, slot]
         latents = None if self.latent is None else (self.latent,)
         strip, moving = (
@@ -175,13 +180,14 @@ class Report:
     """Score by which they are that."""
     seed: int = 0
     """Of the test scenes."""
-    out: Path = Path("results/report")
-    """Folder to write."""
+    out: Path | None = None
+    """Folder to write; results/report by default."""
     workers: int | None = None
     """Processes that render; one per core by default."""
 
     def run(self) -> int:
         """Writes report.html and report.json."""
+        from evaluation.cache import cache_of
         from evaluation.checkpoint import choose_weights
         from evaluation.report import gather, write_report
 
@@ -200,7 +206,8 @@ class Report:
             metric=self.metric,
             seed=self.seed,
             workers=self.workers,
+            cache=cache_of(self.out),
         )
-        for path in write_report(report, self.out):
+        for path in write_report(report, self.out or Path("results/report")):
             print(path)
         return 0

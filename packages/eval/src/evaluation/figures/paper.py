@@ -14,6 +14,7 @@ from monet.log import METRICS
 from scenes.command_line import CommandError
 from scenes.file import FileError, SceneFile
 
+from evaluation.cache import Cache
 from evaluation.figures.conditions import CONDITIONS, draw_conditions, read_curve
 from evaluation.figures.dataset import EXAMPLES, draw_examples
 from evaluation.figures.decompositions import (
@@ -56,6 +57,8 @@ class Materials:
     """Test scenes of the Objects Room, rendered where they lack."""
     seed: int
     workers: int | None
+    cache: Cache
+    """Where decompositions are kept."""
 
     def run(self, dataset: str, masks: str = "attention") -> Weights:
         """Returns the run on a dataset.
@@ -126,13 +129,16 @@ def figure_5(materials: Materials) -> Figure:
     weights = materials.run("objects_room")
     model = weights.model()
     scenes = materials.rooms("test", SEEDS_FROM, model.config.image_size)
-    parts = model.decompose(scenes.images)
+    segmentation = materials.cache.of_model(model, scenes.images).segmentation
+    seeds = choose_seeds(scenes, segmentation)
+    rows = [seed.scene for seed in seeds]
+    parts = materials.cache.decompositions(model, scenes.images[rows])
     note = (
         f"{_named(weights)}. The slots that fit an object, or walls and sky together, best among "
         f"{SEEDS_FROM} test scenes; the latents with the largest mean effect; masks not normalised "
         "over slots"
     )
-    return draw_traversals(model, scenes.images, parts, choose_seeds(scenes, parts.masks), note)
+    return draw_traversals(model, scenes.images[rows], parts, seeds, note)
 
 
 def figure_6_sprites(materials: Materials) -> Figure:
@@ -211,7 +217,11 @@ def _rooms(
     for condition, count in conditions.items():
         images = materials.rooms(condition, count, model.config.image_size).images
         groups.append(
-            Group(TITLES_OF_CONDITIONS[condition], images, model.decompose(images, slots))
+            Group(
+                TITLES_OF_CONDITIONS[condition],
+                images,
+                materials.cache.decompositions(model, images, slots),
+            )
         )
     note = f"{_named(weights)}, {slots} slots; the first test scenes of each kind, not chosen"
     return draw_slots(groups, rows=rows, note=note)
@@ -235,7 +245,7 @@ def _others(
             images = held_out(file, model.config.image_size).images[:n]
     except FileError as error:
         raise MissingError(f"{error}; --data names a file of {NAMES[dataset]} elsewhere") from error
-    parts = model.decompose(images)
+    parts = materials.cache.decompositions(model, images)
     slots = largest_slots(parts.masks, rows) if chosen and rows else None
     which = "; the slots with the largest masks after the very largest" if chosen else ""
     note = f"{_named(weights)}; scenes that training leaves out, not chosen{which}"

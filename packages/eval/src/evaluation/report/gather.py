@@ -17,10 +17,11 @@ from scenes.file import SceneFile
 from scenes.progress import progress_bar
 from scenes.serialise import to_json
 
+from evaluation.cache import Cache
 from evaluation.figures.decompositions import TITLES_OF_CONDITIONS
 from evaluation.generalise import scene_file
-from evaluation.report.browse import SceneCard, browse, scores_of, worst_and_best
-from evaluation.score import read_scenes
+from evaluation.report.browse import SceneCard, browse, worst_and_best
+from evaluation.score import read_scenes, values_of
 
 SCORES = ("scores.json", "representation.json")
 EXTREMES = 4
@@ -105,6 +106,7 @@ def gather(
     n: int,
     metric: str,
     seed: int,
+    cache: Cache,
     workers: int | None = None,
 ) -> Report:
     """Gathers runs and scores, and decomposes the scenes that can be looked into.
@@ -119,6 +121,7 @@ def gather(
         n: scenes of which the worst and the best are shown.
         metric: what makes them so.
         seed: of the test scenes.
+        cache: where decompositions are kept.
         workers: processes that render.
 
     Raises:
@@ -144,17 +147,17 @@ def gather(
             )
             scenes = read_scenes(path, wanted, size)
             title = "scenes" if data else TITLES_OF_CONDITIONS[condition]
+            values = values_of(scenes, cache.of_model(model, scenes.images, num_slots))
             if first:
-                values = scores_of(model, num_slots, scenes)
                 if metric not in values:
                     raise UsageError(
                         f"--metric is one of {', '.join(sorted(values))}, got {metric!r}"
                     )
                 worst, best = worst_and_best(values[metric], EXTREMES)
                 for label, rows in (("worst", worst), ("best", best)):
-                    cards += browse(model, num_slots, label, path.name, scenes, rows)
+                    cards += browse(cache, model, num_slots, label, path.name, scenes, values, rows)
             few = range(min(OF_EACH_CONDITION, wanted))
-            cards += browse(model, num_slots, title, path.name, scenes, few)
+            cards += browse(cache, model, num_slots, title, path.name, scenes, values, few)
             with SceneFile(path) as file:
                 provenance = json.loads(file.attributes["provenance"])
             progress.advance(task)
