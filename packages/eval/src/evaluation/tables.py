@@ -134,7 +134,9 @@ def representation_table(
     table = _table(f"{title}: accuracy of shape, R² of the rest, on scenes not seen")
     for name, count in counts.items():
         for kind in ("linear", "mlp"):
-            table.add_column(f"{name}\n{count:,} objects\n{kind}", justify="right")
+            words = name.replace(", ", "\n").replace("whole ", "whole\n")
+            lines = (words, f"n = {count:,}", kind)
+            table.add_column("\n".join(lines), justify="right", no_wrap=True)
     first = next(iter(properties.values()))
     for factor in first:
         chance = first[factor]["chance"]
