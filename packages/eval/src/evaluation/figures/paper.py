@@ -31,7 +31,12 @@ EXTRA_SLOTS = 9
 """Of figures 4 and 8."""
 SEEDS_FROM = 64
 """Scenes among which figure 5 looks for slots that hold one object or the background."""
-NAMES = {"objects_room": "Objects Room", "multi_dsprites": "Multi-dSprites", "clevr": "CLEVR"}
+NAMES = {
+    "objects_room": "Objects Room",
+    "multi_dsprites": "Multi-dSprites",
+    "clevr": "CLEVR",
+    "clevr_like": "CLEVR-like scenes",
+}
 ALIKE = {"clevr_like": "clevr"}
 """Datasets that stand for another in its figures."""
 MAKES_RUN = {
@@ -249,7 +254,7 @@ def _others(
     slots = largest_slots(parts.masks, rows) if chosen and rows else None
     which = "; the slots with the largest masks after the very largest" if chosen else ""
     note = f"{_named(weights)}; scenes that training leaves out, not chosen{which}"
-    group = Group(NAMES[dataset], images, parts, slots)
+    group = Group(NAMES[weights.dataset], images, parts, slots)
     return draw_slots([group], rows=rows, masked=False, note=note)
 
 
