@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from monet import Monet
 from monet.checkpoint import CONFIG, WEIGHTS, Weights, read_weights
 from monet.log import METRICS
 from scenes.command_line import CommandError, UsageError
@@ -20,8 +21,9 @@ from scenes.serialise import to_json
 from evaluation.cache import Cache
 from evaluation.figures.decompositions import TITLES_OF_CONDITIONS
 from evaluation.generalise import scene_file
+from evaluation.predictions import predict
 from evaluation.report.browse import SceneCard, browse, worst_and_best
-from evaluation.score import read_scenes, values_of
+from evaluation.score import TestScenes, read_scenes, values_of
 
 SCORES = ("scores.json", "representation.json")
 EXTREMES = 4
@@ -132,6 +134,7 @@ def gather(
         raise UsageError(
             f"{weights.path}: trained on {weights.dataset}; give a file of its scenes with --data"
         )
+    listed, scores = tuple(read_runs(runs, weights)), tuple(read_scores(results))
     model = weights.model()
     size = model.config.image_size
     conditions = ["test"] if data else list(TITLES_OF_CONDITIONS)
@@ -147,12 +150,10 @@ def gather(
             )
             scenes = read_scenes(path, wanted, size)
             title = "scenes" if data else TITLES_OF_CONDITIONS[condition]
+            if first:
+                _check_metric(metric, model, num_slots, scenes)
             values = values_of(scenes, cache.of_model(model, scenes.images, num_slots))
             if first:
-                if metric not in values:
-                    raise UsageError(
-                        f"--metric is one of {', '.join(sorted(values))}, got {metric!r}"
-                    )
                 worst, best = worst_and_best(values[metric], EXTREMES)
                 for label, rows in (("worst", worst), ("best", best)):
                     cards += browse(cache, model, num_slots, label, path.name, scenes, values, rows)
@@ -162,8 +163,8 @@ def gather(
                 provenance = json.loads(file.attributes["provenance"])
             progress.advance(task)
     return Report(
-        runs=tuple(read_runs(runs, weights)),
-        scores=tuple(read_scores(results)),
+        runs=listed,
+        scores=scores,
         checkpoint={
             "path": str(weights.path), "name": weights.name, "step": weights.step,
             "config": json.loads(to_json(weights.config)),
@@ -175,6 +176,14 @@ def gather(
         scenes=tuple(cards),
         provenance=provenance,
     )  # fmt: skip
+
+
+def _check_metric(metric: str, model: Monet, num_slots: int, scenes: TestScenes) -> None:
+    """Refuses a score that there is not, before anything is kept: one scene has the names."""
+    one = replace(scenes, images=scenes.images[:1], segmentation=scenes.segmentation[:1])
+    names = values_of(one, predict(model, one.images, num_slots))
+    if metric not in names:
+        raise UsageError(f"--metric is one of {', '.join(sorted(names))}, got {metric!r}")
 
 
 def read_runs(folder: Path, shown: Weights) -> list[Run]:
