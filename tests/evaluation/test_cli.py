@@ -12,7 +12,7 @@ import pytest
 from evaluation import checkpoint
 from evaluation.checkpoint import choose_weights
 from evaluation.cli import main
-from scenes.command_line import UsageError
+from monet.model import Monet
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -137,3 +137,50 @@ def test_scoring_predictions_needs_neither_torch_nor_mujoco(
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_commands_share_a_cache_and_a_second_time_nothing_is_decomposed(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    run_folder: Path,
+    rooms_file: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = ("--checkpoint", str(run_folder), "--data", str(rooms_file))
+    commands = (
+        ("represent", "--n", "16", *given),
+        ("report", "--n", "16", "--slots", "5", *given),
+        ("traverse", "--slot", "2", *given),
+        ("figures", "--figures", "3", "5", *given),
+    )
+
+    def kept() -> dict[str, int]:
+        return {path.name: path.stat().st_mtime_ns for path in Path("results/.cache").iterdir()}
+
+    def made() -> dict[str, bytes]:
+        return {
+            str(path): path.read_bytes()
+            for path in Path("results").rglob("*")
+            if path.suffix in {".json", ".png", ".gif", ".svg"}
+        }
+
+    added: dict[str, int] = {}
+    for arguments in commands:
+        code, _, err = run(capsys, *arguments)
+        assert code == 0, err
+        added[arguments[0]] = len(kept()) - sum(added.values())
+    # The report's scores are of the scenes and slots of `represent`: it adds three groups of scenes
+    # to look into. Figure 3 is one decomposition; figure 5 chooses from one and shows another.
+    assert added == {"represent": 1, "report": 3, "traverse": 1, "figures": 3}
+    first, times = made(), kept()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(Monet, "forward", refuse)
+    for arguments in commands:
+        code, _, err = run(capsys, *arguments)
+        assert code == 0, err
+    assert kept() == times
+    assert made() == first

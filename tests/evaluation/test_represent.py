@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from evaluation.cli import main
 from evaluation.predictions import Predictions, predict
+from evaluation.report.tables import number, of_representation
 from evaluation.represent import (
     Objects,
     dci,
@@ -19,9 +20,10 @@ from evaluation.represent import (
     whole_image_latents,
 )
 from evaluation.score import read_scenes
-from monet.checkpoint import save_weights
-from monet.config import PRESETS
+from monet.checkpoint import load, save_weights
+from monet.config import PRESETS, TrainConfig
 from monet.model import Monet
+from monet.train import Trainer
 from scenes.command_line import CommandError
 
 M = 1500
@@ -156,3 +158,36 @@ def test_the_command_prints_a_table_and_writes_json(
     assert 0 <= content["dci"]["slots"]["disentanglement"] <= 1
     assert main([*arguments, "--whole-image", str(weights.parent)]) == 2
     assert "was not trained with --masks all-in-one" in capsys.readouterr().err
+
+
+def test_the_whole_images_code_stands_beside_the_slots(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, run_folder: Path, rooms_file: Path
+) -> None:
+    config = TrainConfig(
+        name="whole", model=replace(load(run_folder).config, num_slots=7), data=rooms_file, steps=2,
+        batch_size=4, masks="all-in-one",
+    )  # fmt: skip
+    with Trainer(config, tmp_path / "whole") as trainer:
+        trainer.run()
+    arguments = ["represent", "--checkpoint", str(run_folder), "--data", str(rooms_file)]
+    arguments += ["--whole-image", str(tmp_path / "whole"), "--n", "160"]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out
+    assert "…" not in printed
+    assert printed.count("whole ") == 4 == printed.count("alone in view"), "a column for each"
+    content = json.loads((tmp_path / "out" / "representation.json").read_text())
+    rows = ["slots", "whole image", "slots, alone in view", "whole image, alone in view"]
+    for key in ("objects", "properties", "dci"):
+        assert list(content[key]) == rows
+    assert content["objects"]["slots"] == content["objects"]["whole image"] > 250
+    for row in rows[:2]:
+        assert 0 <= content["properties"][row]["shape"]["linear"] <= 1
+    assert content["properties"]["slots"] != content["properties"]["whole image"]
+
+    shown = of_representation(content)
+    for value in (
+        content["properties"]["whole image"]["red"]["mlp"],
+        content["dci"]["slots"]["completeness"],
+    ):
+        assert f"<td>{number(value)}</td>" in shown
+    assert '<th scope="col">whole image: mlp</th>' in shown

@@ -1,6 +1,7 @@
 """Segmentations that look at colour or place alone: what a model must beat to have shown anything.
 
-Each is a function of images (N, H, W, 3) uint8.
+Each is a function of images (N, H, W, 3) uint8. Its library is imported when it runs: where all is
+served from the cache, none is.
 """
 
 from __future__ import annotations
@@ -9,9 +10,6 @@ from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import UInt8
-from skimage.segmentation import felzenszwalb
-from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 
 from evaluation.predictions import Predictions
 
@@ -52,6 +50,8 @@ def kmeans_color_and_place(images: Images) -> Predictions:
 
 def felzenszwalb_regions(images: Images) -> Predictions:
     """Felzenszwalb and Huttenlocher's graph of neighbouring pixels (scikit-image)."""
+    from skimage.segmentation import felzenszwalb
+
     smallest = max(2, round(SMALLEST_REGION * images.shape[1] * images.shape[2]))
     segmentation = np.array(
         [felzenszwalb(image, scale=300, sigma=0.5, min_size=smallest) for image in images],
@@ -61,6 +61,9 @@ def felzenszwalb_regions(images: Images) -> Predictions:
 
 
 def _kmeans(images: Images, clusters: int, place_weight: float) -> Predictions:
+    from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
+
     _, height, width, _ = images.shape
     y, x = np.mgrid[:height, :width] * (place_weight / width)
     place = np.stack([y, x], axis=-1).reshape(-1, 2)

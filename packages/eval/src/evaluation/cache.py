@@ -1,4 +1,4 @@
-"""What models make of images, kept on disk, so that nothing unchanged is computed again.
+"""Predictions and decompositions kept on disk: what has not changed is not computed again.
 
 An entry's name is the hash of everything that it depends on: the weights, the pixels of the images,
 the number of slots and the code. What changes has another name; nothing stale is ever read.
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import h5py
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from evaluation import predictions as contract
 from evaluation.predictions import Predictions, predict
@@ -23,14 +23,17 @@ from evaluation.predictions import Predictions, predict
 if TYPE_CHECKING:
     from monet import Decompositions, Monet
 
+Made = TypeVar("Made")
 Images = UInt8[np.ndarray, "N H W 3"]
 
-T = TypeVar("T")
-
-RESULTS = Path("results")
-"""Where commands write by default."""
-
+CACHE = Path("results/.cache")
+"""Where every command keeps what it computes, unless `--out` names another folder."""
 _ARRAYS = ("segmentation", "reconstruction", "decoded", "extents", "latents")
+
+
+def cache_of(out: Path | None) -> Cache:
+    """Returns the cache under a command's `--out`, else the one that all commands share."""
+    return Cache(CACHE if out is None else out / CACHE.name)
 
 
 class Cache:
@@ -50,26 +53,29 @@ class Cache:
 
     def of_model(self, model: Monet, images: Images, num_slots: int | None = None) -> Predictions:
         """Returns what `predict` returns."""
-        return self._get(
-            _key_of_model("predictions", model, images, num_slots),
-            lambda: predict(model, images, num_slots),
-            _write_predictions,
-            _read_predictions,
-        )
+        key = _key(model, images, num_slots, "predictions", Path(contract.__file__))
+        return self._get(key, lambda: predict(model, images, num_slots), _write, _read)
 
-    def decompose(
+    def decompositions(
         self, model: Monet, images: Images, num_slots: int | None = None
     ) -> Decompositions:
-        """Returns what the model's `decompose` returns."""
-        from monet import Decompositions
+        """Returns what `Monet.decompose` returns: far more than scores need, so for a few images.
 
+        Everything is kept as it is, not rounded: pictures are the same the second time.
+        """
+        key = _key(model, images, num_slots, "decompositions")
+        return self._get(key, lambda: model.decompose(images, num_slots), _write_parts, _read_parts)
+
+    def whole_image(self, model: Monet, images: Images) -> Float[np.ndarray, "N D"]:
+        """Returns what `whole_image_latents` returns."""
+        from evaluation import represent
+
+        key = _key(model, images, 1, "whole image", Path(represent.__file__))
         return self._get(
-            _key_of_model("decompositions", model, images, num_slots),
-            lambda: model.decompose(images, num_slots),
-            lambda file, made: _write_arrays(file, vars(made)),
-            lambda file: Decompositions(
-                **{f.name: file[f.name][:] for f in fields(Decompositions)}
-            ),
+            key,
+            lambda: represent.whole_image_latents(model, images),
+            lambda file, latents: file.create_dataset("latents", data=latents),
+            lambda file: file["latents"][:],
         )
 
     def of_baseline(
@@ -83,15 +89,15 @@ class Cache:
             "code": hash_of_code(Path(baselines.__file__)),
             "images": hash_of_array(images),
         }
-        return self._get(key, lambda: segment(images), _write_predictions, _read_predictions)
+        return self._get(key, lambda: segment(images), _write, _read)
 
     def _get(
         self,
         key: Mapping[str, object],
-        compute: Callable[[], T],
-        write: Callable[[h5py.File, T], None],
-        read: Callable[[h5py.File], T],
-    ) -> T:
+        compute: Callable[[], Made],
+        write: Callable[[h5py.File, Made], object],
+        read: Callable[[h5py.File], Made],
+    ) -> Made:
         text = json.dumps(key, sort_keys=True)
         path = self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.h5"
         if path.is_file():
@@ -148,23 +154,45 @@ def hash_of_code(*sources: Path) -> str:
     return digest.hexdigest()
 
 
-def _write_arrays(file: h5py.File, arrays: Mapping[str, np.ndarray | None]) -> None:
-    for name, values in arrays.items():
+def _key(
+    model: Monet, images: Images, num_slots: int | None, kind: str, *sources: Path
+) -> dict[str, object]:
+    import monet
+
+    return {
+        "kind": kind,
+        "weights": hash_of_weights(model),
+        "code": hash_of_code(Path(monet.__file__).parent, *sources),
+        "images": hash_of_array(images),
+        "slots": model.config.num_slots if num_slots is None else num_slots,
+    }
+
+
+def _write(file: h5py.File, predictions: Predictions) -> None:
+    file.attrs["num_slots"] = predictions.num_slots
+    for name in _ARRAYS:
+        values = getattr(predictions, name)
         if values is not None:
             file.create_dataset(name, data=values, compression="gzip", compression_opts=1)
-
-
-def _write_predictions(file: h5py.File, predictions: Predictions) -> None:
-    file.attrs["num_slots"] = predictions.num_slots
-    _write_arrays(file, {name: getattr(predictions, name) for name in _ARRAYS})
     for name, term in predictions.terms.items():
         file[f"terms/{name}"] = term
 
 
-def _read_predictions(file: h5py.File) -> Predictions:
+def _read(file: h5py.File) -> Predictions:
     terms = file.get("terms", {})
     return Predictions(
         num_slots=int(file.attrs["num_slots"]),
         terms={name: terms[name][:] for name in terms},
         **{name: file[name][:] for name in _ARRAYS if name in file},
     )
+
+
+def _write_parts(file: h5py.File, parts: Decompositions) -> None:
+    for name, values in vars(parts).items():
+        file.create_dataset(name, data=values, compression="lzf", shuffle=True)
+
+
+def _read_parts(file: h5py.File) -> Decompositions:
+    from monet import Decompositions
+
+    return Decompositions(**{f.name: file[f.name][:] for f in fields(Decompositions)})

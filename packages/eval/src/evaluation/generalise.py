@@ -243,7 +243,11 @@ def generalise(
             found.add(condition, scenes, given, made)
             if condition in PICTURED:
                 images = scenes.images[: PICTURED[condition]]
-                parts = cache.decompose(model, images, num_slots)
+                parts = (
+                    model.decompose(images, num_slots)
+                    if cache is None
+                    else cache.decompositions(model, images, num_slots)
+                )
                 found.pictured.append(Pictured(condition, images, parts))
             progress.advance(task)
     return found.result(num_slots, n)

@@ -31,7 +31,7 @@ class Figures:
         """Draws the figures, and says of each that is left out what it lacks."""
         from scenes.progress import progress_bar
 
-        from evaluation.cache import RESULTS, Cache
+        from evaluation.cache import cache_of
         from evaluation.checkpoint import every_run
         from evaluation.figures.paper import NUMBERS, PARTS, Materials, MissingError
         from evaluation.figures.style import save
@@ -42,11 +42,11 @@ class Figures:
                     f"--figures must be from {NUMBERS[0]} to {NUMBERS[-1]}, got {number}"
                 )
         runs = tuple(every_run(self.checkpoint))
-        out = self.out or RESULTS / "figures"
         materials = Materials(
-            runs, self.data, self.data_folder, self.seed, self.workers, Cache.beside(self.out)
+            runs, self.data, self.data_folder, self.seed, self.workers, cache_of(self.out)
         )
         parts = [part for part in PARTS if self.figures is None or part.number in self.figures]
+        out = self.out or Path("results/figures")
         lacking = []
         with progress_bar() as progress:
             task = progress.add_task("drawing", total=len(parts), note="")
@@ -94,7 +94,7 @@ class Traverse:
 
     def run(self) -> int:
         """Writes the strip and the GIF."""
-        from evaluation.cache import RESULTS, Cache
+        from evaluation.cache import cache_of
         from evaluation.checkpoint import choose_weights
         from evaluation.figures.style import save
         from evaluation.traversal import (
@@ -121,7 +121,7 @@ class Traverse:
             )
         data = self.data or _test_rooms(self, model.config.image_size, self.scene + 1)
         image = scene_of(data, self.scene, model.config.image_size)
-        parts = Cache.beside(self.out).decompose(model, image[None], slots)
+        parts = cache_of(self.out).decompositions(model, image[None], slots)
         z = parts.latents[0, slot]
         latents = None if self.latent is None else (self.latent,)
         strip, moving = (
@@ -187,7 +187,7 @@ class Report:
 
     def run(self) -> int:
         """Writes report.html and report.json."""
-        from evaluation.cache import RESULTS, Cache
+        from evaluation.cache import cache_of
         from evaluation.checkpoint import choose_weights
         from evaluation.report import gather, write_report
 
@@ -206,8 +206,8 @@ class Report:
             metric=self.metric,
             seed=self.seed,
             workers=self.workers,
-            cache=Cache.beside(self.out),
+            cache=cache_of(self.out),
         )
-        for path in write_report(report, self.out or RESULTS / "report"):
+        for path in write_report(report, self.out or Path("results/report")):
             print(path)
         return 0

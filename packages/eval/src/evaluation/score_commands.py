@@ -34,7 +34,7 @@ class Generalise:
 
     def run(self) -> int:
         """Scores, prints the tables, and writes scores.json and the pictures."""
-        from evaluation.cache import RESULTS, Cache
+        from evaluation.cache import cache_of
         from evaluation.checkpoint import choose_weights
         from evaluation.figures import draw_decompositions, save
         from evaluation.figures.generalisation import (
@@ -64,7 +64,7 @@ class Generalise:
         hold_out = given or hold_out_of(weights.config.data)
         model = weights.model()
         out = self.out or RESULTS / "generalise" / weights.name
-        cache = Cache.beside(self.out)
+        cache = cache_of(self.out)
         checkpoint = {
             "path": str(weights.path), "name": weights.name, "step": weights.step,
             "trained_slots": weights.config.model.num_slots,
@@ -127,7 +127,7 @@ class Score:
     def run(self) -> int:
         """Scores, prints the tables and writes scores.json."""
         from evaluation.baselines import BASELINES
-        from evaluation.cache import RESULTS, Cache
+        from evaluation.cache import cache_of
         from evaluation.score import (
             all_to_json,
             ceiling_values,
@@ -140,7 +140,7 @@ class Score:
         from evaluation.tables import CEILING, DECODED, console, score_tables
 
         self._check()
-        cache = Cache.beside(self.out)
+        cache = cache_of(self.out)
         if self.predictions is not None:
             from evaluation.order import check_order
             from evaluation.predictions import read_predictions
@@ -230,7 +230,7 @@ class Represent:
         """Scores, prints the tables and writes representation.json."""
         from dataclasses import asdict, replace
 
-        from evaluation.cache import RESULTS, Cache
+        from evaluation.cache import cache_of
         from evaluation.checkpoint import choose_weights
         from evaluation.generalise import scene_file
         from evaluation.represent import (
@@ -239,7 +239,6 @@ class Represent:
             predict_properties,
             read_factors,
             subset,
-            whole_image_latents,
         )
         from evaluation.score import finite_or_null, read_scenes, write_json
         from evaluation.tables import console, representation_table
@@ -262,11 +261,12 @@ class Represent:
             "test", size, self.data_folder, seed=self.seed, n=self.n, workers=self.workers
         )
         scenes = read_scenes(data, self.n, size)
-        given = Cache.beside(self.out).of_model(model, scenes.images, self.slots)
+        cache = cache_of(self.out)
+        given = cache.of_model(model, scenes.images, self.slots)
         objects = matched_objects(scenes, given, read_factors(data, self.n))
         rows = {"slots": objects}
         if whole is not None:
-            latents = whole_image_latents(whole.model(), scenes.images)
+            latents = cache.whole_image(whole.model(), scenes.images)
             rows["whole image"] = replace(objects, latents=latents[objects.scene])
         rows |= {f"{name}, alone in view": subset(row, row.alone) for name, row in rows.items()}
         properties = {name: predict_properties(row) for name, row in rows.items()}

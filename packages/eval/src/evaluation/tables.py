@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -13,8 +14,10 @@ from rich.text import Text
 
 from evaluation.generalise import Generalisation
 from evaluation.occlusion import EDGES, PARTLY_HIDDEN
-from evaluation.represent import Dci
 from evaluation.statistics import Statistic
+
+if TYPE_CHECKING:
+    from evaluation.represent import Dci
 
 COLUMNS = ("ari_fg", "ari_merged", "msc", "recall", "count", "mse")
 FURTHER_COLUMNS = (
@@ -131,7 +134,9 @@ def representation_table(
     table = _table(f"{title}: accuracy of shape, R² of the rest, on scenes not seen")
     for name, count in counts.items():
         for kind in ("linear", "mlp"):
-            table.add_column(f"{name}\n{count:,} objects\n{kind}", justify="right")
+            words = name.replace(", ", "\n").replace("whole ", "whole\n")
+            lines = (words, f"n = {count:,}", kind)
+            table.add_column("\n".join(lines), justify="right", no_wrap=True)
     first = next(iter(properties.values()))
     for factor in first:
         chance = first[factor]["chance"]

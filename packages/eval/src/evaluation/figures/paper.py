@@ -31,7 +31,12 @@ EXTRA_SLOTS = 9
 """Of figures 4 and 8."""
 SEEDS_FROM = 64
 """Scenes among which figure 5 looks for slots that hold one object or the background."""
-NAMES = {"objects_room": "Objects Room", "multi_dsprites": "Multi-dSprites", "clevr": "CLEVR"}
+NAMES = {
+    "objects_room": "Objects Room",
+    "multi_dsprites": "Multi-dSprites",
+    "clevr": "CLEVR",
+    "clevr_like": "CLEVR-like scenes",
+}
 ALIKE = {"clevr_like": "clevr"}
 """Datasets that stand for another in its figures."""
 MAKES_RUN = {
@@ -58,7 +63,7 @@ class Materials:
     seed: int
     workers: int | None
     cache: Cache
-    """Keeps the decompositions."""
+    """Where decompositions are kept."""
 
     def run(self, dataset: str, masks: str = "attention") -> Weights:
         """Returns the run on a dataset.
@@ -129,13 +134,16 @@ def figure_5(materials: Materials) -> Figure:
     weights = materials.run("objects_room")
     model = weights.model()
     scenes = materials.rooms("test", SEEDS_FROM, model.config.image_size)
-    parts = materials.cache.decompose(model, scenes.images)
+    segmentation = materials.cache.of_model(model, scenes.images).segmentation
+    seeds = choose_seeds(scenes, segmentation)
+    rows = [seed.scene for seed in seeds]
+    parts = materials.cache.decompositions(model, scenes.images[rows])
     note = (
         f"{_named(weights)}. The slots that fit an object, or walls and sky together, best among "
         f"{SEEDS_FROM} test scenes; the latents with the largest mean effect; masks not normalised "
         "over slots"
     )
-    return draw_traversals(model, scenes.images, parts, choose_seeds(scenes, parts.masks), note)
+    return draw_traversals(model, scenes.images[rows], parts, seeds, note)
 
 
 def figure_6_sprites(materials: Materials) -> Figure:
@@ -213,8 +221,13 @@ def _rooms(
     groups = []
     for condition, count in conditions.items():
         images = materials.rooms(condition, count, model.config.image_size).images
-        parts = materials.cache.decompose(model, images, slots)
-        groups.append(Group(TITLES_OF_CONDITIONS[condition], images, parts))
+        groups.append(
+            Group(
+                TITLES_OF_CONDITIONS[condition],
+                images,
+                materials.cache.decompositions(model, images, slots),
+            )
+        )
     note = f"{_named(weights)}, {slots} slots; the first test scenes of each kind, not chosen"
     return draw_slots(groups, rows=rows, note=note)
 
@@ -237,11 +250,11 @@ def _others(
             images = held_out(file, model.config.image_size).images[:n]
     except FileError as error:
         raise MissingError(f"{error}; --data names a file of {NAMES[dataset]} elsewhere") from error
-    parts = materials.cache.decompose(model, images)
+    parts = materials.cache.decompositions(model, images)
     slots = largest_slots(parts.masks, rows) if chosen and rows else None
     which = "; the slots with the largest masks after the very largest" if chosen else ""
     note = f"{_named(weights)}; scenes that training leaves out, not chosen{which}"
-    group = Group(NAMES[dataset], images, parts, slots)
+    group = Group(NAMES[weights.dataset], images, parts, slots)
     return draw_slots([group], rows=rows, masked=False, note=note)
 
 

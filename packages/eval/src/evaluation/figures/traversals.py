@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Integer, UInt8
 from matplotlib.figure import Figure
 from monet import Decompositions, Monet
 from scenes.gallery import slot_palette
@@ -36,13 +36,15 @@ class Seed:
     slot: int
 
 
-def choose_seeds(scenes: TestScenes, masks: Float[np.ndarray, "N K H W"]) -> tuple[Seed, ...]:
+def choose_seeds(scenes: TestScenes, taken: Integer[np.ndarray, "N H W"]) -> tuple[Seed, ...]:
     """Returns the two object slots and the wall and sky slot that fit the truth best.
 
     Each is of another scene: the ones with the largest intersection over union.
+
+    Args:
+        scenes: among which to choose.
+        taken: slot of each of their pixels.
     """
-    taken = masks.argmax(axis=1)
-    slots = masks.shape[1]
     behind = [scenes.entities.index(name) for name in BACKGROUND]
     objects = range(scenes.num_background, len(scenes.entities))
     fits: list[tuple[float, Seed]] = []
@@ -50,7 +52,7 @@ def choose_seeds(scenes: TestScenes, masks: Float[np.ndarray, "N K H W"]) -> tup
         wanted = [("object", truth == entity) for entity in objects if (truth == entity).any()]
         wanted.append(("wall + sky", np.isin(truth, behind)))
         for title, region in wanted:
-            scores = [_overlap(region, taken[index] == slot) for slot in range(slots)]
+            scores = [_overlap(region, taken[index] == slot) for slot in range(taken.max() + 1)]
             best = int(np.argmax(scores))
             fits.append((scores[best], Seed(title, index, best)))
     fits.sort(key=lambda fit: -fit[0])
@@ -80,10 +82,17 @@ def draw_traversals(
     """Draws a column group for each seed, a row for each of the latents that change most.
 
     The latents are the same in all groups: those with the largest mean effect over them.
+
+    Args:
+        model: whose decoder to use.
+        images: of each seed's scene.
+        parts: what the model makes of them.
+        seeds: from left to right.
+        note: a line below.
     """
     all_latents = [
-        traverse(model, parts.latents[seed.scene, seed.slot], strip_values(FRAMES))
-        for seed in seeds
+        traverse(model, parts.latents[place, seed.slot], strip_values(FRAMES))
+        for place, seed in enumerate(seeds)
     ]
     effects = np.mean([traversal.effects for traversal in all_latents], axis=0)
     latents = np.argsort(-effects, kind="stable")[:LATENTS]
@@ -96,19 +105,24 @@ def draw_traversals(
         canvas.words(f"latent {latent}", LEFT - 0.08, y, ha="right", fontsize=8)
     for place, (seed, traversal) in enumerate(zip(seeds, all_latents, strict=True)):
         x = LEFT + place * (group + BETWEEN)
-        _head(canvas, x, seed, images[seed.scene], parts)
+        _head(canvas, x, seed, images[place], parts, place)
         _frames(canvas, x, traversal, latents)
     canvas.note(note, below)
     return canvas.figure
 
 
 def _head(
-    canvas: Canvas, x: float, seed: Seed, image: UInt8[np.ndarray, "H W 3"], parts: Decompositions
+    canvas: Canvas,
+    x: float,
+    seed: Seed,
+    image: UInt8[np.ndarray, "H W 3"],
+    parts: Decompositions,
+    place: int,
 ) -> None:
     canvas.picture(image, x, 0.08, 0.68)
-    component = parts.components[seed.scene, seed.slot]
+    component = parts.components[place, seed.slot]
     # The slot's own mask is the sigmoid too, so that the frames compare with it.
-    mask = 1 / (1 + np.exp(-parts.mask_logits[seed.scene, seed.slot]))
+    mask = 1 / (1 + np.exp(-parts.mask_logits[place, seed.slot]))
     color = slot_palette(seed.slot + 1)[seed.slot] / 255
     canvas.picture(on_white(component, mask), x + 0.75, 0.08, 0.68, edge=color, edge_width=2.0)
     canvas.words(seed.title, x + 1.52, 0.32, fontsize=9)

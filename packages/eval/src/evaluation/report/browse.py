@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -16,7 +16,7 @@ from scenes.gallery import entity_palette, slot_palette
 
 from evaluation.cache import Cache
 from evaluation.figures.decompositions import on_white
-from evaluation.score import TestScenes, values_of
+from evaluation.score import TestScenes
 
 TOP_ROW = ("input", "reconstruction", "segmentation", "truth")
 SLOT_ROW = ("masked", "unmasked", "removed", "attention")
@@ -70,24 +70,24 @@ def browse(
     group: str,
     source: str,
     scenes: TestScenes,
+    values: Mapping[str, Float64[np.ndarray, " N"]],
     rows: Sequence[int],
 ) -> list[SceneCard]:
-    """Returns a card for each of some rows of a file's scenes."""
+    """Returns a card for each of some rows of a file's scenes, with those of its values."""
     chosen = TestScenes(
         images=scenes.images[list(rows)],
         segmentation=scenes.segmentation[list(rows)],
         entities=scenes.entities,
         num_background=scenes.num_background,
     )
-    parts = cache.decompose(model, chosen.images, num_slots)
-    values = values_of(chosen, cache.of_model(model, chosen.images, num_slots))
+    parts = cache.decompositions(model, chosen.images, num_slots)
     truth = entity_palette(scenes.entities, scenes.num_background)[chosen.segmentation]
     return [
         SceneCard(
             group=group,
             source=source,
             index=row,
-            scores={name: _finite(values[name][i]) for name in SHOWN_SCORES if name in values},
+            scores={name: _finite(values[name][row]) for name in SHOWN_SCORES if name in values},
             slots=_slot_cards(
                 chosen.segmentation[i], parts.masks[i].argmax(axis=0), scenes, num_slots
             ),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from monet import Monet
 from monet.checkpoint import CONFIG, WEIGHTS, Weights, read_weights
 from monet.log import METRICS
 from scenes.command_line import CommandError, UsageError
@@ -20,8 +21,9 @@ from scenes.serialise import to_json
 from evaluation.cache import Cache
 from evaluation.figures.decompositions import TITLES_OF_CONDITIONS
 from evaluation.generalise import scene_file
+from evaluation.predictions import predict
 from evaluation.report.browse import SceneCard, browse, worst_and_best
-from evaluation.score import read_scenes, values_of
+from evaluation.score import TestScenes, read_scenes, values_of
 
 SCORES = ("scores.json", "representation.json")
 EXTREMES = 4
@@ -106,6 +108,7 @@ def gather(
     n: int,
     metric: str,
     seed: int,
+    cache: Cache,
     workers: int | None = None,
     cache: Cache,
 ) -> Report:
@@ -121,6 +124,7 @@ def gather(
         n: scenes of which the worst and the best are shown.
         metric: what makes them so.
         seed: of the test scenes.
+        cache: where decompositions are kept.
         workers: processes that render.
         cache: where decompositions are kept.
 
@@ -132,8 +136,7 @@ def gather(
         raise UsageError(
             f"{weights.path}: trained on {weights.dataset}; give a file of its scenes with --data"
         )
-    # Read before anything is decomposed: a damaged file is said at once.
-    listed, scored = tuple(read_runs(runs, weights)), tuple(read_scores(results))
+    listed, scores = tuple(read_runs(runs, weights)), tuple(read_scores(results))
     model = weights.model()
     size = model.config.image_size
     conditions = ["test"] if data else list(TITLES_OF_CONDITIONS)
@@ -150,22 +153,20 @@ def gather(
             scenes = read_scenes(path, wanted, size)
             title = "scenes" if data else TITLES_OF_CONDITIONS[condition]
             if first:
-                values = values_of(scenes, cache.of_model(model, scenes.images, num_slots))
-                if metric not in values:
-                    raise UsageError(
-                        f"--metric is one of {', '.join(sorted(values))}, got {metric!r}"
-                    )
+                _check_metric(metric, model, num_slots, scenes)
+            values = values_of(scenes, cache.of_model(model, scenes.images, num_slots))
+            if first:
                 worst, best = worst_and_best(values[metric], EXTREMES)
                 for label, rows in (("worst", worst), ("best", best)):
-                    cards += browse(cache, model, num_slots, label, path.name, scenes, rows)
+                    cards += browse(cache, model, num_slots, label, path.name, scenes, values, rows)
             few = range(min(OF_EACH_CONDITION, wanted))
-            cards += browse(cache, model, num_slots, title, path.name, scenes, few)
+            cards += browse(cache, model, num_slots, title, path.name, scenes, values, few)
             with SceneFile(path) as file:
                 provenance = json.loads(file.attributes["provenance"])
             progress.advance(task)
     return Report(
         runs=listed,
-        scores=scored,
+        scores=scores,
         checkpoint={
             "path": str(weights.path), "name": weights.name, "step": weights.step,
             "config": json.loads(to_json(weights.config)),
@@ -177,6 +178,14 @@ def gather(
         scenes=tuple(cards),
         provenance=provenance,
     )  # fmt: skip
+
+
+def _check_metric(metric: str, model: Monet, num_slots: int, scenes: TestScenes) -> None:
+    """Refuses a score that there is not, before anything is kept: one scene has the names."""
+    one = replace(scenes, images=scenes.images[:1], segmentation=scenes.segmentation[:1])
+    names = values_of(one, predict(model, one.images, num_slots))
+    if metric not in names:
+        raise UsageError(f"--metric is one of {', '.join(sorted(names))}, got {metric!r}")
 
 
 def read_runs(folder: Path, shown: Weights) -> list[Run]:

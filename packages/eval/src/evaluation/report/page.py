@@ -132,13 +132,17 @@ def _generalisation(conditions: Sequence[Scores]) -> str:
 
 
 def _files(scores: Sequence[Scores]) -> str:
-    """Shows what `eval score` wrote, and other files of scores as they are."""
+    """Shows what `eval score` and `eval represent` wrote, and other files as they are."""
     made = []
     for one in scores:
         if "conditions" in one.content:
             continue
-        known = "metrics" in one.content
-        shown = tables.of_file(one.content) if known else _json(one.content)
+        if "metrics" in one.content:
+            shown = tables.of_file(one.content)
+        elif "dci" in one.content:
+            shown = tables.of_representation(one.content)
+        else:
+            shown = _json(one.content)
         made.append(f"<details><summary>{escape(one.path)}</summary>{shown}</details>")
     return f"<section><h2>Scores of files</h2>{''.join(made)}</section>" if made else ""
 

@@ -14,6 +14,8 @@ COLUMNS = (
 COMPARED = ("ari_fg", "msc", "recall")
 DIGITS = {"mse": 4}
 """After the decimal point; 2 for the others."""
+KINDS = ("linear", "mlp")
+DCI = ("disentanglement", "completeness", "informativeness")
 UNDEFINED = "\N{EN DASH}"
 
 Statistic = Mapping[str, float | int | None]
@@ -99,6 +101,35 @@ def of_file(content: Mapping[str, Any]) -> str:
         ],
         f"{content['n']} scenes of {content['data']}",
     )
+
+
+def of_representation(content: Mapping[str, Any]) -> str:
+    """Returns the tables of a representation.json: properties by model, and DCI."""
+    properties: Mapping[str, Mapping[str, Mapping[str, float | None]]] = content["properties"]
+    first = next(iter(properties.values()))
+    counts = content["objects"]
+    predicted = table(
+        ["property", *(f"{name}: {kind}" for name in properties for kind in KINDS), "chance"],
+        [
+            [
+                escape(factor),
+                *(number(row[factor][kind]) for row in properties.values() for kind in KINDS),
+                number(first[factor]["chance"]),
+            ]
+            for factor in first
+        ],
+        f"{content['checkpoint']['name']}: objects' properties from latents, on scenes not seen; "
+        "accuracy of shape, R² of the rest",
+    )
+    disentangling = table(
+        ["latents of", "objects", *DCI],
+        [
+            [escape(name), f"{counts[name]:,}", *(number(found[kind]) for kind in DCI)]
+            for name, found in content["dci"].items()
+        ],
+        "DCI of the same latents",
+    )
+    return predicted + disentangling
 
 
 def words(condition: str) -> str:
