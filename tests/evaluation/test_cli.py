@@ -13,6 +13,7 @@ from evaluation import checkpoint
 from evaluation.checkpoint import choose_weights
 from evaluation.cli import main
 from monet.model import Monet
+from scenes.command_line import UsageError
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -46,11 +46,6 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    @classmethod
-    def beside(cls, out: Path | None) -> Cache:
-        """Returns the cache of a command: in the folder it was told to write, else in results/."""
-        return cls((out or RESULTS) / ".cache")
-
     def of_model(self, model: Monet, images: Images, num_slots: int | None = None) -> Predictions:
         """Returns what `predict` returns."""
         key = _key(model, images, num_slots, "predictions", Path(contract.__file__))
@@ -114,20 +109,6 @@ class Cache:
             write(file, made)
         temporary.replace(path)
         return made
-
-
-def _key_of_model(
-    kind: str, model: Monet, images: Images, num_slots: int | None
-) -> dict[str, object]:
-    import monet
-
-    return {
-        "kind": kind,
-        "weights": hash_of_weights(model),
-        "code": hash_of_code(Path(monet.__file__).parent, Path(contract.__file__)),
-        "images": hash_of_array(images),
-        "slots": model.config.num_slots if num_slots is None else num_slots,
-    }
 
 
 def hash_of_array(values: np.ndarray) -> str:

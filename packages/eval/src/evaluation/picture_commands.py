@@ -130,7 +130,7 @@ class Traverse:
         )
         name = f"scene_{self.scene}_slot_{self.slot}"
         name += "" if self.latent is None else f"_latent_{self.latent}"
-        out = (self.out or RESULTS / "traverse" / weights.name) / name
+        out = (self.out or Path("results/traverse") / weights.name) / name
         note = (
             f"{weights.name} at step {weights.step:,}, scene {self.scene} of {data.name}; "
             + ("added to what the latent is" if self.relative else "in place of what the latent is")

@@ -9,6 +9,8 @@ from typing import Any
 from scenes.command_line import UsageError
 from scenes.kinds import parse_kind
 
+RESULTS = Path("results")
+
 
 @dataclass(frozen=True)
 class Generalise:

@@ -110,7 +110,6 @@ def gather(
     seed: int,
     cache: Cache,
     workers: int | None = None,
-    cache: Cache,
 ) -> Report:
     """Gathers runs and scores, and decomposes the scenes that can be looked into.
 
@@ -126,7 +125,6 @@ def gather(
         seed: of the test scenes.
         cache: where decompositions are kept.
         workers: processes that render.
-        cache: where decompositions are kept.
 
     Raises:
         UsageError: the model's data are none of the Objects Room and no file is given.
