@@ -23,7 +23,7 @@ from scenes.progress import progress_bar
 from evaluation.baselines import BASELINES
 from evaluation.cache import Cache
 from evaluation.occlusion import ObjectsInView, Occlusion, objects_in_view, occlusion
-from evaluation.predictions import Predictions, predict
+from evaluation.predictions import Predictions
 from evaluation.score import (
     TestScenes,
     all_to_json,
@@ -199,7 +199,7 @@ def generalise(
     n: int,
     seed: int,
     workers: int | None = None,
-    cache: Cache | None = None,
+    cache: Cache,
     conditions: Sequence[str] = CONDITIONS,
     hold_out: tuple[Kind, ...] = (),
 ) -> Generalisation:
@@ -212,7 +212,7 @@ def generalise(
         n: scenes of each condition.
         seed: of the test scenes.
         workers: processes that render.
-        cache: where predictions are kept; none by default.
+        cache: where predictions are kept.
         conditions: some of `CONDITIONS`, with one of `COUNTS` at least.
         hold_out: kinds of objects that training held out; they add the conditions `HELD`.
 
@@ -235,23 +235,15 @@ def generalise(
             )
             scenes = read_scenes(path, n, size)
             progress.update(task, note=f"scoring {condition}")
-            if cache is None:
-                given = predict(model, scenes.images, num_slots)
-                made = {name: segment(scenes.images) for name, segment in BASELINES.items()}
-            else:
-                given = cache.of_model(model, scenes.images, num_slots)
-                made = {
-                    name: cache.of_baseline(name, segment, scenes.images)
-                    for name, segment in BASELINES.items()
-                }
+            given = cache.of_model(model, scenes.images, num_slots)
+            made = {
+                name: cache.of_baseline(name, segment, scenes.images)
+                for name, segment in BASELINES.items()
+            }
             found.add(condition, scenes, given, made)
             if condition in PICTURED:
                 images = scenes.images[: PICTURED[condition]]
-                parts = (
-                    model.decompose(images, num_slots)
-                    if cache is None
-                    else cache.decompositions(model, images, num_slots)
-                )
+                parts = cache.decompositions(model, images, num_slots)
                 found.pictured.append(Pictured(condition, images, parts))
             progress.advance(task)
     return found.result(num_slots, n)
