@@ -160,7 +160,7 @@ def test_the_tables_show_each_condition_slot_count_and_baseline(
         terminal.print(completion(result))
     printed = capture.get()
     for name in (
-        *CONDITIONS, *BASELINES, "MONet, 9 slots", "MONet, 5 slots", "objects_6, 5 slots",
+        *CONDITIONS, *BASELINES, "MONet, 9 slots", "MONet, 5 slots", "objects_6, 5",
         "ceiling (walls with sky)", "slot 9", "75% to 95%",
     ):  # fmt: skip
         assert name in printed

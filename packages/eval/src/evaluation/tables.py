@@ -31,7 +31,7 @@ DIGITS = {"mse": 4, "nll": 0, "kl_latent": 1, "kl_mask": 1}
 """After the decimal point; 2 for the others."""
 DECODED = "its decoded masks"
 CEILING = "ceiling (walls with sky)"
-WIDTH = 124
+WIDTH = 128
 
 
 def console() -> Console:
@@ -73,7 +73,7 @@ def condition_table(title: str, results: Sequence[Generalisation]) -> Table:
     rows = {}
     for condition in results[0].model:
         for result in results:
-            label = condition if len(results) == 1 else f"{condition}, {result.num_slots} slots"
+            label = condition if len(results) == 1 else f"{condition}, {result.num_slots}"
             rows[label] = result.model[condition]
     return score_table(title, rows, CONDITION_COLUMNS)
 
