@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from monet import Monet
 from monet.checkpoint import CONFIG, WEIGHTS, Weights, read_weights
 from monet.log import METRICS
 from scenes.command_line import CommandError, UsageError
@@ -21,9 +20,8 @@ from scenes.serialise import to_json
 from evaluation.cache import Cache
 from evaluation.figures.decompositions import TITLES_OF_CONDITIONS
 from evaluation.generalise import scene_file
-from evaluation.predictions import predict
 from evaluation.report.browse import SceneCard, browse, worst_and_best
-from evaluation.score import TestScenes, read_scenes, values_of
+from evaluation.score import read_scenes, values_of
 
 SCORES = ("scores.json", "representation.json")
 EXTREMES = 4
@@ -150,9 +148,9 @@ def gather(
             )
             scenes = read_scenes(path, wanted, size)
             title = "scenes" if data else TITLES_OF_CONDITIONS[condition]
-            if first:
-                _check_metric(metric, model, num_slots, scenes)
             values = values_of(scenes, cache.of_model(model, scenes.images, num_slots))
+            if metric not in values:
+                raise UsageError(f"--metric is one of {', '.join(sorted(values))}, got {metric!r}")
             if first:
                 worst, best = worst_and_best(values[metric], EXTREMES)
                 for label, rows in (("worst", worst), ("best", best)):
@@ -176,14 +174,6 @@ def gather(
         scenes=tuple(cards),
         provenance=provenance,
     )  # fmt: skip
-
-
-def _check_metric(metric: str, model: Monet, num_slots: int, scenes: TestScenes) -> None:
-    """Refuses a score that there is not, before anything is kept: one scene has the names."""
-    one = replace(scenes, images=scenes.images[:1], segmentation=scenes.segmentation[:1])
-    names = values_of(one, predict(model, one.images, num_slots))
-    if metric not in names:
-        raise UsageError(f"--metric is one of {', '.join(sorted(names))}, got {metric!r}")
 
 
 def read_runs(folder: Path, shown: Weights) -> list[Run]:
