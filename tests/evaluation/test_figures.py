@@ -206,22 +206,6 @@ def test_what_lacks_is_left_out_with_the_command_that_makes_it(
     )
 
 
-def test_a_second_time_nothing_is_decomposed(
-    run_folder: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    command = ["figures", "--figures", "3", "--checkpoint", str(run_folder)]
-    command += ["--data-folder", str(folder), "--out", str(tmp_path)]
-    assert main(command) == 0
-    first = (tmp_path / "figure_3.png").read_bytes()
-
-    def refuse(*_: object) -> None:
-        raise AssertionError("decomposed again")
-
-    monkeypatch.setattr(Monet, "decompose", refuse)
-    assert main(command) == 0
-    assert (tmp_path / "figure_3.png").read_bytes() == first
-
-
 def test_clevr_like_runs_stand_for_clevr(run_folder: Path) -> None:
     rooms = read_weights(run_folder / "model.safetensors")
     like = replace(rooms, dataset="clevr_like")

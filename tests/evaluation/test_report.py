@@ -35,15 +35,11 @@ def page(
     folder = tmp_path_factory.mktemp("report")
     scores = result.as_json({"name": "small", "step": 4}, seed=0)
     write_json(folder / "results/generalise/small/scores.json", scores)
-    assert main(report_command(run_folder, rooms_file, folder)) == 0
-    return folder / "out/report.html"
-
-
-def report_command(run_folder: Path, rooms_file: Path, folder: Path) -> list[str]:
     arguments = ["--checkpoint", str(run_folder), "--runs", str(run_folder.parent)]
     arguments += ["--results", str(folder / "results"), "--data", str(rooms_file)]
     arguments += ["--slots", str(SLOTS), "--n", "16", "--out", str(folder / "out")]
-    return ["report", *arguments]
+    assert main(["report", *arguments]) == 0
+    return folder / "out/report.html"
 
 
 @pytest.fixture(scope="module")
@@ -69,18 +65,6 @@ def test_the_numbers_are_those_of_scores_json(page: Path, machines: dict[str, An
             half = (row["ari"]["high"] - row["ari"]["low"]) / 2
             shown = f"{row['ari']['mean']:.2f} <small>±{half:.2f}</small>"
             assert shown.replace("-", "\N{MINUS SIGN}") in text
-
-
-def test_a_second_report_decomposes_nothing(
-    page: Path, run_folder: Path, rooms_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise AssertionError("decomposed again")
-
-    first = page.read_bytes()
-    monkeypatch.setattr(Monet, "decompose", refuse)
-    assert main(report_command(run_folder, rooms_file, page.parent.parent)) == 0
-    assert page.read_bytes() == first
 
 
 def test_runs_are_listed_with_config_and_last_losses(

@@ -8,10 +8,12 @@ code; and `scores`, the statistics of all.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float64
 from monet.checkpoint import Weights
 from scenes.build import build
 from scenes.config import (
@@ -36,7 +38,7 @@ STEADY = ("ari", "ari_fg", "msc", "mse")
 """Scores that must stay."""
 
 
-def test_config(trained_on: DatasetConfig) -> DatasetConfig:
+def config_of_tests(trained_on: DatasetConfig) -> DatasetConfig:
     """Returns the config of the test scenes that follow the law of a training file.
 
     Raises:
@@ -47,9 +49,6 @@ def test_config(trained_on: DatasetConfig) -> DatasetConfig:
     raise TypeError(f"no test scenes of {trained_on.dataset} can be made")
 
 
-test_config.__test__ = False  # type: ignore[attr-defined]  # no test of pytest's
-
-
 def scenes_of(config: DatasetConfig, n: int, size: int, folder: Path) -> TestScenes:
     """Returns the first test scenes of a config, rendering what lacks in a folder."""
     path = folder / f"{config.dataset}_test.h5"
@@ -57,28 +56,16 @@ def scenes_of(config: DatasetConfig, n: int, size: int, folder: Path) -> TestSce
     return read_scenes(path, n, size)
 
 
-def scores_of(
-    weights: Weights, scenes: TestScenes, num_slots: int | None = None
-) -> dict[str, dict[str, Statistic]]:
-    """Returns the statistics of weights, as `model`, and of the baselines on scenes."""
-    given = {"model": predict(weights.model(), scenes.images, num_slots)}
-    given |= {name: segment(scenes.images) for name, segment in BASELINES.items()}
-    return statistics_of_rows({name: values_of(scenes, made) for name, made in given.items()})
-
-
 def check(weights: Weights, folder: Path) -> tuple[dict[str, float], dict[str, float]]:
     """Returns the scores that weights carry, and the same computed anew."""
     config = from_json(weights.notes["test"], DATASETS[weights.dataset])
     scenes = scenes_of(config, CHECKED, weights.config.model.image_size, folder)
-    return json.loads(weights.notes["checked"]), _steady(weights, scenes)
+    anew = values_of(scenes, predict(weights.model(), scenes.images))
+    return json.loads(weights.notes["checked"]), _steady(anew)
 
 
-def _steady(weights: Weights, scenes: TestScenes) -> dict[str, float]:
-    first = replace(
-        scenes, images=scenes.images[:CHECKED], segmentation=scenes.segmentation[:CHECKED]
-    )
-    values = values_of(first, predict(weights.model(), first.images))
-    return {name: float(np.nanmean(values[name])) for name in STEADY}
+def _steady(values: Mapping[str, Float64[np.ndarray, " N"]]) -> dict[str, float]:
+    return {name: float(np.nanmean(values[name][:CHECKED])) for name in STEADY}
 
 
 def notes(
@@ -92,12 +79,15 @@ def notes(
         scenes: the test scenes, `CHECKED` at least.
         commit: of the code that trained them.
     """
-    rows = scores_of(weights, scenes)
+    given = {"model": predict(weights.model(), scenes.images)}
+    given |= {name: segment(scenes.images) for name, segment in BASELINES.items()}
+    values = {name: values_of(scenes, made) for name, made in given.items()}
+    rows = statistics_of_rows(values)
     kept = {
         **weights.notes,
         "commit": commit,
         "test": to_json(config),
-        "checked": json.dumps(_steady(weights, scenes)),
+        "checked": json.dumps(_steady(values["model"])),
         "scores": json.dumps(
             {name: all_to_json(row) for name, row in rows.items()}, allow_nan=False
         ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Int, UInt8
@@ -32,8 +31,6 @@ from scenes.scene import Field, Scene, scene_rng
 MIN_VISIBLE_SHARE = 0.002
 """An object counts for a scene's acceptance from this share of the image (8 pixels of 64 x 64)."""
 MAX_ATTEMPTS = 20_000
-DRAWN = ("image", "segmentation", "amodal", "depth")
-"""Fields that the renderer draws; the others are numbers."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,6 @@ class ObjectsRoomSource:
         objects = tuple(f"object_{i}" for i in range(config.max_objects))
         self.entities = ("sky", "floor", "wall_left", "wall_right", *objects)
         self.fields: Mapping[str, Field] = fields(config)
-        self._numbers = Numbers({k: f for k, f in self.fields.items() if k not in DRAWN})
         self._min_pixels = max(1.0, MIN_VISIBLE_SHARE * config.size**2)
         self._last: tuple[int, Room] | None = None
         self.attempts = 0
@@ -156,7 +152,7 @@ class ObjectsRoomSource:
 
     def _values(self, room: Room, scene: int, view: int) -> dict[str, np.ndarray]:
         things, camera, visible = room.things, room.cameras[view], room.visible_pixels[view]
-        numbers = {
+        values: dict[str, object] = {
             "num_objects": len(things),
             "num_visible": int((visible > 0).sum()),
             "factors/present": [True] * len(things),
@@ -174,39 +170,22 @@ class ObjectsRoomSource:
             "camera/pitch": math.radians(camera.pitch_deg),
         }
         if self.config.views > 1:
-            numbers["scene"], numbers["view"] = scene, view
-        values = self._numbers.row(numbers)
+            values["scene"], values["view"] = scene, view
         if self.config.with_amodal:
-            values["amodal"] = np.zeros(self.fields["amodal"].shape, dtype=bool)
-            for i in range(len(things)):
-                values["amodal"][i] = self.renderer.extent(i)
+            values["amodal"] = [self.renderer.extent(i) for i in range(len(things))]
         if self.config.depth:
-            values["depth"] = self.renderer.depth().astype(self.fields["depth"].dtype)
-        return values
+            values["depth"] = self.renderer.depth()
+        return {key: _row(value, self.fields[key]) for key, value in values.items()}
 
 
-class Numbers:
-    """The fields of a row that are numbers, converted in one call.
-
-    Args:
-        fields: by key.
-    """
-
-    def __init__(self, fields: Mapping[str, Field]) -> None:
-        self._zeros = {key: np.zeros(f.shape, f.dtype) for key, f in fields.items()}
-        self._padding = {key: zero.tolist() for key, zero in self._zeros.items() if zero.size}
-        self._record = np.dtype([(k, fields[k].dtype, fields[k].shape) for k in self._padding])
-
-    def row(self, numbers: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Returns each field, zeros after the objects that there are."""
-        given = tuple(
-            [*numbers[key], *zeros[len(numbers[key]) :]]
-            if isinstance(zeros, list)
-            else numbers[key]
-            for key, zeros in self._padding.items()
-        )
-        record = np.array(given, dtype=self._record)
-        return self._zeros | {key: record[key] for key in self._padding}
+def _row(value: object, field: Field) -> np.ndarray:
+    """Returns a row of the field's shape and type, zeros after the objects that there are."""
+    given = np.array(value, dtype=field.dtype)
+    if given.shape == field.shape:
+        return given
+    row = np.zeros(field.shape, dtype=field.dtype)
+    row[: len(given)] = given.reshape(-1, *field.shape[1:])
+    return row
 
 
 def fields(config: ObjectsRoomConfig) -> dict[str, Field]:
