@@ -114,6 +114,20 @@ def test_the_mixture_is_per_pixel_and_per_channel_is_another_number() -> None:
     assert float(parted) == pytest.approx(-3 * (math.log(0.5) + density), rel=1e-5)
 
 
+def test_each_network_feels_its_own_weight_of_the_mask_kl() -> None:
+    tensors = draw(4, 8)
+    log_masks, log_masks_recon = tensors["log_masks"], tensors["log_masks_recon"]
+
+    def gradients(config: ModelConfig) -> tuple[torch.Tensor, ...]:
+        leaves = (log_masks.clone().requires_grad_(), log_masks_recon.clone().requires_grad_())
+        given = {**tensors, "log_masks": leaves[0], "log_masks_recon": leaves[1]}
+        return torch.autograd.grad(loss_terms(config, **given).total.sum(), leaves)
+
+    attention, decoder = gradients(ModelConfig(gamma=0.25, gamma_vae=2.0))
+    torch.testing.assert_close(attention, gradients(ModelConfig(gamma=0.25))[0])
+    torch.testing.assert_close(decoder, gradients(ModelConfig(gamma=2.0))[1])
+
+
 def test_with_one_slot_it_is_a_vaes() -> None:
     tensors = draw(1, 8)
     terms = loss_terms(ModelConfig(gamma=7.0), **tensors)

@@ -41,6 +41,10 @@ class ModelConfig:
     """Weight of the latent KL (equation 3)."""
     gamma: float = 0.5
     """Weight of the mask KL (equation 3)."""
+    gamma_vae: float | None = None
+    """Another weight of the mask KL for the component VAE, which then learns to decode masks held
+    fixed, while the attention alone feels `gamma`, and feels it from decoded masks held fixed: an
+    ablation; without it, `gamma` is for both, as equation 3 has it."""
     mixture: Literal["per_pixel", "per_channel"] = "per_pixel"
     """Equation 3 mixes whole pixels; `per_channel`, an ablation, lets each channel pick its slot,
     as most public re-implementations do."""

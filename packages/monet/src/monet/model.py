@@ -84,7 +84,9 @@ class Monet(nn.Module):
             if slots < 2:
                 raise ValueError(f"num_slots must be at least 2, got {slots}")
             log_masks = self.attention(image, slots)
-        mu, log_sigma = self.vae.encoder(image, log_masks.clamp(min=LOG_MASK_FLOOR))
+        # With weights of its own the mask KL must not reach the attention by way of the encoder.
+        seen = log_masks if self.config.gamma_vae is None else log_masks.detach()
+        mu, log_sigma = self.vae.encoder(image, seen.clamp(min=LOG_MASK_FLOOR))
         z = mu if noise is None else mu + log_sigma.exp() * noise
         components, mask_logits = self.vae.decode(z)
         log_masks_recon = mask_logits.log_softmax(dim=1)
