@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from scenes.command_line import CommandError
 from scenes.file import CHUNK_ROWS
 from scenes.joined import part_name
@@ -87,21 +85,10 @@ class PartWriter:
         # In memory, so that a full disk meets one plain write and never the HDF5 library.
         content = io.BytesIO()
         with create(content, identity(self.source), self.source.fields) as file:
-            append_rows(file, self._rows(part))
+            append_rows(file, self.source.rows(range(part.start, part.stop)))
             seal(file)
         with whole_or_not(part.path(self._folder), self._folder) as temporary:
             temporary.write_bytes(content.getbuffer())
-
-    def _rows(self, part: Part) -> dict[str, np.ndarray]:
-        rows = {
-            key: np.empty((part.rows, *field.shape), dtype=field.dtype)
-            for key, field in self.source.fields.items()
-        }
-        for place, index in enumerate(range(part.start, part.stop)):
-            row = self.source[index].row()
-            for key, column in rows.items():
-                column[place] = row[key]
-        return rows
 
 
 def claim_renderer(folder: Path, provenance: str) -> None:
