@@ -46,7 +46,7 @@ def join(origins: list[Origin], target: Path, advance: Callable[[int], None]) ->
                 _check_renderer(origin.path, rows, attributes)
                 append_chunks(file, rows, origin.rows)
             advance(origin.rows)
-        seal(file)
+        seal(file, fields)
 
 
 def index(parts: list[Part], folder: Path, target: Path) -> None:
@@ -87,7 +87,7 @@ def index(parts: list[Part], folder: Path, target: Path) -> None:
         file[CHECKSUMS] = np.concatenate(checksums)
         file[PARTS] = np.array([(part.start, part.stop) for part in parts], dtype=np.uint64)
         file[PARTS].attrs["meaning"] = "first row of each part, and the row after its last"
-        seal(file)
+        seal(file, fields)
 
 
 @contextmanager

@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
+
 from scenes.command_line import CommandError
 from scenes.file import CHUNK_ROWS
 from scenes.joined import part_name
 from scenes.scene import Source
-from scenes.writer import append_rows, create, identity, seal
+from scenes.writer import append_rows, blank, identity, seal
 
 PART_BYTES = 8 << 20
 MAX_PART_ROWS = 512
@@ -74,7 +76,9 @@ class PartWriter:
     def __init__(self, opener: Opener, folder: Path) -> None:
         self.source = opener()
         self._folder = folder
-        claim_renderer(folder, str(identity(self.source)["provenance"]))
+        attributes = identity(self.source)
+        claim_renderer(folder, str(attributes["provenance"]))
+        self._blank = blank(attributes, self.source.fields)
 
     def write(self, part: Part) -> None:
         """Makes a part.
@@ -83,10 +87,10 @@ class PartWriter:
             OSError: it could not be written.
         """
         # In memory, so that a full disk meets one plain write and never the HDF5 library.
-        content = io.BytesIO()
-        with create(content, identity(self.source), self.source.fields) as file:
+        content = io.BytesIO(self._blank)
+        with h5py.File(content, "r+", libver="v110") as file:
             append_rows(file, self.source.rows(range(part.start, part.stop)))
-            seal(file)
+            seal(file, self.source.fields)
         with whole_or_not(part.path(self._folder), self._folder) as temporary:
             temporary.write_bytes(content.getbuffer())
 
