@@ -123,13 +123,13 @@ class Offscreen:
         return pixels[:, ::-1]  # OpenGL's rows begin at the bottom
 
 
-def _free(gl: mujoco.GLContext, context: mujoco.MjrContext) -> None:
-    gl.make_current()
-    context.free()
-    gl.free()
-
-
 def code_of_geom(scene: mujoco.MjvScene) -> dict[int, int]:
     """Returns the number that `Offscreen.codes` gives to each of the model's geoms in a scene."""
     geoms = scene.geoms[: scene.ngeom]
     return {geom.objid: geom.segid + 1 for geom in geoms if geom.segid != -1}
+
+
+def _free(gl: mujoco.GLContext, context: mujoco.MjrContext) -> None:
+    gl.make_current()
+    context.free()
+    gl.free()

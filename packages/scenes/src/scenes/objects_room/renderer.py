@@ -141,9 +141,10 @@ class Renderer:
 
     def paint(self, frame: int, things: Sequence[Thing], wall: Color, floor: Color) -> None:
         """Gives walls, floor and objects in a frame their colours."""
-        colors = [floor, *(wall for _ in WALLS), *(thing.color_hsv for thing in things)]
+        walls = [hsv_to_rgb(wall)] * len(WALLS)
+        colors = [hsv_to_rgb(floor), *walls, *(hsv_to_rgb(thing.color_hsv) for thing in things)]
         for geom, color in zip(self._frames[frame].scene.geoms, colors, strict=False):
-            geom.rgba[:3] = hsv_to_rgb(color)
+            geom.rgba[:3] = color
 
     def images(self, frames: Sequence[int]) -> UInt8[np.ndarray, "N H W 3"]:
         """Renders the pictures, edges smoothed."""

@@ -129,7 +129,7 @@ class ObjectsRoomSource:
                 extents[: len(room.things)] = self.renderer.extents(len(room.things))
         if views > 1:
             rows["scene"][:], rows["view"][:] = np.divmod(np.array(numbers), views)
-        _describe(rows, [room for room, _ in shown], [view for _, view in shown])
+        _describe(rows, shown)
 
     def _find(self, scenes: range) -> list[Room]:
         """Draws scenes that the split accepts.
@@ -207,13 +207,12 @@ class ObjectsRoomSource:
         return all(enough) if self.config.all_in_view else any(enough)
 
 
-def _describe(rows: dict[str, np.ndarray], rooms: list[Room], views: list[int]) -> None:
+def _describe(rows: dict[str, np.ndarray], shown: list[tuple[Room, int]]) -> None:
     """Writes what is known of each row's room, and of the view of it that the row shows."""
-    cameras = [room.cameras[view] for room, view in zip(rooms, views, strict=True)]
-    visible = [room.visible_pixels[view] for room, view in zip(rooms, views, strict=True)]
-    rows["segmentation"][:] = [
-        room.segmentations[view] for room, view in zip(rooms, views, strict=True)
-    ]
+    rooms = [room for room, _ in shown]
+    cameras = [room.cameras[view] for room, view in shown]
+    visible = [room.visible_pixels[view] for room, view in shown]
+    rows["segmentation"][:] = [room.segmentations[view] for room, view in shown]
     rows["num_objects"][:] = [len(room.things) for room in rooms]
     rows["num_visible"][:] = [np.count_nonzero(pixels) for pixels in visible]
     rows["background/wall_rgb"][:] = [hsv_to_rgb(room.wall) for room in rooms]
