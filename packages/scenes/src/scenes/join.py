@@ -41,10 +41,11 @@ def join(origins: list[Origin], target: Path, advance: Callable[[int], None]) ->
         attributes = dict(first.attrs)
         fields = {key: field_of(first[key]) for key in dataset_keys(first)}
     with create(target, attributes, fields) as file:
+        datasets = {key: file[key] for key in (*fields, CHECKSUMS)}
         for origin in origins:
             with _reading(origin.path) as rows:
                 _check_renderer(origin.path, rows, attributes)
-                append_chunks(file, rows, origin.rows)
+                append_chunks(datasets, rows, origin.rows)
             advance(origin.rows)
         seal(file, fields)
 

@@ -130,24 +130,27 @@ def append_rows(file: h5py.File, rows: Mapping[str, np.ndarray]) -> None:
     _append(file[CHECKSUMS], np.frombuffer(sums, dtype=np.uint8).reshape(-1, CHECKSUM_BYTES))
 
 
-def append_chunks(target: h5py.File, origin: h5py.File, rows: int) -> None:
+def append_chunks(target: Mapping[str, h5py.Dataset], origin: h5py.File, rows: int) -> None:
     """Appends the first `rows` rows of another file: its compressed chunks where they fit in.
 
-    The target must hold a multiple of `CHUNK_ROWS` rows; so may `rows` be anything only in the
-    last call.
+    Args:
+        target: the fields and `CHECKSUMS` by key; they hold a multiple of `CHUNK_ROWS` rows.
+        origin: a file with the same keys.
+        rows: a multiple of `CHUNK_ROWS`, except in the last call.
     """
-    for key in dataset_keys(origin):
-        source, dataset = origin[key], target[key]
-        start, step = len(dataset), source.chunks[0]
-        if start % step or dataset.chunks != source.chunks or not source.size:
+    for key, dataset in target.items():
+        source, start = origin[key], len(dataset)
+        step = source.chunks[0]
+        if key == CHECKSUMS:
+            _append(dataset, source[: chunks_of(rows)])
+        elif start % step or dataset.chunks != source.chunks or not source.size:
             _append(dataset, source[:rows])
-            continue
-        dataset.resize(start + rows, axis=0)
-        tail = (0,) * (source.ndim - 1)
-        for row in range(0, rows, step):
-            mask, chunk = source.id.read_direct_chunk((row, *tail))
-            dataset.id.write_direct_chunk((start + row, *tail), chunk, mask)
-    _append(target[CHECKSUMS], origin[CHECKSUMS][: chunks_of(rows)])
+        else:
+            dataset.resize(start + rows, axis=0)
+            tail = (0,) * (source.ndim - 1)
+            for row in range(0, rows, step):
+                mask, chunk = source.id.read_direct_chunk((row, *tail))
+                dataset.id.write_direct_chunk((start + row, *tail), chunk, mask)
 
 
 def seal(file: h5py.File, fields: Mapping[str, Field]) -> None:

@@ -31,7 +31,7 @@ from scenes.scene import Field, Scene, scene_rng
 MIN_VISIBLE_SHARE = 0.002
 """An object counts for a scene's acceptance from this share of the image (8 pixels of 64 x 64)."""
 MAX_ATTEMPTS = 20_000
-BLOCK_ROWS = 64
+BLOCK_ROWS = 256
 """So many rows are made together, one kind of work after the other (`scenes.offscreen`)."""
 
 Seen = tuple[UInt8[np.ndarray, "H W"], Int[np.ndarray, " O"]]
