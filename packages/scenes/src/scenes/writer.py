@@ -77,7 +77,7 @@ def create(
 
 
 def blank(attributes: Mapping[str, Any], fields: Mapping[str, Field]) -> bytes:
-    """Returns a file without rows, from which many may begin: it costs as much as 30 pictures."""
+    """Returns a file without rows, from which many begin: it takes as long as three pictures."""
     content = io.BytesIO()
     create(content, attributes, fields).close()
     return content.getvalue()
@@ -163,7 +163,7 @@ def seal(file: h5py.File, fields: Mapping[str, Field]) -> None:
     rows = len(file["image"])
     described = {
         key: [
-            field.dtype,
+            str(np.dtype(field.dtype)),
             [rows, *field.shape],
             {"meaning": field.meaning, "unit": field.unit, "categories": list(field.categories)},
         ]
