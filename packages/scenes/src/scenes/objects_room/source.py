@@ -137,8 +137,8 @@ class ObjectsRoomSource:
         What camera `v` of the `i`-th of them sees is left with the renderer as frame
         `i * views + v`, painted.
         """
-        views = self.config.views
-        draws = [Draws(scene_rng(self.seed, self.config.stream, scene)) for scene in scenes]
+        views, stream = self.config.views, self.config.stream
+        draws = [Draws(scene_rng(self.seed, stream, scene)) for scene in scenes]
         proposals = [self._proposals(*each) for each in zip(scenes, draws, strict=True)]
         rooms: dict[int, Room] = {}
         while missing := [i for i in range(len(scenes)) if i not in rooms]:
