@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +26,7 @@ from scenes.cli import main
 from scenes.command_line import CommandError, UsageError
 from scenes.config import MultiDSpritesConfig, ObjectsRoomConfig
 from scenes.file import FileError, SceneFile, dataset_keys, parts_folder
+from scenes.join import Origin, join
 from scenes.multi_dsprites.source import MultiDSpritesSource
 from scenes.parts import Part, PartWriter, plan
 from scenes.scene import UnreadableSceneError
@@ -423,6 +425,31 @@ def test_a_part_made_twice_is_the_same(tmp_path: Path) -> None:
     writer.write(part)
     assert part.path(tmp_path).read_bytes() == first
     assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_a_part_is_a_whole_file_under_a_seal_of_its_own(tmp_path: Path) -> None:
+    part = Part(0, 32)
+    PartWriter(build_module.OpenSource(SPRITES, 0), tmp_path).write(part)
+    report = verify(part.path(tmp_path))
+    assert not report.problems
+    assert report.rows == 32
+    assert len(report.remade) == 4
+
+
+def test_chunks_of_numbers_are_joined_whether_they_fit_or_not(tmp_path: Path) -> None:
+    writer = PartWriter(build_module.OpenSource(SPRITES, 0), tmp_path)
+    # Numbers lie in chunks of 512 rows: the second part's and the fourth's fit, the third's not.
+    parts = [Part(0, 512), Part(512, 528), Part(528, 1024), Part(1024, 1040)]
+    for part in parts:
+        writer.write(part)
+    joined = tmp_path / "joined.h5"
+    join([Origin(part.path(tmp_path), part.rows) for part in parts], joined, lambda rows: None)
+    with SceneFile(joined) as file, ExitStack() as opened:
+        made = [opened.enter_context(SceneFile(part.path(tmp_path))) for part in parts]
+        for key in file.keys():  # noqa: SIM118
+            rows = np.concatenate([each[key][:] for each in made])
+            np.testing.assert_array_equal(file[key][:], rows, err_msg=key)
+    assert not verify(joined, remade=0).problems
 
 
 @pytest.fixture(scope="session")

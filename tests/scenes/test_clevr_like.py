@@ -150,8 +150,8 @@ def test_every_object_shows_200_pixels_before_the_crop(source):
 def test_the_image_is_the_crop_of_the_whole_picture(renderer):
     renderer.arrange(one("cube", "large", "rubber", "yellow"), STILL)
     cut = renderer.image()
-    renderer._screen.update()
-    whole = renderer._screen.picture(320, 240)
+    renderer._screen.take(renderer._scene)
+    whole = renderer._screen.pictures([renderer._scene], 320, 240)[0]
     difference = abs(cut.astype(int) - whole[29:221, 64:256])
     assert (difference > 8).mean() < 0.002
     assert crop_image(whole).shape == (SIZE, SIZE, 3)

@@ -13,10 +13,18 @@ from scenes.kinds import SHAPES, Kind
 from scenes.objects_room import source as source_module
 from scenes.objects_room.arena import FULL, ROOM_HALF_M, SKY_RGB, WALL_HEIGHT_M, WALLS
 from scenes.objects_room.camera import FOV_DEG, Camera
-from scenes.objects_room.renderer import FLOOR, SKY, WALL_LEFT, WALL_RIGHT, Renderer
+from scenes.objects_room.renderer import (
+    FIRST_GEOM,
+    FLOOR,
+    SKY,
+    WALL_LEFT,
+    WALL_RIGHT,
+    Renderer,
+)
 from scenes.objects_room.sampling import Place, Thing
 from scenes.objects_room.shapes import centre_height, mesh
 from scenes.objects_room.source import MIN_VISIBLE_SHARE, ObjectsRoomSource
+from scenes.offscreen import code_of_geom
 from scipy.stats import chisquare, kstest, uniform
 
 CHANCE = 1e-3
@@ -253,9 +261,9 @@ def test_shadows_are_on_the_floor_and_soft():
     sphere = Thing("sphere", 0.9, (0.6, 1.0, 1.0))
     renderer.arrange([sphere], [Place((0.0, 0.0, 0.45), 0.0)])
     renderer.look(Camera(-2.6, -15.0))
-    renderer.paint([sphere], (0.3, 1.0, 1.0), (0.0, 1.0, 1.0))
-    segmentation, _ = renderer.segmentation()
-    image = renderer.image()
+    renderer.take(0)
+    renderer.paint(0, [sphere], (0.3, 1.0, 1.0), (0.0, 1.0, 1.0))
+    segmentation, image = renderer.segmentations([0])[0][0], renderer.images([0])[0]
     red = image[interior(segmentation, FLOOR)][:, 0].astype(int)
     lit, dark = np.median(red), red.min()
     assert dark < 0.75 * lit
@@ -273,8 +281,9 @@ def test_pictures_come_near_mujocos_best_quality():
         room, scene = rooms.sample(index), rooms[index]
         best.arrange(room.things, room.places)
         best.look(room.cameras[0])
-        best.paint(room.things, room.wall, room.floor)
-        differences.append(abs(best.image().astype(int) - scene.image.astype(int)).mean())
+        best.take(0)
+        best.paint(0, room.things, room.wall, room.floor)
+        differences.append(abs(best.images([0])[0].astype(int) - scene.image.astype(int)).mean())
     assert np.mean(differences) < 1.0, "of 255"
     assert max(differences) < 4.0
 
@@ -326,14 +335,42 @@ def test_a_mesh_fills_what_its_corners_span_at_any_size(shape, size_m):
     place = Place((0.4, -0.2, centre_height(shape, size_m / 2)), 1.1)
     renderer.arrange([thing], [place])
     renderer.look(camera)
-    segmentation, pixels = renderer.segmentation()
+    renderer.take(0)
+    (segmentation,), (pixels,) = renderer.segmentations([0])
     turn = np.array([[np.cos(1.1), -np.sin(1.1), 0], [np.sin(1.1), np.cos(1.1), 0], [0, 0, 1]])
     corners = size_m / 2 * mesh(shape)[0] @ turn.T + place.position_m
     spanned = project(corners, camera, 128)[:, :2]
     rows, columns = np.nonzero(segmentation == 4)
     np.testing.assert_allclose(spanned.min(axis=0), [columns.min(), rows.min()], atol=1.2)
     np.testing.assert_allclose(spanned.max(axis=0), [columns.max() + 1, rows.max() + 1], atol=1.2)
-    assert pixels[4] == len(rows) > 150
+    assert pixels[0] == len(rows) > 150
+
+
+@pytest.mark.parametrize("views", [1, 3])
+def test_rows_are_the_same_however_many_are_asked_for(monkeypatch, views):
+    config = replace(condition_config("test", 32), views=views, depth=True)
+    rooms = ObjectsRoomSource(config, 4)
+    rows = rooms.rows(range(5, 21))
+    assert rows.keys() == rooms.fields.keys()
+    for key, field in rooms.fields.items():
+        assert rows[key].shape == (16, *field.shape)
+        assert rows[key].dtype == field.dtype
+    monkeypatch.setattr(source_module, "BLOCK_ROWS", 5)
+    for key, values in ObjectsRoomSource(config, 4).rows(range(5, 21)).items():
+        np.testing.assert_array_equal(values, rows[key], err_msg=key)
+    for number in (20, 5, 11):
+        for key, value in rooms[number].row().items():
+            np.testing.assert_array_equal(value, rows[key][number - 5], err_msg=key)
+
+
+@pytest.mark.parametrize("count", [0, 2, 4])
+def test_geoms_have_the_codes_that_mujoco_gives_them(count):
+    renderer = Renderer(4, 16)
+    things = [Thing(shape, 0.6, (0.1, 1.0, 1.0)) for shape in ("box", "triangle", "sphere", "box")]
+    renderer.arrange(things[:count], [Place((i - 1.5, 0.0, 0.4), 0.0) for i in range(count)])
+    renderer.take(0)
+    codes = code_of_geom(renderer._frames[0].scene)
+    assert codes == {geom: 1 + geom for geom in range(FIRST_GEOM + count)}
 
 
 def test_each_file_has_its_own_scenes_and_the_same_at_any_worker_count(tmp_path):

@@ -12,10 +12,10 @@ import pytest
 from scenes.build import build
 from scenes.cli import main
 from scenes.config import MultiDSpritesConfig, ObjectsRoomConfig
-from scenes.file import SceneFile
+from scenes.file import SceneFile, dataset_keys
 from scenes.remake import difference
 from scenes.verify import verify
-from scenes.writer import seal
+from scenes.writer import checksum, field_of, seal
 
 SPRITES = MultiDSpritesConfig(split="test")
 
@@ -153,14 +153,11 @@ def test_values_out_of_range_are_found_even_under_a_right_seal(
 
 def reseal(file: h5py.File) -> None:
     """Writes checksums and digest for what a file holds now."""
-    from scenes.file import dataset_keys
-    from scenes.writer import checksum
-
     rows = {key: file[key][:] for key in dataset_keys(file)}
     for chunk in range(len(file["checksums"])):
         part = {key: values[16 * chunk : 16 * chunk + 16] for key, values in rows.items()}
         file["checksums"][chunk] = np.frombuffer(checksum(part), dtype=np.uint8)
-    seal(file)
+    seal(file, {key: field_of(file[key]) for key in rows})
 
 
 def test_a_scene_that_its_seed_does_not_make_is_found(copy: Path) -> None:

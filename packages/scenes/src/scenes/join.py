@@ -41,12 +41,13 @@ def join(origins: list[Origin], target: Path, advance: Callable[[int], None]) ->
         attributes = dict(first.attrs)
         fields = {key: field_of(first[key]) for key in dataset_keys(first)}
     with create(target, attributes, fields) as file:
+        datasets = {key: file[key] for key in (*fields, CHECKSUMS)}
         for origin in origins:
             with _reading(origin.path) as rows:
                 _check_renderer(origin.path, rows, attributes)
-                append_chunks(file, rows, origin.rows)
+                append_chunks(datasets, rows, origin.rows)
             advance(origin.rows)
-        seal(file)
+        seal(file, fields)
 
 
 def index(parts: list[Part], folder: Path, target: Path) -> None:
@@ -87,7 +88,7 @@ def index(parts: list[Part], folder: Path, target: Path) -> None:
         file[CHECKSUMS] = np.concatenate(checksums)
         file[PARTS] = np.array([(part.start, part.stop) for part in parts], dtype=np.uint64)
         file[PARTS].attrs["meaning"] = "first row of each part, and the row after its last"
-        seal(file)
+        seal(file, fields)
 
 
 @contextmanager

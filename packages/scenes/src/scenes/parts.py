@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+import h5py
 
 from scenes.command_line import CommandError
 from scenes.file import CHUNK_ROWS
 from scenes.joined import part_name
 from scenes.scene import Source
-from scenes.writer import append_rows, create, identity, seal
+from scenes.writer import append_rows, blank, identity, seal
 
 PART_BYTES = 8 << 20
 MAX_PART_ROWS = 512
@@ -76,7 +76,9 @@ class PartWriter:
     def __init__(self, opener: Opener, folder: Path) -> None:
         self.source = opener()
         self._folder = folder
-        claim_renderer(folder, str(identity(self.source)["provenance"]))
+        attributes = identity(self.source)
+        claim_renderer(folder, str(attributes["provenance"]))
+        self._blank = blank(attributes, self.source.fields)
 
     def write(self, part: Part) -> None:
         """Makes a part.
@@ -85,23 +87,12 @@ class PartWriter:
             OSError: it could not be written.
         """
         # In memory, so that a full disk meets one plain write and never the HDF5 library.
-        content = io.BytesIO()
-        with create(content, identity(self.source), self.source.fields) as file:
-            append_rows(file, self._rows(part))
-            seal(file)
+        content = io.BytesIO(self._blank)
+        with h5py.File(content, "r+", libver="v110") as file:
+            append_rows(file, self.source.rows(range(part.start, part.stop)))
+            seal(file, self.source.fields)
         with whole_or_not(part.path(self._folder), self._folder) as temporary:
             temporary.write_bytes(content.getbuffer())
-
-    def _rows(self, part: Part) -> dict[str, np.ndarray]:
-        rows = {
-            key: np.empty((part.rows, *field.shape), dtype=field.dtype)
-            for key, field in self.source.fields.items()
-        }
-        for place, index in enumerate(range(part.start, part.stop)):
-            row = self.source[index].row()
-            for key, column in rows.items():
-                column[place] = row[key]
-        return rows
 
 
 def claim_renderer(folder: Path, provenance: str) -> None:

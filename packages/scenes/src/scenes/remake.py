@@ -58,8 +58,8 @@ def _remake(opener: OpenSource, numbers: list[int]) -> Remade:
     source = opener()
     rows = {}
     for number in numbers:
-        row = source[number].row()
-        rows[number] = {key: row[key].astype(source.fields[key].dtype) for key in source.fields}
+        made = source.rows(range(number, number + 1))
+        rows[number] = {key: values[0, ...] for key, values in made.items()}
     return Remade(identity(source), dict(source.fields), rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -79,6 +80,36 @@ class Source(Protocol):
             UnreadableSceneError: this item cannot be read; the build ends, its finished parts stay.
         """
         ...
+
+    def rows(self, numbers: range) -> dict[str, np.ndarray]:
+        """Returns all fields of consecutive scenes, by HDF5 key: what `[]` gives one by one.
+
+        Raises:
+            UnreadableSceneError: as `[]`.
+        """
+        ...
+
+
+class OneByOne(ABC):
+    """The rows of a source that gains nothing from making several scenes together."""
+
+    fields: Mapping[str, Field]
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Scene:
+        """Returns scene `index`."""
+
+    def rows(self, numbers: range) -> dict[str, np.ndarray]:
+        """Returns all fields of scenes `numbers`, by HDF5 key."""
+        rows = {
+            key: np.empty((len(numbers), *field.shape), dtype=field.dtype)
+            for key, field in self.fields.items()
+        }
+        for place, number in enumerate(numbers):
+            scene = self[number].row()
+            for key, values in rows.items():
+                values[place] = scene[key]
+        return rows
 
 
 def scene_rng(seed: int, stream: int, index: int) -> np.random.Generator:

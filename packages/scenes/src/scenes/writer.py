@@ -76,6 +76,13 @@ def create(
     return file
 
 
+def blank(attributes: Mapping[str, Any], fields: Mapping[str, Field]) -> bytes:
+    """Returns a file without rows, from which many begin: it takes as long as three pictures."""
+    content = io.BytesIO()
+    create(content, attributes, fields).close()
+    return content.getvalue()
+
+
 def describe(file: h5py.File, attributes: Mapping[str, Any]) -> None:
     """Writes the root attributes of an unfinished file."""
     file.attrs.update(attributes)
@@ -110,9 +117,11 @@ def append_rows(file: h5py.File, rows: Mapping[str, np.ndarray]) -> None:
         file: it has whole chunks so far.
         rows: by key.
     """
-    typed = {key: values.astype(file[key].dtype, copy=False) for key, values in rows.items()}
-    for key, values in typed.items():
-        _append(file[key], values)
+    typed = {}
+    for key, values in rows.items():
+        dataset = file[key]
+        typed[key] = values.astype(dataset.dtype, copy=False)
+        _append(dataset, typed[key])
     starts = range(0, len(next(iter(typed.values()))), CHUNK_ROWS)
     chunks = (
         {k: rows[first : first + CHUNK_ROWS] for k, rows in typed.items()} for first in starts
@@ -121,41 +130,60 @@ def append_rows(file: h5py.File, rows: Mapping[str, np.ndarray]) -> None:
     _append(file[CHECKSUMS], np.frombuffer(sums, dtype=np.uint8).reshape(-1, CHECKSUM_BYTES))
 
 
-def append_chunks(target: h5py.File, origin: h5py.File, rows: int) -> None:
-    """Appends the first `rows` rows of another file: pictures as they are, compressed.
+def append_chunks(target: Mapping[str, h5py.Dataset], origin: h5py.File, rows: int) -> None:
+    """Appends the first `rows` rows of another file: its compressed chunks where they fit in.
 
-    The target must hold a multiple of `CHUNK_ROWS` rows; so may `rows` be anything only in the
-    last call.
+    Args:
+        target: the fields and `CHECKSUMS` by key; they hold a multiple of `CHUNK_ROWS` rows.
+        origin: a file with the same keys.
+        rows: a multiple of `CHUNK_ROWS`, except in the last call.
     """
-    for key in dataset_keys(origin):
-        source, dataset = origin[key], target[key]
-        if source.chunks[0] != CHUNK_ROWS or dataset.chunks != source.chunks:
+    for key, dataset in target.items():
+        source, start = origin[key], len(dataset)
+        step = source.chunks[0]
+        if key == CHECKSUMS:
+            _append(dataset, source[: chunks_of(rows)])
+        elif start % step or dataset.chunks != source.chunks or not source.size:
             _append(dataset, source[:rows])
-            continue
-        start = len(dataset)
-        dataset.resize(start + rows, axis=0)
-        tail = (0,) * (source.ndim - 1)
-        for row in range(0, rows, CHUNK_ROWS):
-            mask, chunk = source.id.read_direct_chunk((row, *tail))
-            dataset.id.write_direct_chunk((start + row, *tail), chunk, mask)
-    _append(target[CHECKSUMS], origin[CHECKSUMS][: chunks_of(rows)])
+        else:
+            dataset.resize(start + rows, axis=0)
+            tail = (0,) * (source.ndim - 1)
+            for row in range(0, rows, step):
+                mask, chunk = source.id.read_direct_chunk((row, *tail))
+                dataset.id.write_direct_chunk((start + row, *tail), chunk, mask)
 
 
-def seal(file: h5py.File) -> None:
-    """Marks a file as complete, under the digest of all that it holds."""
-    file.attrs["sha256"] = digest(file)
+def seal(file: h5py.File, fields: Mapping[str, Field]) -> None:
+    """Marks a file as complete, under the digest of all that it holds.
+
+    Args:
+        file: it has all its rows.
+        fields: as `create` got them; reading them from the file takes longer.
+    """
+    rows = len(file["image"])
+    described = {
+        key: [
+            str(np.dtype(field.dtype)),
+            [rows, *field.shape],
+            {"meaning": field.meaning, "unit": field.unit, "categories": list(field.categories)},
+        ]
+        for key, field in fields.items()
+    }
+    file.attrs["sha256"] = _digest(file, described)
     file.attrs["complete"] = True
 
 
 def digest(file: h5py.File) -> str:
     """Returns the digest of a file, given its rows' checksums."""
     described = {
-        "attributes": _plain(file.attrs, without=SEALED_LAST),
-        "fields": {
-            key: [str(file[key].dtype), list(file[key].shape), _plain(file[key].attrs)]
-            for key in dataset_keys(file)
-        },
+        key: [str(file[key].dtype), list(file[key].shape), _plain(file[key].attrs)]
+        for key in dataset_keys(file)
     }
+    return _digest(file, described)
+
+
+def _digest(file: h5py.File, fields: Mapping[str, list[Any]]) -> str:
+    described = {"attributes": _plain(file.attrs, without=SEALED_LAST), "fields": fields}
     sha = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     checksums = file[CHECKSUMS]
     for start in range(0, len(checksums), 1 << 16):
@@ -167,7 +195,7 @@ def checksum(rows: Mapping[str, np.ndarray]) -> bytes:
     """Returns the checksum of one chunk of rows."""
     sha = hashlib.sha256()
     for key in sorted(rows):
-        sha.update(rows[key].tobytes())
+        sha.update(np.ascontiguousarray(rows[key]).data)
     return sha.digest()
 
 

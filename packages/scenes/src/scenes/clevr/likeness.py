@@ -12,14 +12,14 @@ from scenes.clevr.properties import Objects, entity_names, mask_fields, mask_row
 from scenes.clevr.renderer import Renderer
 from scenes.clevr.sampling import Setting, sample_objects, sample_setting
 from scenes.config import ClevrLikeConfig
-from scenes.scene import Field, Scene, scene_rng
+from scenes.scene import Field, OneByOne, Scene, scene_rng
 
 MIN_VISIBLE_PIXELS = 200
 """Of each object at 320 x 240, before the crop, as in the generator."""
 MAX_ATTEMPTS = 100_000
 
 
-class ClevrLikeSource:
+class ClevrLikeSource(OneByOne):
     """Renders the scenes of a `ClevrLikeConfig`; holds one OpenGL context."""
 
     dataset = ClevrLikeConfig.dataset

@@ -20,7 +20,7 @@ from scenes.clevr.stage import (
     bulb_positions,
     facing,
 )
-from scenes.offscreen import Offscreen
+from scenes.offscreen import Offscreen, code_of_geom
 
 NO_GEOM = -1
 CROP_WIDTH = CROP_COLUMNS.stop - CROP_COLUMNS.start
@@ -37,6 +37,7 @@ class Renderer:
         self.model.tex_data[:] = surroundings(MIRROR_SIZE).ravel()
         self._screen = Offscreen(self.model, WIDTH, HEIGHT)
         self.data = self._screen.data
+        self._scene = self._screen.new_scene()
         self._ground = self.model.geom("ground").id
         self._objects = np.array(
             [self.model.geom(f"object_{i}").id for i in range(max_objects)], dtype=np.int64
@@ -113,22 +114,22 @@ class Renderer:
 
     def image(self) -> UInt8[np.ndarray, "192 192 3"]:
         """Renders CLEVR's crop of the picture, edges smoothed."""
-        self._screen.update()
+        self._screen.take(self._scene)
         half_width = HALF_HEIGHT * WIDTH / HEIGHT
-        for camera in self._screen.scene.camera:
+        for camera in self._scene.camera:
             near = camera.frustum_near
             camera.frustum_top = near * HALF_HEIGHT * (1 - 2 * CROP_ROWS.start / HEIGHT)
             camera.frustum_bottom = near * HALF_HEIGHT * (1 - 2 * CROP_ROWS.stop / HEIGHT)
             camera.frustum_center = 0.0
             camera.frustum_width = near * half_width * CROP_WIDTH / WIDTH
-        return self._screen.picture(CROP_WIDTH, CROP_HEIGHT)
+        return self._screen.pictures([self._scene], CROP_WIDTH, CROP_HEIGHT)[0]
 
     def geoms(self) -> Int[np.ndarray, "240 320"]:
         """Renders, edges crisp, the model's geom at each pixel; `NO_GEOM` where there is none."""
-        self._screen.update()
-        codes = self._screen.codes(WIDTH, HEIGHT)
-        geom_of_code = np.full(self._screen.scene.ngeom + 1, NO_GEOM, dtype=np.int32)
-        for geom, code in self._screen.code_of_geom().items():
+        self._screen.take(self._scene)
+        codes = self._screen.codes([self._scene], WIDTH, HEIGHT)[0]
+        geom_of_code = np.full(self._scene.ngeom + 1, NO_GEOM, dtype=np.int32)
+        for geom, code in code_of_geom(self._scene).items():
             geom_of_code[code] = geom
         return geom_of_code[codes]
 

@@ -21,12 +21,12 @@ from scenes.config import ClevrConfig, ImportedConfig
 from scenes.file import FileError
 from scenes.formats.multi_object_datasets import ImportedSource
 from scenes.formats.tfrecord import RecordError, decode, read_records, scan
-from scenes.scene import Field, Scene, UnreadableSceneError
+from scenes.scene import Field, OneByOne, Scene, UnreadableSceneError
 
 IMAGE = Field((SIZE, SIZE, 3), "uint8", "RGB")
 
 
-class ClevrFolderSource:
+class ClevrFolderSource(OneByOne):
     """The PNGs of a folder, broken ones left out, in the order of their names.
 
     Raises:
@@ -72,7 +72,7 @@ class ClevrFolderSource:
         return Scene(image, None, self._scenes[path.name].rows(self.config.num_rows))
 
 
-class ClevrRecordsSource:
+class ClevrRecordsSource(OneByOne):
     """The records of a `clevr_with_masks` TFRecord with at most `max_objects` objects."""
 
     dataset = ClevrConfig.dataset

@@ -11,7 +11,7 @@ from jaxtyping import Int, UInt8
 
 from scenes.config import ImportedConfig
 from scenes.formats.tfrecord import RecordCursor, RecordError, decode, read_records
-from scenes.scene import Field, Scene
+from scenes.scene import Field, OneByOne, Scene
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def describe(path: Path) -> ImportedConfig:
     raise RecordError(f"{path}: record 0: in none of the layouts {', '.join(LAYOUTS)}: {held}")
 
 
-class ImportedSource:
+class ImportedSource(OneByOne):
     """Scenes of a multi_object_datasets TFRecord, read in rising order."""
 
     dataset = ImportedConfig.dataset

@@ -19,10 +19,10 @@ from scenes.multi_dsprites.sprites import (
     SIZE,
     open_sprites,
 )
-from scenes.scene import Field, Scene, scene_rng
+from scenes.scene import Field, OneByOne, Scene, scene_rng
 
 
-class MultiDSpritesSource:
+class MultiDSpritesSource(OneByOne):
     """Composites the scenes of a `MultiDSpritesConfig`."""
 
     dataset = MultiDSpritesConfig.dataset

@@ -27,7 +27,8 @@ GEOM_TYPES = {
 SKY, FLOOR, WALL_LEFT, WALL_RIGHT = range(4)
 FIRST_OBJECT = 4
 """Entities before it: sky, floor, left wall, right wall."""
-FIRST_GEOM = 1 + len(WALLS)
+FIRST_WALL_GEOM = 1
+FIRST_GEOM = FIRST_WALL_GEOM + len(WALLS)
 """The objects' geoms come after the floor's and the walls'."""
 
 
@@ -43,19 +44,35 @@ class Form:
     """A matrix of three by three, row by row."""
 
 
+@dataclass
+class _Frame:
+    """What a camera sees of a room, taken to be drawn later."""
+
+    scene: mujoco.MjvScene
+    yaw_rad: float = 0.0
+
+
 class Renderer:
-    """Renders rooms of up to `max_objects` objects at `size` x `size` pixels."""
+    """Renders rooms of up to `max_objects` objects at `size` x `size` pixels.
+
+    A room is arranged, looked at, and taken as a frame: a number under which it is painted and
+    drawn, many frames in one go, until another is taken under it.
+    """
 
     def __init__(self, max_objects: int, size: int, quality: Quality = FAST) -> None:
         self.model = build_model(max_objects, size, quality)
         self._screen = Offscreen(self.model, size, size)
         self.data = self._screen.data
         self._size = size
-        self._walls = {self.model.geom(name).id: angle for name, angle in WALLS.items()}
-        """Geom of each wall, and its direction from the room's centre."""
-        self._floor = self.model.geom("floor").id
         self._objects = range(FIRST_GEOM, FIRST_GEOM + max_objects)
+        self._frames: list[_Frame] = []
+        self._aside = self._screen.new_scene()
         self._yaw_rad = 0.0
+        background = [SKY, FLOOR, *(WALL_RIGHT for _ in WALLS)]
+        self._entity_of_code = np.array(
+            [*background, *range(FIRST_OBJECT, FIRST_OBJECT + max_objects)], dtype=np.uint8
+        )
+        """By the number in `Offscreen.codes`; the wall on the left, if any, is seen to later."""
         self._forms = {shape: self._form(shape) for shape in GEOM_TYPES}
         mujoco.mj_forward(self.model, self.data)  # places walls and suns, once for all scenes
         # MuJoCo's own arrays, each fetched once: a look-up costs more than what is written.
@@ -115,19 +132,28 @@ class Renderer:
         self._camera_rotation[:] = camera.rotation.ravel()
         self._yaw_rad = camera.yaw_rad
 
-    def paint(self, things: Sequence[Thing], wall: Color, floor: Color) -> None:
-        """Gives walls, floor and objects their colours."""
-        colors = {self._floor: floor, **dict.fromkeys(self._walls, wall)}
-        colors |= {geom: t.color_hsv for geom, t in zip(self._objects, things, strict=False)}
-        self._geom_rgba[: len(colors), :3] = [hsv_to_rgb(colors[i]) for i in range(len(colors))]
+    def take(self, frame: int) -> None:
+        """Keeps what the camera sees as a frame, to be drawn later."""
+        while len(self._frames) <= frame:
+            self._frames.append(_Frame(self._screen.new_scene()))
+        self._screen.take(self._frames[frame].scene)
+        self._frames[frame].yaw_rad = self._yaw_rad
 
-    def image(self) -> UInt8[np.ndarray, "H W 3"]:
-        """Renders the picture, edges smoothed."""
-        self._screen.update()
-        return self._screen.picture(self._size, self._size)
+    def paint(self, frame: int, things: Sequence[Thing], wall: Color, floor: Color) -> None:
+        """Gives walls, floor and objects in a frame their colours."""
+        walls = [hsv_to_rgb(wall)] * len(WALLS)
+        colors = [hsv_to_rgb(floor), *walls, *(hsv_to_rgb(thing.color_hsv) for thing in things)]
+        for geom, color in zip(self._frames[frame].scene.geoms, colors, strict=False):
+            geom.rgba[:3] = color
 
-    def segmentation(self) -> tuple[UInt8[np.ndarray, "H W"], Int[np.ndarray, " E"]]:
-        """Renders, edges crisp, the entity at each pixel, and counts the pixels of each.
+    def images(self, frames: Sequence[int]) -> UInt8[np.ndarray, "N H W 3"]:
+        """Renders the pictures, edges smoothed."""
+        return self._screen.pictures(self._scenes(frames), self._size, self._size)
+
+    def segmentations(
+        self, frames: Sequence[int]
+    ) -> tuple[UInt8[np.ndarray, "N H W"], Int[np.ndarray, "N O"]]:
+        """Renders, edges crisp, the entity at each pixel, and counts the pixels of each object.
 
         Entities: sky, floor, left wall, right wall, objects in order. Where one wall fills the
         view it is `WALL_LEFT`, and `WALL_RIGHT` is empty.
@@ -135,43 +161,47 @@ class Renderer:
         Raises:
             ValueError: more than two walls are in view.
         """
-        self._screen.update()
-        codes = self._screen.codes(self._size, self._size)
-        code_of_geom = self._screen.code_of_geom()
-        pixels_of_code = np.bincount(codes.ravel(), minlength=len(code_of_geom) + 1).tolist()
-        walls = [wall for wall in self._walls if pixels_of_code[code_of_geom[wall]]]
-        if len(walls) > 2:
-            raise ValueError(f"{len(walls)} walls are in view; the camera's ring allows two")
-        walls.sort(key=lambda wall: -_turn(self._walls[wall], self._yaw_rad))
-        entity_of_geom = dict(zip(self._objects, range(FIRST_OBJECT, 256), strict=False))
-        entity_of_geom |= dict(
-            zip((self._floor, *walls), (FLOOR, WALL_LEFT, WALL_RIGHT), strict=False)
-        )
-        entity = np.zeros(len(pixels_of_code), dtype=np.uint8)  # SKY where there is no geom
-        pixels = [0] * (FIRST_OBJECT + len(self._objects))
-        pixels[SKY] = pixels_of_code[0]
-        for geom, code in code_of_geom.items():
-            if geom in entity_of_geom:
-                entity[code] = entity_of_geom[geom]
-                pixels[entity[code]] = pixels_of_code[code]
-        return entity.take(codes), np.array(pixels)
+        codes = self._screen.codes(self._scenes(frames), self._size, self._size)
+        rows, num_codes = np.arange(len(frames)), 1 + self.model.ngeom
+        # Each frame has codes of its own here, so that all are counted and translated at once.
+        codes = codes + num_codes * rows[:, None, None]
+        counts = np.bincount(codes.ravel(), minlength=num_codes * len(frames))
+        counts = counts.reshape(len(frames), num_codes)
+        walls = slice(1 + FIRST_WALL_GEOM, 1 + FIRST_GEOM)
+        in_view = counts[:, walls] > 0
+        if (most := in_view.sum(axis=1).max(initial=0)) > 2:
+            raise ValueError(f"{most} walls are in view; the camera's ring allows two")
+        yaws = np.array([self._frames[frame].yaw_rad for frame in frames])
+        turns = _turn(np.array(list(WALLS.values())), yaws[:, None])
+        leftmost = np.where(in_view, turns, -np.inf).argmax(axis=1)
+        entities = np.tile(self._entity_of_code, (len(frames), 1))
+        entities[rows, walls.start + leftmost] = WALL_LEFT
+        return entities.ravel().take(codes), counts[:, 1 + FIRST_GEOM :]
 
-    def extent(self, index: int) -> Bool[np.ndarray, "H W"]:
-        """Renders the pixels of object `index` as if nothing hid it."""
-        with self._screen.alone(self._objects[index]):
-            self._screen.update()
-            return self._screen.codes(self._size, self._size) > 0
+    def extents(self, count: int) -> Bool[np.ndarray, "O H W"]:
+        """Renders the pixels of each of `count` objects as if nothing hid it."""
+        extents = np.empty((count, self._size, self._size), dtype=bool)
+        for i in range(count):
+            with self._screen.alone(self._objects[i]):
+                self._screen.take(self._aside)
+            extents[i] = self._screen.codes([self._aside], self._size, self._size)[0] > 0
+        return extents
 
-    def depth(self) -> Float[np.ndarray, "H W"]:
+    def depths(self, frames: Sequence[int]) -> Float[np.ndarray, "N H W"]:
         """Renders the distance along the camera's axis in metres; the sky is inf."""
-        self._screen.update()
         extent = self.model.stat.extent
         near, far = self.model.vis.map.znear * extent, self.model.vis.map.zfar * extent
-        buffer = self._screen.depth(self._size, self._size).astype(np.float64)
+        buffer = self._screen.depths(self._scenes(frames), self._size, self._size)
+        buffer = buffer.astype(np.float64)
         metres = near / (1 - buffer * (1 - near / far))
         return np.where(buffer >= 1, np.inf, metres)
 
+    def _scenes(self, frames: Sequence[int]) -> list[mujoco.MjvScene]:
+        return [self._frames[frame].scene for frame in frames]
 
-def _turn(direction_rad: float, yaw_rad: float) -> float:
-    """Returns how far a direction lies to the left of the line of view, in [-pi, pi)."""
-    return (direction_rad - yaw_rad + math.pi) % (2 * math.pi) - math.pi
+
+def _turn(
+    direction_rad: Float[np.ndarray, " W"], yaw_rad: Float[np.ndarray, "N 1"]
+) -> Float[np.ndarray, "N W"]:
+    """Returns how far directions lie to the left of the line of view, in [-pi, pi)."""
+    return (direction_rad - yaw_rad + np.pi) % (2 * np.pi) - np.pi

@@ -80,7 +80,8 @@ def sample_cameras(draws: Draws, pitch_deg: float, views: int) -> tuple[Camera, 
 
 def sample_things(draws: Draws, config: ObjectsRoomConfig) -> tuple[Thing, ...]:
     """Draws how many objects there are, and what they are."""
-    count = config.object_counts[draws.below(len(config.object_counts))]
+    counts = config.object_counts
+    count = counts[draws.below(len(counts))]
     kinds = _sample_kinds(draws, config, count)
     colors = [(hue, draws.uniform(*SATURATION), 1.0) for _, hue in kinds]
     if config.one_color:
@@ -102,7 +103,8 @@ def sample_places(
     """
     places = []
     taken: list[tuple[float, float, float]] = []  # x, y, footprint radius
-    unseen = set(() if config.all_in_view else views)
+    all_in_view = config.all_in_view
+    unseen = set(() if all_in_view else views)
     for thing in things:
         half_size = thing.size_m / 2
         z = centre_height(thing.shape, half_size)
@@ -114,7 +116,7 @@ def sample_places(
             x, y = distance * math.cos(angle), distance * math.sin(angle)
             if any(math.hypot(x - a, y - b) < footprint + r + GAP_M for a, b, r in taken):
                 continue
-            if config.all_in_view and not all(view.reaches(x, y, z, bound) for view in views):
+            if all_in_view and not all(view.reaches(x, y, z, bound) for view in views):
                 continue
             break
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from scenes.command_line import CommandError
 from scenes.config import ObjectsRoomConfig
 from scenes.kinds import SHAPES
 from scenes.objects_room.camera import Camera, View
-from scenes.objects_room.renderer import FIRST_OBJECT, Renderer
+from scenes.objects_room.renderer import Renderer
 from scenes.objects_room.sampling import (
     Color,
     Draws,
@@ -31,15 +31,26 @@ from scenes.scene import Field, Scene, scene_rng
 MIN_VISIBLE_SHARE = 0.002
 """An object counts for a scene's acceptance from this share of the image (8 pixels of 64 x 64)."""
 MAX_ATTEMPTS = 20_000
+BLOCK_ROWS = 256
+"""So many rows are made together, one kind of work after the other (`scenes.offscreen`)."""
+
+Seen = tuple[UInt8[np.ndarray, "H W"], Int[np.ndarray, " O"]]
+"""What a camera sees: a segmentation, and the pixels of each object."""
 
 
 @dataclass(frozen=True)
-class Room:
-    """A scene that its split accepts, and what of it each camera sees."""
+class Proposal:
+    """A scene that passes the geometric tests."""
 
     things: tuple[Thing, ...]
     places: tuple[Place, ...]
     cameras: tuple[Camera, ...]
+
+
+@dataclass(frozen=True)
+class Room(Proposal):
+    """A scene that its split accepts, and what of it each camera sees."""
+
     wall: Color
     floor: Color
     segmentations: tuple[UInt8[np.ndarray, "H W"], ...]
@@ -64,7 +75,6 @@ class ObjectsRoomSource:
         self.entities = ("sky", "floor", "wall_left", "wall_right", *objects)
         self.fields: Mapping[str, Field] = fields(config)
         self._min_pixels = max(1.0, MIN_VISIBLE_SHARE * config.size**2)
-        self._last: tuple[int, Room] | None = None
         self.attempts = 0
         """Scenes proposed so far, accepted or not."""
         self.segmented = 0
@@ -76,29 +86,78 @@ class ObjectsRoomSource:
         Raises:
             CommandError: no acceptable scene was found.
         """
-        scene, view = divmod(index, self.config.views)
-        room = self.sample(scene)
-        if self.config.views > 1:  # one camera is there already
-            self.renderer.look(room.cameras[view])
-        return Scene(
-            image=self.renderer.image(),
-            segmentation=room.segmentations[view],
-            values=self._values(room, scene, view),
-        )
+        row = {key: values[0, ...] for key, values in self.rows(range(index, index + 1)).items()}
+        return Scene(row.pop("image"), row.pop("segmentation"), row)
+
+    def rows(self, numbers: range) -> dict[str, np.ndarray]:
+        """Returns all fields of consecutive rows, by HDF5 key.
+
+        Raises:
+            CommandError: no acceptable scene was found.
+        """
+        rows = {
+            key: np.zeros((len(numbers), *field.shape), dtype=field.dtype)
+            for key, field in self.fields.items()
+        }
+        for start in range(0, len(numbers), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            self._fill({key: values[block] for key, values in rows.items()}, numbers[block])
+        return rows
 
     def sample(self, scene: int) -> Room:
-        """Draws a scene that the split accepts, and has it arranged and painted.
+        """Draws a scene that the split accepts.
 
         Raises:
             CommandError: there was none in many attempts.
         """
-        if self._last is None or self._last[0] != scene:
-            self._last = scene, self._find(scene)
-        return self._last[1]
+        return self._find(range(scene, scene + 1))[0]
 
-    def _find(self, scene: int) -> Room:
+    def _fill(self, rows: dict[str, np.ndarray], numbers: range) -> None:
+        """Writes rows of these numbers."""
+        views = self.config.views
+        scenes = range(numbers[0] // views, numbers[-1] // views + 1)
+        found = self._find(scenes)
+        frames = [number - scenes[0] * views for number in numbers]
+        shown = [(found[frame // views], frame % views) for frame in frames]
+        rows["image"][:] = self.renderer.images(frames)
+        if self.config.depth:
+            rows["depth"][:] = self.renderer.depths(frames)
+        if self.config.with_amodal:
+            for extents, (room, view) in zip(rows["amodal"], shown, strict=True):
+                self.renderer.arrange(room.things, room.places)
+                self.renderer.look(room.cameras[view])
+                extents[: len(room.things)] = self.renderer.extents(len(room.things))
+        if views > 1:
+            rows["scene"][:], rows["view"][:] = np.divmod(np.array(numbers), views)
+        _describe(rows, shown)
+
+    def _find(self, scenes: range) -> list[Room]:
+        """Draws scenes that the split accepts.
+
+        What camera `v` of the `i`-th of them sees is left with the renderer as frame
+        `i * views + v`, painted.
+        """
+        views, stream = self.config.views, self.config.stream
+        draws = [Draws(scene_rng(self.seed, stream, scene)) for scene in scenes]
+        proposals = [self._proposals(*each) for each in zip(scenes, draws, strict=True)]
+        rooms: dict[int, Room] = {}
+        while missing := [i for i in range(len(scenes)) if i not in rooms]:
+            proposed = {i: next(proposals[i]) for i in missing}
+            for i, seen in self._seen(proposed).items():
+                things = proposed[i].things
+                wall, floor = sample_background(draws[i], self.config, things)
+                for frame in range(i * views, (i + 1) * views):
+                    self.renderer.paint(frame, things, wall, floor)
+                segmentations, visible = zip(*seen, strict=True)
+                rooms[i] = Room(
+                    **vars(proposed[i]), wall=wall, floor=floor,
+                    segmentations=segmentations, visible_pixels=visible,
+                )  # fmt: skip
+        return [rooms[i] for i in range(len(scenes))]
+
+    def _proposals(self, scene: int, draws: Draws) -> Iterator[Proposal]:
+        """Draws scenes that pass the geometric tests; they end with an error."""
         config = self.config
-        draws = Draws(scene_rng(self.seed, config.stream, scene))
         # Rejection must bend no law that is stated. Where one object in view is enough, the pitch
         # is drawn once, the rest until accepted. Where all must be, some pitches show none: there
         # the objects are drawn once, and the pitch with everything else.
@@ -112,34 +171,31 @@ class ObjectsRoomSource:
             self.attempts += 1
             cameras = sample_cameras(draws, pitch, config.views)
             places = sample_places(draws, config, things, tuple(View(c) for c in cameras))
-            if places is None:
-                continue
-            self.renderer.arrange(things, places)
-            seen = self._look(cameras, things)
-            if seen is None:
-                continue
-            wall, floor = sample_background(draws, config, things)
-            self.renderer.paint(things, wall, floor)
-            segmentations, visible = zip(*seen, strict=True)
-            return Room(things, places, cameras, wall, floor, segmentations, visible)
+            if places is not None:
+                yield Proposal(things, places, cameras)
         raise CommandError(
             f"scene {scene} was not accepted in {MAX_ATTEMPTS:,} attempts; fewer --objects or "
             f"--views are easier to get into view"
         )
 
-    def _look(
-        self, cameras: tuple[Camera, ...], things: tuple[Thing, ...]
-    ) -> list[tuple[UInt8[np.ndarray, "H W"], Int[np.ndarray, " O"]]] | None:
-        """Returns what each camera sees, or `None` once one does not see what the split asks."""
-        seen = []
-        for camera in cameras:
-            self.renderer.look(camera)
-            self.segmented += 1
-            segmentation, pixels = self.renderer.segmentation()
-            visible = pixels[FIRST_OBJECT:][: len(things)]
-            if not self._acceptable(visible, things):
-                return None
-            seen.append((segmentation, visible))
+    def _seen(self, proposals: Mapping[int, Proposal]) -> dict[int, list[Seen]]:
+        """Returns what the cameras see of each proposal of which all see what the split asks."""
+        seen: dict[int, list[Seen]] = {i: [] for i in proposals}
+        for view in range(self.config.views):
+            # Only those that the cameras before this one accept.
+            frames = [i * self.config.views + view for i in seen]
+            for i, frame in zip(seen, frames, strict=True):
+                self.renderer.arrange(proposals[i].things, proposals[i].places)
+                self.renderer.look(proposals[i].cameras[view])
+                self.renderer.take(frame)
+            self.segmented += len(frames)
+            drawn = zip(*self.renderer.segmentations(frames), strict=True)
+            for i, (segmentation, pixels) in zip(list(seen), drawn, strict=True):
+                things = proposals[i].things
+                visible = pixels[: len(things)]
+                seen[i].append((segmentation, visible))
+                if not self._acceptable(visible, things):
+                    del seen[i]
         return seen
 
     def _acceptable(self, visible: Int[np.ndarray, " O"], things: tuple[Thing, ...]) -> bool:
@@ -150,42 +206,33 @@ class ObjectsRoomSource:
                 return False
         return all(enough) if self.config.all_in_view else any(enough)
 
-    def _values(self, room: Room, scene: int, view: int) -> dict[str, np.ndarray]:
-        things, camera, visible = room.things, room.cameras[view], room.visible_pixels[view]
-        values: dict[str, object] = {
-            "num_objects": len(things),
-            "num_visible": int((visible > 0).sum()),
-            "factors/present": [True] * len(things),
-            "factors/shape": [SHAPES.index(thing.shape) for thing in things],
-            "factors/size": [thing.size_m for thing in things],
-            "factors/position": [place.position_m for place in room.places],
-            "factors/rotation": [place.rotation_rad for place in room.places],
-            "factors/color_hsv": [thing.color_hsv for thing in things],
-            "factors/color_rgb": [hsv_to_rgb(thing.color_hsv) for thing in things],
-            "factors/visible_pixels": visible.tolist(),
-            "background/wall_rgb": hsv_to_rgb(room.wall),
-            "background/floor_rgb": hsv_to_rgb(room.floor),
-            "camera/position": camera.position_m,
-            "camera/yaw": camera.yaw_rad,
-            "camera/pitch": math.radians(camera.pitch_deg),
-        }
-        if self.config.views > 1:
-            values["scene"], values["view"] = scene, view
-        if self.config.with_amodal:
-            values["amodal"] = [self.renderer.extent(i) for i in range(len(things))]
-        if self.config.depth:
-            values["depth"] = self.renderer.depth()
-        return {key: _row(value, self.fields[key]) for key, value in values.items()}
 
-
-def _row(value: object, field: Field) -> np.ndarray:
-    """Returns a row of the field's shape and type, zeros after the objects that there are."""
-    given = np.array(value, dtype=field.dtype)
-    if given.shape == field.shape:
-        return given
-    row = np.zeros(field.shape, dtype=field.dtype)
-    row[: len(given)] = given.reshape(-1, *field.shape[1:])
-    return row
+def _describe(rows: dict[str, np.ndarray], shown: list[tuple[Room, int]]) -> None:
+    """Writes what is known of each row's room, and of the view of it that the row shows."""
+    rooms = [room for room, _ in shown]
+    cameras = [room.cameras[view] for room, view in shown]
+    visible = [room.visible_pixels[view] for room, view in shown]
+    rows["segmentation"][:] = [room.segmentations[view] for room, view in shown]
+    rows["num_objects"][:] = [len(room.things) for room in rooms]
+    rows["num_visible"][:] = [np.count_nonzero(pixels) for pixels in visible]
+    rows["background/wall_rgb"][:] = [hsv_to_rgb(room.wall) for room in rooms]
+    rows["background/floor_rgb"][:] = [hsv_to_rgb(room.floor) for room in rooms]
+    rows["camera/position"][:] = [camera.position_m for camera in cameras]
+    rows["camera/yaw"][:] = [camera.yaw_rad for camera in cameras]
+    rows["camera/pitch"][:] = [math.radians(camera.pitch_deg) for camera in cameras]
+    present = rows["factors/present"]
+    present[:] = np.arange(present.shape[1]) < rows["num_objects"][:, None]
+    if not present.any():
+        return
+    things = [thing for room in rooms for thing in room.things]
+    places = [place for room in rooms for place in room.places]
+    rows["factors/shape"][present] = [SHAPES.index(thing.shape) for thing in things]
+    rows["factors/size"][present] = [thing.size_m for thing in things]
+    rows["factors/position"][present] = [place.position_m for place in places]
+    rows["factors/rotation"][present] = [place.rotation_rad for place in places]
+    rows["factors/color_hsv"][present] = [thing.color_hsv for thing in things]
+    rows["factors/color_rgb"][present] = [hsv_to_rgb(thing.color_hsv) for thing in things]
+    rows["factors/visible_pixels"][present] = np.concatenate(visible)
 
 
 def fields(config: ObjectsRoomConfig) -> dict[str, Field]:
