@@ -199,13 +199,13 @@ PRESETS: dict[str, TrainConfig] = {
             unet_channels=(16, 32, 32, 32),
             sigma_bg=0.18,
             sigma_fg=0.22,
-            beta=0.15,
+            beta=0.1,
             gamma=0.15,
         ),
         optimiser=OptimiserConfig(
             kind="muon", learning_rate=1e-3, warmup_steps=100, schedule="cosine"
         ),
-        steps=2_250,
+        steps=2_475,
         batch_size=16,
         score_every=500,
     ),
