@@ -199,13 +199,13 @@ PRESETS: dict[str, TrainConfig] = {
             unet_channels=(16, 32, 32, 32),
             sigma_bg=0.18,
             sigma_fg=0.22,
-            beta=0.1,
+            beta=0.05,
             gamma=0.15,
         ),
         optimiser=OptimiserConfig(
             kind="muon", learning_rate=1e-3, warmup_steps=100, schedule="cosine"
         ),
-        steps=2_475,
+        steps=3_000,
         batch_size=16,
         score_every=500,
     ),
