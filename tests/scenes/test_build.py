@@ -35,7 +35,9 @@ from scenes.verify import verify
 SPRITES = MultiDSpritesConfig(split="test")
 N = 1100  # two parts and a bit, the last chunk not full
 SCENES = [sys.executable, "-m", "scenes.cli"]
-COMMAND = [*SCENES, "sprites", "--split", "test", "--n", str(N), "--workers", "2", "--out"]
+SPRITES = [*SCENES, "sprites", "--split", "test", "--workers", "2"]
+COMMAND = [*SPRITES, "--n", str(N), "--out"]
+LONG_COMMAND = [*SPRITES, "--n", "40000", "--out"]
 
 
 def content(path: Path) -> dict[str, object]:
@@ -157,10 +159,10 @@ def test_rooms_killed_twenty_times_give_the_same_content(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_a_signal_ends_a_build_in_two_seconds_and_says_how_to_go_on(
-    tmp_path: Path, undisturbed: Path, number: signal.Signals
+    tmp_path: Path, number: signal.Signals
 ) -> None:
     out = tmp_path / "signalled.h5"
-    process = start(*COMMAND, out)
+    process = start(*LONG_COMMAND, out)
     await_parts(parts_folder(out))
     workers = psutil.Process(process.pid).children(recursive=True)
     begin = time.monotonic()
@@ -174,7 +176,7 @@ def test_a_signal_ends_a_build_in_two_seconds_and_says_how_to_go_on(
     line, *more = errors.splitlines()
     assert not more, errors
     # The first part may be there before its worker has told the driver of it.
-    said = r"scenes: interrupted(; \d+ of 1,100 scenes are kept in .*)?; run the same command again"
+    said = r"scenes: interrupted(; [\d,]+ of 40,000 scenes are kept in .*)?; run the same command again"
     assert re.match(said, line)
     _, alive = psutil.wait_procs(workers, timeout=5)
     assert not alive
