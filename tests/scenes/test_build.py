@@ -35,9 +35,15 @@ from scenes.verify import verify
 SPRITES = MultiDSpritesConfig(split="test")
 N = 1100  # two parts and a bit, the last chunk not full
 SCENES = [sys.executable, "-m", "scenes.cli"]
-SPRITES = [*SCENES, "sprites", "--split", "test", "--workers", "2"]
-COMMAND = [*SPRITES, "--n", str(N), "--out"]
-LONG_COMMAND = [*SPRITES, "--n", "40000", "--out"]
+LONG = 10_316  # long enough to be interrupted
+
+
+def command_of(n: int) -> list[str]:
+    """Returns the command that makes so many scenes; the file's name is still to come."""
+    return [*SCENES, "sprites", "--split", "test", "--n", str(n), "--workers", "2", "--out"]
+
+
+COMMAND = command_of(N)
 
 
 def content(path: Path) -> dict[str, object]:
@@ -161,8 +167,9 @@ def test_rooms_killed_twenty_times_give_the_same_content(tmp_path: Path) -> None
 def test_a_signal_ends_a_build_in_two_seconds_and_says_how_to_go_on(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    out = tmp_path / "signalled.h5"
-    process = start(*LONG_COMMAND, out)
+    out, whole = tmp_path / "signalled.h5", tmp_path / "whole.h5"
+    build(SPRITES, 0, LONG, whole, workers=1)
+    process = start(*command_of(LONG), out)
     await_parts(parts_folder(out))
     workers = psutil.Process(process.pid).children(recursive=True)
     begin = time.monotonic()
@@ -176,7 +183,8 @@ def test_a_signal_ends_a_build_in_two_seconds_and_says_how_to_go_on(
     line, *more = errors.splitlines()
     assert not more, errors
     # The first part may be there before its worker has told the driver of it.
-    said = r"scenes: interrupted(; [\d,]+ of 40,000 scenes are kept in .*)?; run the same command again"
+    kept = rf"; [\d,]+ of {LONG:,} scenes are kept in .*"
+    said = rf"scenes: interrupted({kept})?; run the same command again"
     assert re.match(said, line)
     _, alive = psutil.wait_procs(workers, timeout=5)
     assert not alive
@@ -185,11 +193,11 @@ def test_a_signal_ends_a_build_in_two_seconds_and_says_how_to_go_on(
 
     if number == signal.SIGTERM:
         return  # from here on it is the same
-    again = start(*COMMAND, out)
+    again = start(*command_of(LONG), out)
     _, errors = again.communicate()
     assert again.returncode == 0
-    assert re.match(r"scenes: continues; [\d,]+ of 1,100 scenes are there", errors)
-    assert content(out) == content(undisturbed)
+    assert re.match(rf"scenes: continues; [\d,]+ of {LONG:,} scenes are there", errors)
+    assert content(out) == content(whole)
 
 
 def test_the_part_of_a_dead_worker_is_made_again_and_reported(
