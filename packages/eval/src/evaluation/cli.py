@@ -7,6 +7,7 @@ from typing import Any
 
 import tyro
 from scenes.command_line import parse, run_command
+from scenes.memory import keep_freed_memory
 
 from evaluation.picture_commands import Figures, Report, Traverse
 from evaluation.score_commands import Generalise, Represent, Score
@@ -65,6 +66,7 @@ def _run(program: str, arguments: list[str]) -> int:
         )
         return chosen.run()
 
+    keep_freed_memory()
     return run_command(program, command)
 
 

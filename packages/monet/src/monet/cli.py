@@ -13,6 +13,7 @@ from typing import Annotated
 import torch
 import tyro
 from scenes.command_line import UsageError, parse, run_command
+from scenes.memory import keep_freed_memory
 from tyro.conf import OmitArgPrefixes, arg
 
 from monet.config import PRESETS, TrainConfig
@@ -39,6 +40,7 @@ class Command:
 def main(arguments: list[str] | None = None) -> int:
     """Runs `monet-train`; returns the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
+    keep_freed_memory()
     return run_command("monet-train", lambda: _train(given))
 
 
