@@ -206,7 +206,8 @@ def verdict(result: Generalisation) -> str:
         first = (
             f"k-means on colour has the higher ari_fg, {colour:.2f} to {model:.2f}: this "
             "training has not shown more than colour gives. A longer one may; after tools/demo, "
-            "`tools/demo --minutes 60` goes on from there."
+            "`tools/demo --minutes 60` goes on from there, and `--checkpoint objects_room_quick` "
+            "scores weights that were trained for hours."
         )
     return (
         f"{first} Where all objects have one colour, k-means has {colour_same:.2f} and MONet "
