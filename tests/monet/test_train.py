@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from monet import load
-from monet.checkpoint import read_config
+from monet.checkpoint import Stage, read_config, read_weights
 from monet.config import ModelConfig, OptimiserConfig, TrainConfig
 from monet.train import Trainer
 from PIL import Image
@@ -254,6 +254,15 @@ def test_a_run_starts_from_given_weights(rooms_file: Path, tmp_path: Path) -> No
         assert all(torch.equal(given[k], v) for k, v in second.model.state_dict().items())
         second.run()
     assert read_config(tmp_path / "b").init_from == start
+    third = small(rooms_file, 2, init_from=str(tmp_path / "b"), model=more_slots)
+    for steps in (1, 2):  # the second time it goes on from its state
+        with Trainer(replace(third, steps=steps), tmp_path / "third") as trainer:
+            trainer.run()
+    stages = read_weights(tmp_path / "third" / "model.safetensors").stages
+    assert stages == (
+        Stage(2, read_config(tmp_path / "first")),
+        Stage(2, read_config(tmp_path / "b")),
+    )
     other = replace(MODEL, latent_dim=5)
     message = "--init-from needs weights of the same architecture (latent_dim 4, not 5)"
     with pytest.raises(UsageError, match=re.escape(message)):

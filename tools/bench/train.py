@@ -20,9 +20,9 @@ from monet.arithmetic import half_precision
 from monet.config import PRESETS, ModelConfig
 from monet.cores import Cores
 from monet.data import TrainingImages
+from monet.learner import loss_means
 from monet.loss import loss_terms
 from monet.model import Monet
-from monet.train import loss_means
 from scenes.file import SceneFile
 from torch import Tensor, nn
 

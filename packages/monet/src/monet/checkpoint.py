@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from scenes.command_line import CommandError, UsageError
-from scenes.serialise import from_json, to_json
+from scenes.serialise import from_json, list_from_json, to_json
 
 from monet.config import TrainConfig
 from monet.model import Monet
@@ -39,6 +39,15 @@ def replace_file(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A run that another one went on from (`--init-from`)."""
+
+    step: int
+    """Steps made."""
+    config: TrainConfig
+
+
 def save_weights(
     path: Path,
     weights: Mapping[str, torch.Tensor],
@@ -46,6 +55,7 @@ def save_weights(
     step: int,
     dataset: str,
     notes: Mapping[str, str] | None = None,
+    stages: tuple[Stage, ...] = (),
 ) -> None:
     """Writes weights with the config, the step and the dataset they belong to.
 
@@ -56,9 +66,12 @@ def save_weights(
         step: steps made.
         dataset: name of the dataset.
         notes: more to keep beside them, such as `seed`, `commit` or `scores` (as JSON).
+        stages: the runs before, the first one first.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
     facts = {"config": to_json(config), "step": str(step), "dataset": dataset}
+    if stages:
+        facts["stages"] = to_json(stages)
     replace_file(path, save(tensors, {**(notes or {}), **facts}))
 
 
@@ -74,6 +87,8 @@ class Weights:
     tensors: dict[str, torch.Tensor]
     notes: dict[str, str] = field(default_factory=dict)
     """What else was saved with them."""
+    stages: tuple[Stage, ...] = ()
+    """The runs that theirs went on from, the first one first."""
 
     @property
     def name(self) -> str:
@@ -113,9 +128,10 @@ def read_weights(path: Path) -> Weights:
     try:
         config = from_json(metadata.pop("config"), TrainConfig)
         step, dataset = int(metadata.pop("step")), metadata.pop("dataset")
+        stages = tuple(list_from_json(metadata.pop("stages", "[]"), Stage))
     except (ValueError, KeyError) as error:
         raise CommandError(f"{path}: config: {error}") from error
-    return Weights(path, config, step, dataset, tensors, notes=metadata)
+    return Weights(path, config, step, dataset, tensors, metadata, stages)
 
 
 def find_weights(name: str | Path) -> Path:
@@ -162,14 +178,21 @@ class State:
     average: dict[str, torch.Tensor]
     """Moving average of the weights."""
     optimiser: dict[str, Any]
+    stages: tuple[Stage, ...] = ()
+    """The runs that this one goes on from, the first one first."""
 
 
 def save_state(folder: Path, state: State) -> None:
     """Writes a training state."""
     # By way of memory: torch's own writer does not say why a write failed.
     content = io.BytesIO()
-    torch.save(vars(state), content)
+    torch.save({**vars(state), "stages": to_json(state.stages)}, content)
     replace_file(folder / STATE, content.getvalue())
+
+
+_UNREADABLE = (
+    RuntimeError, pickle.UnpicklingError, EOFError, TypeError, ValueError, KeyError,
+)  # fmt: skip
 
 
 def read_state(folder: Path) -> State:
@@ -180,12 +203,14 @@ def read_state(folder: Path) -> State:
     """
     path = folder / STATE
     try:
-        state = State(**torch.load(path, map_location="cpu", weights_only=True))
+        saved = dict(torch.load(path, map_location="cpu", weights_only=True))
+        stages = tuple(list_from_json(saved.pop("stages"), Stage))
+        state = State(**saved, stages=stages)
         if not isinstance(state.step, int) or not all(
             isinstance(part, dict) for part in (state.model, state.average, state.optimiser)
         ):
             raise TypeError("parts of other types")
-    except (RuntimeError, pickle.UnpicklingError, EOFError, TypeError, ValueError) as error:
+    except _UNREADABLE as error:
         raise CommandError(f"{path}: not a training state of this project, or cut short") from error
     return state
 

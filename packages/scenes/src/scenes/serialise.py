@@ -25,12 +25,27 @@ def from_json(text: str, kind: type[T]) -> T:
         ValueError: the text is no JSON, has a key that `kind` lacks, or a value it refuses; the
             message names the key.
     """
+    result: T = _from_json(text, kind, kind.__name__)
+    return result
+
+
+def list_from_json(text: str, kind: type[T]) -> list[T]:
+    """Returns the configs of type `kind` that `to_json` wrote as one list.
+
+    Raises:
+        ValueError: as from `from_json`.
+    """
+    result: list[T] = _from_json(text, list[kind], kind.__name__)  # type: ignore[valid-type]
+    return result
+
+
+def _from_json(text: str, kind: Any, name: str) -> Any:
     try:
         return _converter.structure(json.loads(text), kind)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error}") from error
     except cattrs.BaseValidationError as error:
-        reasons = cattrs.transform_error(error, path=kind.__name__, format_exception=_reason)
+        reasons = cattrs.transform_error(error, path=name, format_exception=_reason)
         raise ValueError("; ".join(reasons)) from error
 
 
