@@ -21,6 +21,7 @@ import psutil
 import pytest
 from monet.data import TrainingImages
 from scenes import build as build_module
+from scenes import sources
 from scenes.build import build
 from scenes.cli import main
 from scenes.command_line import CommandError, UsageError
@@ -30,6 +31,7 @@ from scenes.join import Origin, join
 from scenes.multi_dsprites.source import MultiDSpritesSource
 from scenes.parts import Part, PartWriter, plan
 from scenes.scene import UnreadableSceneError
+from scenes.sources import OpenSource
 from scenes.verify import verify
 
 SPRITES = MultiDSpritesConfig(split="test")
@@ -386,7 +388,7 @@ def test_asking_for_more_than_a_source_has_is_refused(
     class Finite(MultiDSpritesSource):
         limit = 7
 
-    monkeypatch.setattr(build_module, "open_source", Finite)
+    monkeypatch.setattr(sources, "open_source", Finite)
     with pytest.raises(UsageError, match=re.escape("--n 8 is more than there is: 7")):
         build(SPRITES, 0, 8, tmp_path / "finite.h5", workers=1)
     assert not list(tmp_path.iterdir())
@@ -402,7 +404,7 @@ def test_a_scene_that_cannot_be_read_ends_the_build_with_its_own_words(
                 raise UnreadableSceneError("leaf 600: torn out")
             return super().__getitem__(index)
 
-    monkeypatch.setattr(build_module, "open_source", Torn)
+    monkeypatch.setattr(sources, "open_source", Torn)
     out = tmp_path / "torn.h5"
     message = f"leaf 600: torn out; 512 of 700 scenes are kept in {parts_folder(out)}"
     with pytest.raises(CommandError, match=re.escape(message)):
@@ -437,7 +439,7 @@ def test_parts_are_whole_chunks_without_gaps() -> None:
 
 
 def test_a_part_made_twice_is_the_same(tmp_path: Path) -> None:
-    writer = PartWriter(build_module.OpenSource(SPRITES, 0), tmp_path)
+    writer = PartWriter(OpenSource(SPRITES, 0), tmp_path)
     part = Part(32, 64)
     writer.write(part)
     first = part.path(tmp_path).read_bytes()
@@ -448,7 +450,7 @@ def test_a_part_made_twice_is_the_same(tmp_path: Path) -> None:
 
 def test_a_part_is_a_whole_file_under_a_seal_of_its_own(tmp_path: Path) -> None:
     part = Part(0, 32)
-    PartWriter(build_module.OpenSource(SPRITES, 0), tmp_path).write(part)
+    PartWriter(OpenSource(SPRITES, 0), tmp_path).write(part)
     report = verify(part.path(tmp_path))
     assert not report.problems
     assert report.rows == 32
@@ -456,7 +458,7 @@ def test_a_part_is_a_whole_file_under_a_seal_of_its_own(tmp_path: Path) -> None:
 
 
 def test_chunks_of_numbers_are_joined_whether_they_fit_or_not(tmp_path: Path) -> None:
-    writer = PartWriter(build_module.OpenSource(SPRITES, 0), tmp_path)
+    writer = PartWriter(OpenSource(SPRITES, 0), tmp_path)
     # Numbers lie in chunks of 512 rows: the second part's and the fourth's fit, the third's not.
     parts = [Part(0, 512), Part(512, 528), Part(528, 1024), Part(1024, 1040)]
     for part in parts:

@@ -2,8 +2,8 @@
 
 import time
 
-from scenes.build import open_source
 from scenes.config import ClevrLikeConfig
+from scenes.sources import open_source
 
 N = 60
 STEPS = ("arrange", "geoms", "polish", "image")

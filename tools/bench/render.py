@@ -16,7 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from scenes.build import build, choose_gl
+from scenes.build import build
+from scenes.sources import choose_gl
 
 choose_gl()
 

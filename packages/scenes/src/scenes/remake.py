@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from scenes.build import OpenSource
 from scenes.command_line import CommandError
 from scenes.scene import Field
+from scenes.sources import OpenSource
 from scenes.writer import identity
 
 # Measured on 67 test scenes of 64 x 64 between Mesa's llvmpipe and softpipe, which smooths no

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from scenes.build import OpenSource
 from scenes.file import CHECKSUMS, CHUNK_ROWS, FileError, SceneFile
 from scenes.remake import Remade, difference, remake
+from scenes.sources import OpenSource
 from scenes.writer import checksum, chunks_of, digest
 
 BLOCK_BYTES = 64 << 20
