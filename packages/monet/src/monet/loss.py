@@ -77,12 +77,12 @@ def loss_terms(
     scales = component_scales(config, log_masks.shape[1])
     nll = mixture_nll(image, components, log_masks, scales, config.mixture)
     kl_latent = latent_kl(mu, log_sigma)
-    kl_mask = mask_kl(log_masks, log_masks_recon)
     if config.gamma_vae is None:
+        kl_mask = mask_kl(log_masks, log_masks_recon)
         weighted = config.gamma * kl_mask
     else:
         of_attention = mask_kl(log_masks, log_masks_recon.detach())
-        of_vae = mask_kl(log_masks.detach(), log_masks_recon)
-        weighted = config.gamma * of_attention + config.gamma_vae * of_vae
+        kl_mask = mask_kl(log_masks.detach(), log_masks_recon)
+        weighted = config.gamma * of_attention + config.gamma_vae * kl_mask
     total = nll + config.beta * kl_latent + weighted
     return LossTerms(total=total, nll=nll, kl_latent=kl_latent, kl_mask=kl_mask)
