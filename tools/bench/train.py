@@ -235,9 +235,9 @@ def print_loader(path: Path, size: int, batch: int, window_bytes: int, eaten: fl
             rate = images.steps_per_epoch * batch / seconds
             images.close()
         print(
-            f"loader, the file {place}: {rate:,.0f} images a second, shuffled, {images.rows:,} images in "
-            f"windows of {window_bytes >> 20} MiB; {rate / eaten:,.0f} times what the fastest step "
-            "eats"
+            f"loader, the file {place}: {rate:,.0f} images a second, shuffled, {images.rows:,} "
+            f"images in windows of {window_bytes >> 20} MiB; {rate / eaten:,.0f} times what the "
+            "fastest step eats"
         )
 
 

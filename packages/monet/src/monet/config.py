@@ -74,6 +74,8 @@ class OptimiserConfig:
     """RMSProp as TensorFlow 1 had it, Adam, or Muon, which takes fewer steps."""
     learning_rate: float = 1e-4
     """Largest learning rate."""
+    vae_rate: float = 1.0
+    """Learning rate of the component VAE, as a multiple of the attention network's."""
     warmup_steps: int = 0
     """Steps over which the rate rises from 0."""
     schedule: Literal["constant", "cosine"] = "constant"
@@ -83,8 +85,9 @@ class OptimiserConfig:
     uses the weights themselves, as the paper does."""
 
     def __post_init__(self) -> None:
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
+        for name in ("learning_rate", "vae_rate"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if not 0 <= self.average_decay < 1:
             raise ValueError(f"average_decay must be in [0, 1), got {self.average_decay}")
 

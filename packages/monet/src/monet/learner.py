@@ -14,7 +14,7 @@ from monet.cores import Cores
 from monet.data import Batch, noise
 from monet.masks import log_masks_of
 from monet.model import Monet, to_unit
-from monet.optimise import WeightAverage, learning_rate, make_optimiser
+from monet.optimise import WeightAverage, learning_rate, make_optimiser, set_rate
 from monet.ranks import Ranks
 
 TERMS = ("loss", "nll", "kl_latent", "kl_mask", "gradient_norm")
@@ -55,7 +55,7 @@ class Learner:
 
     @property
     def rate(self) -> float:
-        """Learning rate of the step to come."""
+        """Learning rate of the step to come, the attention network's."""
         return learning_rate(self.config.optimiser, self.step, self.config.steps)
 
     def gradients(self, batch: Batch) -> Float[Tensor, " T"]:
@@ -98,8 +98,7 @@ class Learner:
 
     def update(self) -> None:
         """Makes the step that the gradients were computed for."""
-        for group in self._optimiser.param_groups:
-            group["lr"] = self.rate
+        set_rate(self._optimiser, self.rate)
         self._optimiser.step()
         self.step += 1
         self._average.update(self.step)

@@ -42,7 +42,7 @@ class Muon(torch.optim.Optimizer):
     that a rate means the same to both.
     """
 
-    def __init__(self, params: Iterable[Tensor], lr: float) -> None:
+    def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], lr: float) -> None:
         super().__init__(params, {"lr": lr, "step": 0})
 
     @torch.no_grad()

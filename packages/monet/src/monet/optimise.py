@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from monet.config import OptimiserConfig
+from monet.model import Monet
 from monet.muon import Muon
 from monet.rmsprop import RMSPropTF
 
@@ -16,14 +17,23 @@ AVERAGE_WARMUP = 10
 COSINE_FLOOR = 0.05
 
 
-def make_optimiser(config: OptimiserConfig, model: nn.Module) -> torch.optim.Optimizer:
-    """Returns the optimiser of a model's parameters."""
-    parameters = list(model.parameters())
+def make_optimiser(config: OptimiserConfig, model: Monet) -> torch.optim.Optimizer:
+    """Returns the optimiser of a model's parameters: the attention's, then the component VAE's."""
+    groups = [
+        {"params": list(model.attention.parameters()), "share": 1.0},
+        {"params": list(model.vae.parameters()), "share": config.vae_rate},
+    ]
     if config.kind == "rmsprop":
-        return RMSPropTF(parameters, lr=config.learning_rate)
+        return RMSPropTF(groups, lr=config.learning_rate)
     if config.kind == "muon":
-        return Muon(parameters, lr=config.learning_rate)
-    return torch.optim.Adam(parameters, lr=config.learning_rate, fused=True)
+        return Muon(groups, lr=config.learning_rate)
+    return torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Gives each group of parameters its share of a learning rate."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate * group["share"]
 
 
 def learning_rate(config: OptimiserConfig, step: int, steps: int) -> float:

@@ -18,7 +18,7 @@ class RMSPropTF(torch.optim.Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Tensor],
+        params: Iterable[Tensor] | Iterable[dict[str, Any]],
         lr: float = 1e-4,
         decay: float = 0.9,
         epsilon: float = 1e-10,
