@@ -5,6 +5,7 @@ from pathlib import Path
 import h5py
 import pytest
 import torch
+from monet.checkpoint import read_config, read_state
 from monet.cli import duration, main, seconds
 
 
@@ -24,6 +25,9 @@ QUICK = ("--preset", "quick")
         ((*QUICK, "--num-slots", "1"), "num_slots must be at least 2, got 1"),
         ((*QUICK, "--image-size", "40"), "image_size must be a multiple of 16, which encoder_chan"),
         ((*QUICK, "--steps", "0"), "steps must be at least 1, got 0"),
+        ((*QUICK, "--finish-in", "9x"), "--finish-in takes a duration such as 90s, 9m or 2h, got"),
+        ((*QUICK, "--finish-in", "9m", "--steps", "5"), "--finish-in and --steps exclude each"),
+        ((*QUICK, "--finish-in", "9m", "--stop-after", "9m"), "--finish-in and --stop-after excl"),
         ((*QUICK, "--stop-after", "9x"), "--stop-after takes a duration such as 90s, 9m or 2h, g"),
         ((*QUICK, "--data", "none.h5"), "none.h5: no such file; scenes render makes one"),
         (("--frobnicate",), "Unrecognized options: --frobnicate"),
@@ -90,6 +94,22 @@ def test_it_says_how_long_it_takes_and_then_trains(
     assert (code, out) == (0, f"{tmp_path / 'run'}: all 2 steps are made; --steps asks for more\n")
 
 
+def test_finish_in_makes_the_steps_that_fit_and_ends_the_schedule(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, rooms_file: Path
+) -> None:
+    folder = tmp_path / "run"
+    arguments = (*QUICK, "--data", str(rooms_file), "--run", str(folder), "--batch-size", "2")
+    reached = 0
+    for _ in range(2):  # the second goes on for as long again
+        code, out, _ = run(capsys, *arguments, "--finish-in", "5s")
+        assert code == 0
+        planned = read_config(folder).steps
+        assert f" of {planned:,} steps" in out
+        assert planned > reached
+        reached = read_state(folder).step
+        assert reached <= planned
+
+
 def test_paper_on_a_cpu_suggests_quick(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, rooms_file: Path
 ) -> None:
@@ -107,13 +127,22 @@ def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert end.value.code == 0
     out = capsys.readouterr().out
-    for flag in ("--preset", "--data", "--run", "--steps", "--stop-after", "--num-slots", "--seed"):
+    for flag in (
+        "--preset",
+        "--data",
+        "--run",
+        "--steps",
+        "--stop-after",
+        "--finish-in",
+        "--num-slots",
+        "--seed",
+    ):
         assert flag in out
 
 
 @pytest.mark.parametrize(("text", "expected"), [("90s", 90), ("9m", 540), ("1.5h", 5400)])
 def test_durations_are_read(text: str, expected: float) -> None:
-    assert seconds(text) == expected
+    assert seconds(text, "--stop-after") == expected
 
 
 @pytest.mark.parametrize(

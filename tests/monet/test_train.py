@@ -200,6 +200,15 @@ def test_measuring_the_rate_changes_nothing(rooms_file: Path, tmp_path: Path) ->
     assert_same(tmp_path / "a", tmp_path / "b")
 
 
+def test_steps_that_fit_the_time_end_the_schedule(rooms_file: Path, tmp_path: Path) -> None:
+    with Trainer(small(rooms_file, 1), tmp_path) as trainer:
+        trainer.run()
+        trainer.finish_in(left_s=4.0, seconds_per_step=1.0)
+        assert trainer.config.steps == 1 + 3  # a twentieth is for scores and saving
+        assert trainer.run().step == 4
+    assert read_config(tmp_path).steps == 4
+
+
 def test_a_late_look_stops_at_the_same_step_with_the_same_state(
     rooms_file: Path, tmp_path: Path
 ) -> None:

@@ -35,6 +35,40 @@ class Command:
     """Run folder; runs/NAME by default. A run that is there already is continued."""
     stop_after: str | None = None
     """Stop cleanly after this long, such as 90s, 9m or 2h."""
+    finish_in: str | None = None
+    """In place of --steps: as many steps, counted from here on, as this long has time for at the
+    rate measured before the start, so that a learning rate that falls comes to its end; stops
+    after this long in any case."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a call may take."""
+
+    seconds: float | None
+    decides_steps: bool
+    """Whether the run makes as many steps as there is time for, not as many as its config says."""
+    started: float
+
+    @classmethod
+    def of(cls, command: Command, arguments: list[str]) -> Budget:
+        """Reads it; the time runs from now.
+
+        Raises:
+            UsageError: a duration is none, or two flags contradict each other.
+        """
+        now = time.monotonic()
+        if command.finish_in is None:
+            given = command.stop_after
+            return cls(None if given is None else seconds(given, "--stop-after"), False, now)
+        for flag in ("--stop-after", "--steps"):
+            if _value_of(flag, arguments) is not None:
+                raise UsageError(f"--finish-in and {flag} exclude each other")
+        return cls(seconds(command.finish_in, "--finish-in"), True, now)
+
+    def left_s(self) -> float | None:
+        """Returns the seconds left, None for no limit."""
+        return None if self.seconds is None else self.seconds - (time.monotonic() - self.started)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,34 +88,34 @@ def _train(arguments: list[str]) -> int:
             default=Command(config=PRESETS[preset], preset=preset),
         )
     )
-    stop_after_s = None if command.stop_after is None else seconds(command.stop_after)
+    budget = Budget.of(command, arguments)
     folder = command.run or Path("runs") / command.config.run_name
-    started = time.monotonic()
     ranks = join()
     try:
         with Trainer(command.config, folder, ranks) as trainer:
-            code = _run(trainer, folder, stop_after_s, started, quiet=ranks.rank > 0)
+            code = _run(trainer, folder, budget, quiet=ranks.rank > 0)
         ranks.wait()
         return code
     finally:
         leave()
 
 
-def _run(
-    trainer: Trainer, folder: Path, stop_after_s: float | None, started: float, *, quiet: bool
-) -> int:
+def _run(trainer: Trainer, folder: Path, budget: Budget, *, quiet: bool) -> int:
     """Trains and says so; of several processes only the first speaks."""
     say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
-    config = trainer.config
-    if trainer.step >= config.steps:
-        say(f"{folder}: all {config.steps:,} steps are made; --steps asks for more")
+    if trainer.step >= trainer.config.steps and not budget.decides_steps:
+        say(f"{folder}: all {trainer.config.steps:,} steps are made; --steps asks for more")
         return 0
     seconds_per_step = trainer.seconds_per_step()
-    for line in _forecast(trainer.step, config, seconds_per_step, trainer.device, stop_after_s):
+    left_s = budget.left_s()
+    if budget.decides_steps and left_s is not None:
+        trainer.finish_in(left_s, seconds_per_step)
+    for line in _forecast(
+        trainer.step, trainer.config, seconds_per_step, trainer.device, budget.seconds
+    ):
         say(line)
-    left = None if stop_after_s is None else stop_after_s - (time.monotonic() - started)
-    outcome = trainer.run(left)
-    say(f"{folder}: {outcome.step:,} of {config.steps:,} steps")
+    outcome = trainer.run(left_s)
+    say(f"{folder}: {outcome.step:,} of {trainer.config.steps:,} steps")
     if outcome.reason != "steps":
         say("the same command goes on from there")
     return 1 if outcome.reason == "signal" else 0
@@ -131,15 +165,15 @@ def _value_of(flag: str, arguments: list[str]) -> str | None:
     return value
 
 
-def seconds(text: str) -> float:
-    """Returns the seconds of a duration such as 90s, 9m or 1.5h.
+def seconds(text: str, flag: str) -> float:
+    """Returns the seconds of a duration such as 90s, 9m or 1.5h, which a flag was given.
 
     Raises:
         UsageError: it is none.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
     if match is None or float(match[1]) == 0:
-        raise UsageError(f"--stop-after takes a duration such as 90s, 9m or 2h, got {text!r}")
+        raise UsageError(f"{flag} takes a duration such as 90s, 9m or 2h, got {text!r}")
     return float(match[1]) * UNITS_S[match[2]]
 
 

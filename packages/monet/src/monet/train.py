@@ -6,7 +6,7 @@ import copy
 import math
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,10 @@ from monet.ranks import Ranks
 from monet.signals import stop_signals
 from monet.validation import Validation
 
-TIMED_STEPS = 3
+TIMED_STEPS, TIMED_S = 3, 2.0
+"""The rate is measured over so many steps, and over so many seconds."""
+SHARE_IN_STEPS = 0.95
+"""Of a run's time; the rest goes into scores and saving."""
 GPU_CHECK_EVERY = 32
 """Steps between looks at a GPU's results, each of which waits for it."""
 
@@ -141,17 +144,34 @@ class Trainer:
         self._learner.cores.close()
 
     def seconds_per_step(self) -> float:
-        """Measures a step's forward and backward pass; changes nothing."""
-        times = []
+        """Measures steps, and goes back to where it was; the mean of all processes."""
+        before = copy.deepcopy(self._learner.state())
+        times: list[float] = []
         warm = 3 if self.config.compile else 1  # CUDA graphs are recorded by the third
-        for _ in range(warm + TIMED_STEPS):
+        while len(times) < warm + TIMED_STEPS or sum(times[warm:]) < TIMED_S:
             start = time.perf_counter()
             with self._learner.cores.stepping():
                 self._gradients()
+                self._learner.update()
             self._synchronise()
-            times.append(time.perf_counter() - start)
+            taken = torch.tensor(time.perf_counter() - start, device=self.device)
+            self._ranks.average_([taken])  # all must agree on when to end
+            times.append(taken.item())
         self._learner.forget_gradients()
+        self._learner.restore(before)
         return statistics.median(times[warm:])
+
+    def finish_in(self, left_s: float, seconds_per_step: float) -> None:
+        """Asks for as many steps, from here on, as there is time for; the rate falls until then.
+
+        Args:
+            left_s: wall-clock seconds from now.
+            seconds_per_step: as `seconds_per_step` measured it.
+        """
+        fit = torch.tensor(SHARE_IN_STEPS * left_s / seconds_per_step, device=self.device)
+        self._ranks.average_([fit])  # clocks differ
+        self.config = replace(self.config, steps=self.step + max(1, int(fit)))
+        self._learner.config = self.config
 
     def run(self, stop_after_s: float | None = None) -> Outcome:
         """Trains until all steps are made, the time is over, or a signal asks to stop.
