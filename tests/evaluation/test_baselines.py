@@ -54,6 +54,12 @@ def test_place_divides_what_colour_cannot(rooms_file: Path) -> None:
     assert scored["ari_merged"].high < colour["ari_merged"].low, "it divides floor and walls"
 
 
+def test_clusters_do_not_depend_on_the_images_beside(rooms_file: Path) -> None:
+    images = read_scenes(rooms_file, 128).images  # enough for a second process
+    alone = kmeans_color(images[-3:]).segmentation
+    assert np.array_equal(kmeans_color(images).segmentation[-3:], alone)
+
+
 def test_felzenszwalb_finds_regions_of_a_hundredth_at_least(rooms_file: Path) -> None:
     given = scenes(rooms_file)
     found = felzenszwalb_regions(given.images)
