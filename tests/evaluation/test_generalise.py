@@ -10,6 +10,7 @@ from evaluation.cache import Cache
 from evaluation.figures import draw_decompositions, save
 from evaluation.figures.generalisation import plot_generalisation, plot_occlusion, plot_slot_use
 from evaluation.generalise import (
+    COMPARED,
     CONDITIONS,
     Generalisation,
     generalise,
@@ -52,6 +53,20 @@ def test_every_condition_is_scored_on_scenes_of_its_own(
         hue = file["factors/color_hsv"][:, :, 0]
         present = file["factors/present"][:]
         assert all(len(np.unique(row[mask])) == 1 for row, mask in zip(hue, present, strict=True))
+
+
+def test_the_trained_number_of_slots_stands_beside_another(
+    result: Generalisation, fewer: Generalisation
+) -> None:
+    more, same = result.as_json({}, 0), fewer.as_json({}, 0)
+    assert same["as_trained"] is None, "they are the slots that were asked for"
+    conditions: dict[str, object] = same["conditions"]  # type: ignore[assignment]
+    expected = {condition: conditions[condition] for condition in COMPARED}
+    assert more["as_trained"] == {"num_slots": 5, "conditions": expected}
+    terminal = console()
+    with terminal.capture() as capture:
+        terminal.print(comparison_table([result]))
+    assert "MONet, 5 slots as in training" in capture.get()
 
 
 def test_scores_name_what_is_undefined(result: Generalisation) -> None:

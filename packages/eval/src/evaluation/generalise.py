@@ -46,7 +46,9 @@ HELD = ("held_in", "held_out")
 """As `test`, without the kinds of objects that training held out, and with one in every scene."""
 TRAINED_ON = (1, 3)
 """Objects in view of the training scenes."""
-_MODEL, _DECODED, _CEILING = "model", "decoded masks", "ceiling"
+COMPARED = {"test": "as in training", "identical_color": "one colour"}
+"""Conditions in which the model stands beside the baselines: where colour helps, and where not."""
+_MODEL, _TRAINED, _DECODED, _CEILING = "model", "trained slots", "decoded masks", "ceiling"
 PICTURED = {"test": 2, "objects_0": 1, "objects_6": 2, "identical_color": 2, "four_identical": 1}
 """Scenes of each condition that the picture shows."""
 
@@ -71,6 +73,10 @@ class Generalisation:
     num_slots: int
     n: int
     model: Scores
+    trained_slots: int
+    trained: Scores
+    """With as many slots as in training, in the conditions of `COMPARED`; empty where these are
+    `num_slots`."""
     decoded: Scores
     """Of the masks that the model's decoder predicts."""
     baselines: Mapping[str, Scores]
@@ -94,6 +100,11 @@ class Generalisation:
             "version": version("evaluation"),
             "interval": "95% bootstrap over images, not over training seeds",
             "conditions": _to_json(self.model),
+            "as_trained": (
+                {"num_slots": self.trained_slots, "conditions": _to_json(self.trained)}
+                if self.trained
+                else None
+            ),
             "decoded_masks": _to_json(self.decoded),
             "baselines": {name: _to_json(rows) for name, rows in self.baselines.items()},
             "ceilings": _to_json(self.ceilings),
@@ -223,7 +234,7 @@ def generalise(
         raise UsageError(f"--slots must be at least 2, got {num_slots}")
     if n < 1:
         raise UsageError(f"--n must be at least 1, got {n}")
-    found = _Found()
+    found, trained_slots = _Found(), model.config.num_slots
     conditions = (*conditions, *(HELD if hold_out else ()))
     with progress_bar() as progress:
         task = progress.add_task(f"{num_slots} slots", total=len(conditions), note="")
@@ -236,17 +247,20 @@ def generalise(
             scenes = read_scenes(path, n, size)
             progress.update(task, note=f"scoring {condition}")
             given = cache.of_model(model, scenes.images, num_slots)
+            trained = None
+            if condition in COMPARED and num_slots != trained_slots:
+                trained = cache.of_model(model, scenes.images, trained_slots)
             made = {
                 name: cache.of_baseline(name, segment, scenes.images)
                 for name, segment in BASELINES.items()
             }
-            found.add(condition, scenes, given, made)
+            found.add(condition, scenes, given, trained, made)
             if condition in PICTURED:
                 images = scenes.images[: PICTURED[condition]]
                 parts = cache.decompositions(model, images, num_slots)
                 found.pictured.append(Pictured(condition, images, parts))
             progress.advance(task)
-    return found.result(num_slots, n)
+    return found.result(num_slots, trained_slots, n)
 
 
 @dataclass
@@ -263,12 +277,15 @@ class _Found:
         condition: str,
         scenes: TestScenes,
         given: Predictions,
+        trained: Predictions | None,
         baselines: Mapping[str, Predictions],
     ) -> None:
         predictions = {_MODEL: given, **baselines}
         if condition in COUNTS:
             for row, made in predictions.items():
                 self.objects.setdefault(row, []).append(objects_in_view(scenes, made))
+        if trained is not None:
+            predictions[_TRAINED] = trained
         decoded, ceiling = decoded_masks(given), ceiling_values(scenes)
         if decoded is not None:
             predictions[_DECODED] = decoded
@@ -281,11 +298,13 @@ class _Found:
             scenes.segmentation, given.segmentation, scenes.entities, given.num_slots
         )
 
-    def result(self, num_slots: int, n: int) -> Generalisation:
+    def result(self, num_slots: int, trained_slots: int, n: int) -> Generalisation:
         return Generalisation(
             num_slots=num_slots,
             n=n,
             model=self.rows[_MODEL],
+            trained_slots=trained_slots,
+            trained=self.rows.get(_TRAINED, {}),
             decoded=self.rows.get(_DECODED, {}),
             baselines={name: self.rows[name] for name in BASELINES},
             ceilings=self.rows.get(_CEILING, {}),

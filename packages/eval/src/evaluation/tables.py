@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evaluation.generalise import Generalisation
+from evaluation.generalise import COMPARED, Generalisation
 from evaluation.occlusion import EDGES, PARTLY_HIDDEN
 from evaluation.statistics import Statistic
 
@@ -25,7 +25,6 @@ FURTHER_COLUMNS = (
     ("slots_used", "slots_empty", "nll", "kl_latent", "kl_mask"),
 )
 CONDITION_COLUMNS = ("ari_fg", "ari_paper", "msc", "recall", "count", "slots_empty", "mse")
-COMPARED = {"test": "as in training", "identical_color": "one colour"}
 COMPARED_COLUMNS = ("ari_merged", "ari_fg", "msc")
 DIGITS = {"mse": 4, "nll": 0, "kl_latent": 1, "kl_mask": 1}
 """After the decimal point; 2 for the others."""
@@ -89,6 +88,8 @@ def comparison_table(results: Sequence[Generalisation]) -> Table:
     for result in results:
         rows[f"MONet, {result.num_slots} slots"] = result.model
         rows[DECODED if len(results) == 1 else f"{DECODED}, {result.num_slots}"] = result.decoded
+    if first.trained_slots not in [result.num_slots for result in results]:
+        rows[f"MONet, {first.trained_slots} slots as in training"] = first.trained
     for label, conditions in {**rows, **first.baselines, CEILING: first.ceilings}.items():
         table.add_row(
             label,

@@ -75,12 +75,16 @@ def of_conditions(content: Mapping[str, Any]) -> str:
         )
     ]
     for name in COMPARED:
-        rows = {f"MONet, {slots} slots": conditions, **content.get("baselines", {})}
+        rows = {f"MONet, {slots} slots": conditions}
+        trained = content.get("as_trained")
+        if trained is not None:
+            rows[f"MONet, {trained['num_slots']} slots as in training"] = trained["conditions"]
+        rows |= content.get("baselines", {})
         tables.append(
             table(
                 ["", *(words(condition) for condition in conditions)],
                 [
-                    [escape(label), *(cell(name, row[c].get(name)) for c in conditions)]
+                    [escape(label), *(cell(name, row.get(c, {}).get(name)) for c in conditions)]
                     for label, row in rows.items()
                 ],
                 f"{name} beside segmentations that look at colour or place alone",
