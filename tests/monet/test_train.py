@@ -18,6 +18,7 @@ import torch
 from monet import load
 from monet.checkpoint import Stage, read_config, read_weights
 from monet.config import ModelConfig, OptimiserConfig, TrainConfig
+from monet.optimise import set_rate
 from monet.train import Trainer
 from PIL import Image
 from scenes.command_line import CommandError, UsageError
@@ -200,13 +201,28 @@ def test_measuring_the_rate_changes_nothing(rooms_file: Path, tmp_path: Path) ->
     assert_same(tmp_path / "a", tmp_path / "b")
 
 
-def test_steps_that_fit_the_time_end_the_schedule(rooms_file: Path, tmp_path: Path) -> None:
-    with Trainer(small(rooms_file, 1), tmp_path) as trainer:
-        trainer.run()
-        trainer.finish_in(left_s=4.0, seconds_per_step=1.0)
-        assert trainer.config.steps == 1 + 3  # a twentieth is for scores and saving
-        assert trainer.run().step == 4
-    assert read_config(tmp_path).steps == 4
+@pytest.mark.parametrize("seconds_per_step", [1e-5, 1e3])
+def test_a_time_is_filled_with_steps_and_the_rate_falls_with_it(
+    rooms_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds_per_step: float
+) -> None:
+    rates: list[float] = []
+
+    def spy(optimiser: torch.optim.Optimizer, rate: float) -> None:
+        rates.append(rate)
+        set_rate(optimiser, rate)
+
+    monkeypatch.setattr("monet.learner.set_rate", spy)
+    optimiser = replace(OPTIMISER, schedule="cosine")
+    with Trainer(small(rooms_file, 1, optimiser=optimiser), tmp_path) as trainer:
+        trainer.plan(3.0, seconds_per_step)  # far off, and mended on the way
+        start = time.monotonic()
+        outcome = trainer.run(stop_after_s=3.0, fill=True)
+        assert 2.9 < time.monotonic() - start < 6.0
+    assert outcome.reason == "steps"
+    assert outcome.step == len(rates) == read_config(tmp_path).steps > 10
+    assert rates[0] == pytest.approx(1e-3, rel=0.2)
+    assert rates[len(rates) // 2] == pytest.approx(0.5e-3, rel=0.5)
+    assert rates[-1] < 0.1e-3
 
 
 def test_a_late_look_stops_at_the_same_step_with_the_same_state(

@@ -36,9 +36,9 @@ class Command:
     stop_after: str | None = None
     """Stop cleanly after this long, such as 90s, 9m or 2h."""
     finish_in: str | None = None
-    """In place of --steps: as many steps, counted from here on, as this long has time for at the
-    rate measured before the start, so that a learning rate that falls comes to its end; stops
-    after this long in any case."""
+    """In place of --steps: as many steps as there is time for, planned anew as the run goes, so
+    that a learning rate that falls is down when the time is over. How fast the machine was then
+    decides the weights."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +109,12 @@ def _run(trainer: Trainer, folder: Path, budget: Budget, *, quiet: bool) -> int:
     seconds_per_step = trainer.seconds_per_step()
     left_s = budget.left_s()
     if budget.decides_steps and left_s is not None:
-        trainer.finish_in(left_s, seconds_per_step)
+        trainer.plan(left_s, seconds_per_step)
     for line in _forecast(
         trainer.step, trainer.config, seconds_per_step, trainer.device, budget.seconds
     ):
         say(line)
-    outcome = trainer.run(left_s)
+    outcome = trainer.run(left_s, fill=budget.decides_steps)
     say(f"{folder}: {outcome.step:,} of {trainer.config.steps:,} steps")
     if outcome.reason != "steps":
         say("the same command goes on from there")

@@ -42,8 +42,6 @@ from monet.validation import Validation
 
 TIMED_STEPS, TIMED_S = 3, 2.0
 """The rate is measured over so many steps, and over so many seconds."""
-SHARE_IN_STEPS = 0.95
-"""Of a run's time; the rest goes into scores and saving."""
 GPU_CHECK_EVERY = 32
 """Steps between looks at a GPU's results, each of which waits for it."""
 
@@ -161,37 +159,44 @@ class Trainer:
         self._learner.restore(before)
         return statistics.median(times[warm:])
 
-    def finish_in(self, left_s: float, seconds_per_step: float) -> None:
-        """Asks for as many steps, from here on, as there is time for; the rate falls until then.
+    def plan(self, left_s: float, seconds_per_step: float) -> None:
+        """Asks for as many steps, from here on, as there is time for.
 
         Args:
             left_s: wall-clock seconds from now.
-            seconds_per_step: as `seconds_per_step` measured it.
+            seconds_per_step: measured.
         """
-        fit = torch.tensor(SHARE_IN_STEPS * left_s / seconds_per_step, device=self.device)
+        fit = torch.tensor(left_s / seconds_per_step, device=self.device)
         self._ranks.average_([fit])  # clocks differ
-        self.config = replace(self.config, steps=self.step + max(1, int(fit)))
-        self._learner.config = self.config
+        self._ask_for(self.step + max(1, int(fit)))
 
-    def run(self, stop_after_s: float | None = None) -> Outcome:
+    def _ask_for(self, steps: int) -> None:
+        self.config = self._learner.config = replace(self.config, steps=steps)
+
+    def run(self, stop_after_s: float | None = None, *, fill: bool = False) -> Outcome:
         """Trains until all steps are made, the time is over, or a signal asks to stop.
 
         Args:
             stop_after_s: wall-clock seconds from now.
+            fill: make as many steps as the time allows, whatever the config says: these are
+                planned anew with every line of the log, by the rate so far, since the learning
+                rate may fall until the last step.
 
         Raises:
             CommandError: the loss is not finite; the state before that step is saved.
         """
         if self._ranks.rank > 0:
-            return self._run(None, stop_after_s)
+            return self._run(None, stop_after_s, fill)
         self.folder.mkdir(parents=True, exist_ok=True)
         save_config(self.folder, self.config)
         with RunLog(self.folder, self.step) as log:
-            return self._run(log, stop_after_s)
+            outcome = self._run(log, stop_after_s, fill)
+        save_config(self.folder, self.config)
+        return outcome
 
-    def _run(self, log: RunLog | None, stop_after_s: float | None) -> Outcome:
-        config = self.config
+    def _run(self, log: RunLog | None, stop_after_s: float | None, fill: bool) -> Outcome:
         start = last_save = time.monotonic()
+        first = self.step
         reason = "steps"
         unseen: list[Tensor] = []  # terms on the device, not yet looked at
         unlogged: list[list[float]] = []
@@ -199,18 +204,18 @@ class Trainer:
         self._remember()
         with progress_bar() as progress, stop_signals() as asked:
             task = progress.add_task(
-                config.run_name, total=config.steps, completed=self.step, note=""
+                self.config.run_name, total=self.config.steps, completed=self.step, note=""
             )
-            while self.step < config.steps:
+            while self.step < self.config.steps:
                 with self._learner.cores.stepping():
                     unseen.append(self._make_step())
-                logs = self.step % config.log_every == 0
-                scores = self.step % config.score_every == 0
-                if not (logs or scores or self.step % self._check_every == 0):
+                logs = self.step % self.config.log_every == 0
+                scores = self.step % self.config.score_every == 0
+                planned = self.step >= self.config.steps
+                if not (logs or scores or planned or self.step % self._check_every == 0):
                     continue
                 unlogged += self._look(unseen)
-                unseen = []
-                progress.update(task, completed=self.step, note=_note(unlogged[-1]))
+                unseen, note = [], _note(unlogged[-1])
                 if logs and log is not None:
                     log.scalars(self.step, _means(unlogged))
                 if logs:
@@ -223,9 +228,16 @@ class Trainer:
                 if self._ranks.any(over or bool(asked)):
                     reason = "signal" if self._ranks.any(bool(asked)) else "time"
                     break
-                if now - last_save >= config.save_every_s:
+                if fill and (logs or planned) and stop_after_s is not None:
+                    left_s = start + stop_after_s - now
+                    self.plan(left_s, (now - start) / (self.step - first))
+                progress.update(task, total=self.config.steps, completed=self.step, note=note)
+                if now - last_save >= self.config.save_every_s:
                     self.save()
                     last_save = now
+            if fill and reason == "time":
+                self._ask_for(self.step)
+                reason = "steps"
             if unseen:
                 self._look(unseen)
             self.save()
