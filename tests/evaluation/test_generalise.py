@@ -181,6 +181,7 @@ def test_the_tables_show_each_condition_slot_count_and_baseline(
         assert name in printed
     assert "…" not in printed, "a column is cut"
     assert "k-means on colour has the higher ari_fg" in printed
+    assert "with the 5 slots of training): this" in printed
 
 
 def test_a_second_time_nothing_is_computed_again(

@@ -201,11 +201,18 @@ def verdict(result: Generalisation) -> str:
     colour = result.baselines["k-means on colour"]["test"]["ari_fg"].mean
     same = result.model["identical_color"]["ari_fg"].mean
     colour_same = result.baselines["k-means on colour"]["identical_color"]["ari_fg"].mean
+    trained = ""
+    if result.trained:
+        mean = result.trained["test"]["ari_fg"].mean
+        trained = f" ({mean:.2f} with the {result.trained_slots} slots of training)"
     if model > colour:
-        first = f"MONet's ari_fg of {model:.2f} is above that of k-means on colour, {colour:.2f}."
+        first = (
+            f"MONet's ari_fg of {model:.2f}{trained} is above that of k-means on colour, "
+            f"{colour:.2f}."
+        )
     else:
         first = (
-            f"k-means on colour has the higher ari_fg, {colour:.2f} to {model:.2f}: this "
+            f"k-means on colour has the higher ari_fg, {colour:.2f} to {model:.2f}{trained}: this "
             "training has not shown more than colour gives. A longer one may; after tools/demo, "
             "`tools/demo --minutes 60` goes on from there, and `--checkpoint objects_room_quick` "
             "scores weights that were trained for hours."
