@@ -215,7 +215,10 @@ class Trainer:
                 if not (logs or scores or planned or self.step % self._check_every == 0):
                     continue
                 unlogged += self._look(unseen)
-                unseen, note = [], _note(unlogged[-1])
+                unseen = []
+                progress.update(
+                    task, total=self.config.steps, completed=self.step, note=_note(unlogged[-1])
+                )
                 if logs and log is not None:
                     log.scalars(self.step, _means(unlogged))
                 if logs:
@@ -231,7 +234,6 @@ class Trainer:
                 if fill and (logs or planned) and stop_after_s is not None:
                     left_s = start + stop_after_s - now
                     self.plan(left_s, (now - start) / (self.step - first))
-                progress.update(task, total=self.config.steps, completed=self.step, note=note)
                 if now - last_save >= self.config.save_every_s:
                     self.save()
                     last_save = now
