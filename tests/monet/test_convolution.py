@@ -1,8 +1,10 @@
 """The cheaper convolutions give what PyTorch's own give, and the same gradients."""
 
+import pytest
 import torch
 import torch.nn.functional as F
-from monet.convolution import pointwise_conv, upsampled_conv
+from monet.convolution import conv3x3, pointwise_conv, upsampled_conv3x3
+from monet.winograd import winograd_conv3x3
 from torch import Tensor
 
 
@@ -10,15 +12,48 @@ def gradients(of: Tensor, *by: Tensor) -> tuple[Tensor, ...]:
     return torch.autograd.grad(of.square().sum(), by)
 
 
-def test_a_doubled_map_is_convolved_without_being_made() -> None:
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_a_doubled_map_is_convolved_without_being_made(dtype: torch.dtype) -> None:
     torch.manual_seed(0)
-    x = torch.randn(2, 3, 5, 7, dtype=torch.float64, requires_grad=True)
-    weight = torch.randn(4, 3, 3, 3, dtype=torch.float64, requires_grad=True)
-    doubled = F.interpolate(x, scale_factor=2.0, mode="nearest")
-    expected = F.conv2d(doubled, weight, padding=1)
-    got = upsampled_conv(x, weight)
-    torch.testing.assert_close(got, expected)
-    torch.testing.assert_close(gradients(got, x, weight), gradients(expected, x, weight))
+    coarse = torch.randn(2, 3, 6, 7, dtype=dtype, requires_grad=True)
+    skip = torch.randn(2, 2, 12, 14, dtype=dtype, requires_grad=True)
+    weight = torch.randn(4, 5, 3, 3, dtype=dtype, requires_grad=True)
+    doubled = F.interpolate(coarse, scale_factor=2.0, mode="nearest")
+    expected = F.conv2d(torch.cat([doubled, skip], dim=1), weight, padding=1)
+    got = upsampled_conv3x3(coarse, skip, weight)
+    close = {} if dtype == torch.float64 else {"rtol": 1e-4, "atol": 1e-3}
+    by = (coarse, skip, weight)
+    torch.testing.assert_close(got, expected, **close)
+    torch.testing.assert_close(gradients(got, *by), gradients(expected, *by), **close)
+
+
+def test_float32_on_a_cpu_takes_winograd_s_algorithm() -> None:
+    torch.manual_seed(0)
+    x, weight, bias = torch.randn(2, 3, 16, 16), torch.randn(4, 3, 3, 3), torch.randn(4)
+    got = conv3x3(x, weight, bias, padding=1, relu=True)
+    assert torch.equal(got, winograd_conv3x3(x, weight, bias, padding=1, relu=True))
+    expected = F.relu(F.conv2d(x, weight, bias, padding=1))
+    assert not torch.equal(got, expected)
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("side", "dtype"), [(16, torch.float64), (8, torch.float32), (16, torch.bfloat16)]
+)
+def test_other_types_and_small_maps_are_left_to_pytorch(side: int, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    x, weight = torch.randn(2, 3, side, side, dtype=dtype), torch.randn(4, 3, 3, 3, dtype=dtype)
+    expected = F.relu(F.conv2d(x, weight, padding=1))
+    assert torch.equal(conv3x3(x, weight, padding=1, relu=True), expected)
+
+
+def test_autocast_decides_the_arithmetic() -> None:
+    torch.manual_seed(0)
+    x, weight = torch.randn(2, 3, 16, 16), torch.randn(4, 3, 3, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        got, expected = conv3x3(x, weight, padding=1), F.conv2d(x, weight, padding=1)
+    assert got.dtype == torch.bfloat16
+    assert torch.equal(got, expected)
 
 
 def test_a_pointwise_convolution_is_a_matrix_product() -> None:

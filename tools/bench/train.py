@@ -3,20 +3,25 @@
     tools/bench/train.py                          batch 8, all threads
     tools/bench/train.py --data FILE.h5           measures the loader too
 
-All forms have the same weights and batch and take turns within one run; medians are printed.
+All forms have the same weights and batch and take turns within one run; medians are printed. Those
+with freed memory kept (`scenes.memory`) run in a process of their own: it cannot be undone in one.
 """
 
 import argparse
 import copy
 import math
+import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from monet import convolution
 from monet.arithmetic import half_precision
 from monet.config import PRESETS, ModelConfig
 from monet.cores import Cores
@@ -25,6 +30,7 @@ from monet.learner import loss_means
 from monet.loss import loss_terms
 from monet.model import Monet
 from scenes.file import SceneFile
+from scenes.memory import keep_freed_memory
 from torch import Tensor, nn
 
 FLOOR = math.log(1e-5)
@@ -114,7 +120,18 @@ def whole(model: Monet, image: Tensor, noise: Tensor) -> Tensor:
     return loss_means(model, image, noise, None)[0]
 
 
-def multiplications(config: ModelConfig) -> tuple[int, int]:
+@contextmanager
+def direct_convolutions() -> Iterator[None]:
+    """Leaves every convolution to PyTorch."""
+    before = convolution.FEWEST_TILES
+    convolution.FEWEST_TILES = math.inf
+    try:
+        yield
+    finally:
+        convolution.FEWEST_TILES = before
+
+
+def multiplications(config: ModelConfig, winograd: bool) -> tuple[int, int]:
     """Returns multiply-adds of one image forward, and the numbers its activations hold.
 
     Counted for the form without tiling, doubling or repeated image parts; linear layers are left
@@ -124,8 +141,18 @@ def multiplications(config: ModelConfig) -> tuple[int, int]:
     macs = numbers = 0
 
     def conv(times: int, side: int, channels_in: int, channels_out: int, kernel: int = 3) -> None:
+        """Counts a convolution in strides of one, by Winograd's algorithm where that is taken."""
         nonlocal macs, numbers
-        macs += times * side**2 * channels_in * channels_out * kernel**2
+        tiles = math.ceil(side / 4) ** 2
+        if winograd and kernel == 3 and tiles >= convolution.FEWEST_TILES:
+            macs += times * tiles * 36 * channels_in * channels_out
+        else:
+            macs += times * side**2 * channels_in * channels_out * kernel**2
+        numbers += times * side**2 * channels_out
+
+    def halving(times: int, side: int, channels_in: int, channels_out: int) -> None:
+        nonlocal macs, numbers
+        macs += times * side**2 * channels_in * channels_out * 3**2
         numbers += times * side**2 * channels_out
 
     down = config.unet_channels
@@ -140,14 +167,17 @@ def multiplications(config: ModelConfig) -> tuple[int, int]:
         side = size >> (n - 1 - i)
         conv(K - 1, side, skip, out)
         if i > 0:
-            macs += (K - 1) * (side // 2) ** 2 * up[i - 1] * out * 4**2
+            folded = (side // 2) ** 2 * 4**2
+            tiles = math.ceil(side / 4) ** 2
+            by_tiles = winograd and tiles >= convolution.FEWEST_TILES
+            macs += (K - 1) * up[i - 1] * out * (tiles * 36 if by_tiles else folded)
     conv(K - 1, size, up[-1], 1, 1)
-    conv(1, size // 2, 3, config.encoder_channels[0])
-    conv(K, size // 2, 1, config.encoder_channels[0])
+    halving(1, size // 2, 3, config.encoder_channels[0])
+    halving(K, size // 2, 1, config.encoder_channels[0])
     for i, (a, b) in enumerate(
         zip(config.encoder_channels, config.encoder_channels[1:], strict=False)
     ):
-        conv(K, size >> (i + 2), a, b)
+        halving(K, size >> (i + 2), a, b)
     side = size + 2 * len(config.decoder_channels) - 2
     numbers += K * side**2 * config.decoder_channels[0]
     for a, b in zip(config.decoder_channels, config.decoder_channels[1:], strict=False):
@@ -196,24 +226,109 @@ def median_s(work: Callable[[], object], device: torch.device, rounds: int) -> f
     return statistics.median(times[1:])
 
 
-def print_floor(config: ModelConfig, batch: int, device: torch.device, dtype: torch.dtype) -> None:
+def make_steps(args: argparse.Namespace, kept: bool) -> dict[str, Callable[[], float]]:
+    """Returns what makes a step of each form, in order."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    config, B = PRESETS[args.preset].model, args.batch_size
+    torch.manual_seed(0)
+    model = Monet(config).to(device)
+    image = torch.rand(B, 3, config.image_size, config.image_size, device=device)
+    noise = torch.randn(B, config.num_slots, config.latent_dim, device=device)
+    half = half_precision("auto", device)
+    cpu, threads = device.type == "cpu", torch.get_num_threads()
+    cores = Cores(threads) if cpu and threads > 1 else None
+
+    def direct(step: Callable[[], float]) -> Callable[[], float]:
+        def without() -> float:
+            with direct_convolutions():
+                return step()
+
+        return without
+
+    def of(loss: Callable[..., Tensor]) -> Callable[[], float]:
+        return direct(make_step(image, noise, model, loss, in_half=False))
+
+    shared = make_step(image, noise, model, whole, False, cores)
+    if kept:
+        return {"+ freed memory kept": direct(shared), "+ Winograd's algorithm": shared}
+    steps = {
+        "naive: tiled, concatenated, float32": of(form(False, False, False)),
+        "+ decoder without tiling, 1x1 as a product": of(form(False, False, True)),
+        "+ image's part of the encoder once": of(form(False, True, True)),
+        "+ U-Net: image's part once, doubling folded": of(form(True, True, True)),
+    }
+    if cores is not None:
+        steps["+ a share of the batch on each core"] = direct(shared)
+    best = model
+    if not cpu:
+        best = copy.deepcopy(model).to(memory_format=torch.channels_last)
+        steps["+ channels_last"] = make_step(image, noise, best, whole, False)
+    if half:
+        steps["+ bfloat16"] = make_step(image, noise, best, whole, True, cores)
+    if args.compile:
+        compiled = torch.compile(whole, mode="default" if cpu else "reduce-overhead")
+        steps["+ torch.compile"] = make_step(image, noise, best, compiled, half)
+    return steps
+
+
+def serve(connection: Connection, args: argparse.Namespace, kept: bool) -> None:
+    """Makes the steps asked for by name, in a process of their own; answers seconds and loss."""
+    if kept:
+        keep_freed_memory()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    steps = make_steps(args, kept)
+    connection.send(list(steps))
+    while (name := connection.recv()) is not None:
+        start = time.perf_counter()
+        value = steps[name]()
+        connection.send((time.perf_counter() - start, value))
+
+
+def measure(args: argparse.Namespace) -> tuple[dict[str, float], dict[str, float]]:
+    """Returns the median seconds and the loss of each form, in order."""
+    context = multiprocessing.get_context("spawn")
+    forms: dict[str, Connection] = {}
+    connections = []
+    for kept in (False,) if torch.cuda.is_available() else (False, True):
+        here, there = context.Pipe()
+        context.Process(target=serve, args=(there, args, kept), daemon=True).start()
+        forms |= dict.fromkeys(here.recv(), here)
+        connections.append(here)
+    times: dict[str, list[float]] = {name: [] for name in forms}
+    losses: dict[str, float] = {}
+    for _ in range(args.rounds + 2):
+        for name, connection in forms.items():
+            connection.send(name)
+            seconds, losses[name] = connection.recv()
+            times[name].append(seconds)
+    for connection in connections:
+        connection.send(None)
+    # The first two are warm-up.
+    return {name: statistics.median(spent[2:]) for name, spent in times.items()}, losses
+
+
+def print_floors(config: ModelConfig, batch: int, device: torch.device, dtype: torch.dtype) -> None:
     side = 2048 if device.type == "cpu" else 8192
     a = torch.randn(side, side, device=device, dtype=dtype)
     flops = 2 * side**3 / median_s(lambda: a @ a, device, 5)
     source = torch.randn(1 << 26, device=device)
     target = torch.empty_like(source)
     copied = 2 * source.nbytes / median_s(lambda: target.copy_(source), device, 5)
-    macs, numbers = multiplications(config)
-    # Backward, each convolution is done twice more: for its input and for its weight.
-    operations = 3 * 2 * macs * batch
-    # Each activation is written and read forward; it, its gradient are read and written backward.
-    moved = 5 * numbers * batch * dtype.itemsize
-    bound = max(operations / flops, moved / copied)
-    print(
-        f"floor: {operations / 1e9:,.0f} G operations at {flops / 1e9:,.0f} G/s (matrix product), "
-        f"{operations / flops * 1e3:,.0f} ms; {moved / 1e9:.1f} GB at {copied / 1e9:.0f} GB/s "
-        f"(copy), {moved / copied * 1e3:,.0f} ms; the larger: {bound * 1e3:,.0f} ms"
-    )
+    for kind in ("direct", "Winograd's") if device.type == "cpu" else ("direct",):
+        macs, numbers = multiplications(config, winograd=kind != "direct")
+        # Backward, each convolution is done twice more: for its input and for its weight.
+        operations = 3 * 2 * macs * batch
+        # Each activation is written and read forward; it, its gradient are read and written
+        # backward.
+        moved = 5 * numbers * batch * dtype.itemsize
+        bound = max(operations / flops, moved / copied)
+        print(
+            f"floor, {kind} convolutions: {operations / 1e9:,.0f} G operations at "
+            f"{flops / 1e9:,.0f} G/s (matrix product), {operations / flops * 1e3:,.0f} ms; "
+            f"{moved / 1e9:.1f} GB at {copied / 1e9:.0f} GB/s (copy), "
+            f"{moved / copied * 1e3:,.0f} ms; the larger: {bound * 1e3:,.0f} ms"
+        )
 
 
 def drop_from_memory(path: Path) -> None:
@@ -255,53 +370,19 @@ def main() -> None:
         torch.set_num_threads(args.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     config, B = PRESETS[args.preset].model, args.batch_size
-    torch.manual_seed(0)
-    model = Monet(config).to(device)
-    last = copy.deepcopy(model).to(memory_format=torch.channels_last)
-    image = torch.rand(B, 3, config.image_size, config.image_size, device=device)
-    noise = torch.randn(B, config.num_slots, config.latent_dim, device=device)
-    forms: list[tuple[str, Monet, Callable[..., Tensor], bool]] = [
-        ("naive: tiled, concatenated, float32", model, form(False, False, False), False),
-        ("+ decoder without tiling, 1x1 as a product", model, form(False, False, True), False),
-        ("+ image's part of the encoder once", model, form(False, True, True), False),
-        ("+ U-Net: image's part once, doubling folded", model, form(True, True, True), False),
-    ]
-    if device.type == "cuda":
-        forms.append(("+ channels_last", last, whole, False))
-    half = half_precision("auto", device)
-    best = last if device.type == "cuda" else model
-    if half:
-        forms.append(("+ bfloat16", best, whole, True))
-    if args.compile:
-        mode = "reduce-overhead" if device.type == "cuda" else "default"
-        forms.append(("+ torch.compile", best, torch.compile(whole, mode=mode), half))
-    steps = {name: make_step(image, noise, *rest) for name, *rest in forms}
-    if device.type == "cpu" and torch.get_num_threads() > 1:
-        cores = Cores(torch.get_num_threads())
-        steps["+ a share of the batch on each core"] = make_step(
-            image, noise, model, whole, half, cores
-        )
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    values: dict[str, float] = {}
-    for attempt in range(args.rounds + 1):
-        for name, step in steps.items():
-            start = time.perf_counter()
-            values[name] = step()
-            if attempt > 0:
-                times[name].append(time.perf_counter() - start)
+    times, losses = measure(args)
     print(f"{args.preset}, batch {B}, {device.type}, {torch.get_num_threads()} threads")
-    first = forms[0][0]
-    naive = statistics.median(times[first])
-    for name in steps:
-        t = statistics.median(times[name])
-        off = abs(values[name] / values[first] - 1)
+    first = next(iter(times))
+    for name, t in times.items():
+        off = abs(losses[name] / losses[first] - 1)
         print(
-            f"{name:48} {t * 1e3:7,.0f} ms {B / t:7.1f} images/s {naive / t:5.2f} x   loss differs "
-            f"by {off:.0e}"
+            f"{name:44} {t * 1e3:7,.0f} ms {B / t:7.1f} images/s {times[first] / t:5.2f} x   loss "
+            f"differs by {off:.0e}"
         )
-    print_floor(config, B, device, torch.bfloat16 if half else torch.float32)
+    half = half_precision("auto", device)
+    print_floors(config, B, device, torch.bfloat16 if half else torch.float32)
     if args.data:
-        eaten = B / min(statistics.median(spent) for spent in times.values())
+        eaten = B / min(times.values())
         print_loader(args.data, config.image_size, B, args.window_mib << 20, eaten)
 
 

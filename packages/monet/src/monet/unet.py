@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from monet.config import ModelConfig
-from monet.convolution import pointwise_conv, upsampled_conv
+from monet.convolution import conv3x3, pointwise_conv, upsampled_conv3x3
 
 
 class Block(nn.Module):
@@ -26,17 +26,13 @@ class Block(nn.Module):
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
         """Applies the block."""
-        return self.normalise(self.conv(x))
+        return self.normalise(conv3x3(x, self.conv.weight, padding=1))
 
     def upsample(
         self, coarse: Float[Tensor, "B E h w"], skip: Float[Tensor, "B S H W"]
     ) -> Float[Tensor, "B D H W"]:
         """Applies the block to a map, doubled by nearest neighbours, concatenated with a skip."""
-        # A convolution of concatenated inputs is a sum.
-        of_coarse, of_skip = self.conv.weight.split([coarse.shape[1], skip.shape[1]], dim=1)
-        return self.normalise(
-            upsampled_conv(coarse, of_coarse) + F.conv2d(skip, of_skip, padding=1)
-        )
+        return self.normalise(upsampled_conv3x3(coarse, skip, self.conv.weight))
 
     def normalise(self, x: Float[Tensor, "B D H W"]) -> Float[Tensor, "B D H W"]:
         """Applies what follows the convolution."""
@@ -69,7 +65,7 @@ class UNet(nn.Module):
 
     def image_part(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C H W"]:
         """Returns what the image gives to the first convolution: the same at every step."""
-        return F.conv2d(image, self.first.conv.weight[:, :3], padding=1)
+        return conv3x3(image, self.first.conv.weight[:, :3], padding=1)
 
     def forward(
         self, image_part: Float[Tensor, "B C H W"], log_scope: Float[Tensor, "B 1 H W"]
@@ -80,7 +76,7 @@ class UNet(nn.Module):
             image_part: from `image_part`; a convolution of concatenated inputs is a sum.
             log_scope: clamped from below, so that it is finite.
         """
-        of_scope = F.conv2d(log_scope, self.first.conv.weight[:, 3:], padding=1)
+        of_scope = conv3x3(log_scope, self.first.conv.weight[:, 3:], padding=1)
         x = self.first.normalise(image_part + of_scope)
         skips = [x]
         for block in self.down:
