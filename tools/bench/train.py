@@ -289,12 +289,13 @@ def measure(args: argparse.Namespace) -> tuple[dict[str, float], dict[str, float
     """Returns the median seconds and the loss of each form, in order."""
     context = multiprocessing.get_context("spawn")
     forms: dict[str, Connection] = {}
-    connections = []
+    workers = []
     for kept in (False,) if torch.cuda.is_available() else (False, True):
         here, there = context.Pipe()
-        context.Process(target=serve, args=(there, args, kept), daemon=True).start()
+        worker = context.Process(target=serve, args=(there, args, kept), daemon=True)
+        worker.start()
         forms |= dict.fromkeys(here.recv(), here)
-        connections.append(here)
+        workers.append((worker, here))
     times: dict[str, list[float]] = {name: [] for name in forms}
     losses: dict[str, float] = {}
     for _ in range(args.rounds + 2):
@@ -302,8 +303,9 @@ def measure(args: argparse.Namespace) -> tuple[dict[str, float], dict[str, float
             connection.send(name)
             seconds, losses[name] = connection.recv()
             times[name].append(seconds)
-    for connection in connections:
+    for worker, connection in workers:
         connection.send(None)
+        worker.join()
     # The first two are warm-up.
     return {name: statistics.median(spent[2:]) for name, spent in times.items()}, losses
 

@@ -1,0 +1,121 @@
+"""How far bfloat16 goes from float32: means of the loss over 100 steps, of runs side by side.
+
+    tools/bench/precision.py FILE.h5              preset quick, 2,000 steps
+
+Four columns: float32; the same weights, step by step, with the loss computed in bfloat16; a run in
+bfloat16; a run in float32 whose first weight was changed in its last bit before the first step.
+Training amplifies any difference, so the last column is what no arithmetic can stay below.
+
+A processor without bfloat16 computes its convolutions in float32 from rounded numbers and rounds
+the results, as hardware does; PyTorch's own way of standing in for it is several times slower.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from monet.arithmetic import half_precision
+from monet.config import PRESETS, TrainConfig
+from monet.data import Batch, TrainingImages, noise
+from monet.learner import Learner, loss_means
+from monet.model import to_unit
+from monet.ranks import Ranks
+from scenes.file import SceneFile
+from scenes.memory import keep_freed_memory
+from torch import Tensor
+
+EVERY = 100
+
+
+@contextmanager
+def rounded_convolutions() -> Iterator[None]:
+    """Lets convolutions under autocast take and give bfloat16, and compute in float32."""
+    names = ("conv2d", "conv_transpose2d")
+    originals = {name: getattr(F, name) for name in names}
+
+    def of(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def convolve(*given: object, **options: object) -> Tensor:
+            rounded = [x.bfloat16().float() if isinstance(x, Tensor) else x for x in given]
+            with torch.autocast("cpu", enabled=False):
+                return original(*rounded, **options).bfloat16()
+
+        return convolve
+
+    for name, original in originals.items():
+        setattr(F, name, of(original))
+    try:
+        yield
+    finally:
+        for name, original in originals.items():
+            setattr(F, name, original)
+
+
+@contextmanager
+def native_convolutions() -> Iterator[None]:
+    yield
+
+
+def change_last_bit(learner: Learner) -> None:
+    weight = next(p for p in learner.model.parameters() if p.ndim == 4).data.view(-1)
+    weight[0] = torch.nextafter(weight[0], torch.tensor(torch.inf, device=weight.device))
+
+
+def loss_in_half(learner: Learner, batch: Batch, config: TrainConfig) -> float:
+    """Computes the loss of the step to come in bfloat16, at the learner's weights."""
+    model = config.model
+    drawn = noise(config.seed, learner.step, len(batch), model.num_slots, model.latent_dim)
+    with torch.no_grad(), torch.autocast(learner.device.type, torch.bfloat16):
+        means = loss_means(learner.model, to_unit(batch.images), drawn.to(learner.device), None)
+    return means[0].item()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--preset", default="quick", choices=PRESETS)
+    parser.add_argument("--steps", type=int, default=2_000)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    keep_freed_memory()
+    ranks = Ranks()
+    native = half_precision("auto", ranks.device)
+    in_half = native_convolutions if native else rounded_convolutions
+    config = replace(
+        PRESETS[args.preset], data=args.data, steps=args.steps, seed=args.seed, precision="float32"
+    )
+    exact = Learner(config, ranks)
+    half = Learner(replace(config, precision="bfloat16"), ranks)
+    nudged = Learner(config, ranks)
+    change_last_bit(nudged)
+    assert torch.equal(next(exact.model.parameters()), next(half.model.parameters()))
+    print(f"{args.preset}, seed {args.seed}, {ranks.device}, bfloat16 {in_half.__name__}")
+    columns = ("float32", "its weights, bfloat16", "bfloat16", "one last bit")
+    print("step  " + "".join(f"{column:>23}" for column in columns))
+    sums = torch.zeros(4, dtype=torch.float64)
+    with SceneFile(args.data) as file:
+        images = TrainingImages(
+            file, config.model.image_size, config.batch_size, config.seed, device=ranks.device
+        )
+        for step in range(args.steps):
+            batch = images.batch(step)
+            with in_half():
+                along = loss_in_half(exact, batch, config)
+                of_half = half.gradients(batch)[0].item()
+            losses = [exact.gradients(batch)[0].item(), along, of_half]
+            losses.append(nudged.gradients(batch)[0].item())
+            for learner in (exact, half, nudged):
+                learner.update()
+            sums += torch.tensor(losses, dtype=torch.float64)
+            if (step + 1) % EVERY == 0:
+                means, sums = (sums / EVERY).tolist(), torch.zeros_like(sums)
+                off = [f"{m:12,.1f} ({abs(m / means[0] - 1):7.2%}) " for m in means[1:]]
+                print(f"{step + 1:6,}{means[0]:23,.1f}", *off, sep="", flush=True)
+        images.close()
+
+
+if __name__ == "__main__":
+    main()
