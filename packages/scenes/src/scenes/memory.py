@@ -7,8 +7,11 @@ import platform
 
 # Of malloc.h, the same on every system that has glibc.
 M_TRIM_THRESHOLD = -1
+M_TOP_PAD = -2
 M_MMAP_MAX = -4
 LARGEST_INT = 2**31 - 1
+HEAP_BYTES = 64 << 20
+"""Size of the heaps that threads other than the first allocate from; see M_TOP_PAD below."""
 
 
 def keep_freed_memory() -> None:
@@ -24,3 +27,6 @@ def keep_freed_memory() -> None:
     libc = ctypes.CDLL(None)
     libc.mallopt(M_MMAP_MAX, 0)
     libc.mallopt(M_TRIM_THRESHOLD, LARGEST_INT)
+    # The trim threshold is the first thread's alone. Those of the others give a heap back once it
+    # is free, unless the heap before it lacks room for this padding, as any does.
+    libc.mallopt(M_TOP_PAD, HEAP_BYTES)
