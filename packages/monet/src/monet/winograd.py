@@ -135,13 +135,8 @@ class _Winograd(torch.autograd.Function):
                 transform_input(x[part], scale, ctx.padding, numbers, channel)
             by_kernel.baddbmm_(tiles_out, tiles.mT)
         by_weight = _transform_kernel_transposed(by_kernel)
-        return (
-            by_weight,
-            by_bias,
-            None,
-            None,
-            *(by_inputs if inputs_learn else [None] * len(inputs)),
-        )
+        # Inputs that do not learn, such as images, have theirs unwritten, and autograd drops it.
+        return by_weight, by_bias, None, None, *by_inputs
 
 
 def winograd_conv3x3(

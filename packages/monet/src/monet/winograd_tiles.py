@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numba
@@ -35,8 +36,12 @@ def _inner(function: Callable[..., Any]) -> Callable[..., Any]:
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compiles a loop, which runs without Python's lock; kept on disk for the next process."""
     flags = {"contract", "nsz", "reassoc"}  # fused, and sums in any order
-    compiler = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=flags)
-    return compiler(inspect.unwrap(function))
+    compiler = numba.njit(nogil=True, error_model="numpy", fastmath=flags)
+    loop = compiler(inspect.unwrap(function))
+    # Where neither the package's folder nor the user's can be written, each process compiles.
+    with suppress(RuntimeError):
+        loop.enable_caching()
+    return loop
 
 
 # The transforms of one dimension: B', A' and their transposes.
