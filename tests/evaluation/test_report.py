@@ -60,11 +60,13 @@ def test_the_numbers_are_those_of_scores_json(page: Path, machines: dict[str, An
     (found,) = machines["scores"]
     assert found == {"path": str(path), **json.loads(path.read_text())}
     text = page.read_text()
-    for row in found["conditions"].values():
-        if row["ari"]["mean"] is not None:
-            half = (row["ari"]["high"] - row["ari"]["low"]) / 2
-            shown = f"{row['ari']['mean']:.2f} <small>±{half:.2f}</small>"
-            assert shown.replace("-", "\N{MINUS SIGN}") in text
+    shown = [row["ari"] for row in found["conditions"].values()]
+    shown += [row["recall"] for row in found["posterior"].values()]
+    for score in shown:
+        if score["mean"] is not None:
+            half = (score["high"] - score["low"]) / 2
+            words = f"{score['mean']:.2f} <small>±{half:.2f}</small>"
+            assert words.replace("-", "\N{MINUS SIGN}") in text
 
 
 def test_runs_are_listed_with_config_and_last_losses(

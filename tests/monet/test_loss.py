@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from monet.config import ModelConfig
-from monet.loss import latent_kl, loss_terms, mask_kl, mixture_nll
+from monet.loss import latent_kl, log_posterior, loss_terms, mask_kl, mixture_nll
 from torch.distributions import Normal, kl_divergence
 
 
@@ -99,6 +99,20 @@ def test_gradients_are_finite_at_the_edges(edge: str) -> None:
     loss = loss_terms(ModelConfig(sigma_bg=0.01, sigma_fg=0.01), **tensors).total.sum()
     for gradient in torch.autograd.grad(loss, leaves):
         assert gradient.isfinite().all()
+
+
+def test_the_posterior_is_bayes_rule_on_each_pixel() -> None:
+    tensors = draw(5, 8)
+    given = [tensors[name] for name in ("image", "components", "log_masks_recon")]
+    scales = [0.9] + 4 * [1.1]
+    posterior = log_posterior(*given, scales).exp()
+    image, components, log_prior = (value.double() for value in given)
+    scale = torch.tensor(scales)[:, None, None, None]
+    likelihood = Normal(components, scale).log_prob(image[:, None]).exp().prod(dim=2)
+    joint = log_prior.exp() * likelihood
+    torch.testing.assert_close(
+        posterior.double(), joint / joint.sum(1, keepdim=True), rtol=1e-4, atol=1e-6
+    )
 
 
 def test_the_mixture_is_per_pixel_and_per_channel_is_another_number() -> None:

@@ -28,7 +28,7 @@ Images = UInt8[np.ndarray, "N H W 3"]
 
 CACHE = Path("results/.cache")
 """Where every command keeps what it computes, unless `--out` names another folder."""
-_ARRAYS = ("segmentation", "reconstruction", "decoded", "extents", "latents")
+_ARRAYS = ("segmentation", "reconstruction", "decoded", "posterior", "extents", "latents")
 
 
 def cache_of(out: Path | None) -> Cache:

@@ -22,13 +22,14 @@ from scenes.progress import progress_bar
 
 from evaluation.baselines import BASELINES
 from evaluation.cache import Cache
+from evaluation.labels import FURTHER
 from evaluation.occlusion import ObjectsInView, Occlusion, objects_in_view, occlusion
 from evaluation.predictions import Predictions
 from evaluation.score import (
     TestScenes,
     all_to_json,
     ceiling_values,
-    decoded_masks,
+    further_segmentations,
     read_scenes,
     statistics_of_rows,
     values_of,
@@ -48,7 +49,7 @@ TRAINED_ON = (1, 3)
 """Objects in view of the training scenes."""
 COMPARED = {"test": "as in training", "identical_color": "one colour"}
 """Conditions in which the model stands beside the baselines: where colour helps, and where not."""
-_MODEL, _TRAINED, _DECODED, _CEILING = "model", "trained slots", "decoded masks", "ceiling"
+_MODEL, _TRAINED, _CEILING = "model", "trained slots", "ceiling"
 PICTURED = {"test": 2, "objects_0": 1, "objects_6": 2, "identical_color": 2, "four_identical": 1}
 """Scenes of each condition that the picture shows."""
 
@@ -77,8 +78,8 @@ class Generalisation:
     trained: Scores
     """With as many slots as in training, in the conditions of `COMPARED`; empty where these are
     `num_slots`."""
-    decoded: Scores
-    """Of the masks that the model's decoder predicts."""
+    further: Mapping[str, Scores]
+    """Of the model's other segmentations, `decoded_masks` and `posterior`."""
     baselines: Mapping[str, Scores]
     """By name of the baseline."""
     ceilings: Scores
@@ -105,7 +106,7 @@ class Generalisation:
                 if self.trained
                 else None
             ),
-            "decoded_masks": _to_json(self.decoded),
+            **{name: _to_json(scores) for name, scores in self.further.items()},
             "baselines": {name: _to_json(rows) for name, rows in self.baselines.items()},
             "ceilings": _to_json(self.ceilings),
             "slot_use": {name: use.as_json() for name, use in self.slot_use.items()},
@@ -286,10 +287,9 @@ class _Found:
                 self.objects.setdefault(row, []).append(objects_in_view(scenes, made))
         if trained is not None:
             predictions[_TRAINED] = trained
-        decoded, ceiling = decoded_masks(given), ceiling_values(scenes)
-        if decoded is not None:
-            predictions[_DECODED] = decoded
+        predictions |= further_segmentations(given)
         values = {row: values_of(scenes, made) for row, made in predictions.items()}
+        ceiling = ceiling_values(scenes)
         if ceiling is not None:
             values[_CEILING] = ceiling
         for row, scores in statistics_of_rows(values).items():
@@ -305,7 +305,7 @@ class _Found:
             model=self.rows[_MODEL],
             trained_slots=trained_slots,
             trained=self.rows.get(_TRAINED, {}),
-            decoded=self.rows.get(_DECODED, {}),
+            further={name: self.rows[name] for name in FURTHER},
             baselines={name: self.rows[name] for name in BASELINES},
             ceilings=self.rows.get(_CEILING, {}),
             slot_use=self.slot_use,

@@ -42,6 +42,8 @@ class Predictions:
     """Further values of each image by name, such as `nll`."""
     decoded: Integer[np.ndarray, "N H W"] | None = None
     """The same as `segmentation` from the masks that a decoder predicts."""
+    posterior: Integer[np.ndarray, "N H W"] | None = None
+    """The same from p(slot | pixel, latents), as the generative model of a mixture has it."""
     extents: Bool[np.ndarray, "N K H W"] | None = None
     """Where each slot's decoded mask, by itself and not normalised over slots, is over a half."""
     latents: Float[np.ndarray, "N K D"] | None = None
@@ -55,7 +57,8 @@ def predict(
     parts: dict[str, list[np.ndarray]] = {
         name: []
         for name in (
-            "segmentation", "decoded", "extents", "latents", "mse", "nll", "kl_latent", "kl_mask",
+            "segmentation", "decoded", "posterior", "extents", "latents",
+            "mse", "nll", "kl_latent", "kl_mask",
         )
     }  # fmt: skip
     for start in range(0, len(images), AT_ONCE):
@@ -63,6 +66,7 @@ def predict(
         given = model.decompose(rows, num_slots)
         parts["segmentation"].append(given.masks.argmax(axis=1).astype(np.uint8))
         parts["decoded"].append(given.masks_recon.argmax(axis=1).astype(np.uint8))
+        parts["posterior"].append(given.masks_posterior.argmax(axis=1).astype(np.uint8))
         parts["extents"].append(given.mask_logits > 0)
         parts["latents"].append(given.latents)
         parts["mse"].append(mse(rows, given.reconstruction))
@@ -74,6 +78,7 @@ def predict(
         num_slots=whole["latents"].shape[1],
         terms={name: whole[name] for name in ("mse", "nll", "kl_latent", "kl_mask")},
         decoded=whole["decoded"],
+        posterior=whole["posterior"],
         extents=whole["extents"],
         latents=whole["latents"],
     )

@@ -130,16 +130,17 @@ class Score:
         """Scores, prints the tables and writes scores.json."""
         from evaluation.baselines import BASELINES
         from evaluation.cache import cache_of
+        from evaluation.labels import CEILING, FURTHER
         from evaluation.score import (
             all_to_json,
             ceiling_values,
-            decoded_masks,
+            further_segmentations,
             read_scenes,
             statistics_of_rows,
             values_of,
             write_json,
         )
-        from evaluation.tables import CEILING, DECODED, console, score_tables
+        from evaluation.tables import console, score_tables
 
         self._check()
         cache = cache_of(self.out)
@@ -164,9 +165,8 @@ class Score:
             scenes = read_scenes(self.data, self.n, model.config.image_size)
             given = cache.of_model(model, scenes.images, self.slots)
         values = {name: values_of(scenes, given)}
-        decoded = decoded_masks(given)
-        if decoded is not None:
-            values[DECODED] = values_of(scenes, decoded)
+        for kind, other in further_segmentations(given).items():
+            values[FURTHER[kind]] = values_of(scenes, other)
         baselines = tuple(BASELINES) if self.baselines else ()
         for label in baselines:
             made = cache.of_baseline(label, BASELINES[label], scenes.images)
@@ -181,7 +181,10 @@ class Score:
             "num_slots": given.num_slots,
             "interval": "95% bootstrap over images, not over training seeds",
             "metrics": all_to_json(rows[name]),
-            "decoded_masks": all_to_json(rows[DECODED]) if DECODED in rows else None,
+            **{
+                kind: all_to_json(rows[label]) if label in rows else None
+                for kind, label in FURTHER.items()
+            },
             "baselines": {label: all_to_json(rows[label]) for label in baselines},
             "ceiling": all_to_json(rows[CEILING]) if CEILING in rows else None,
         }

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evaluation.generalise import COMPARED, Generalisation
+from evaluation.labels import CEILING, FURTHER, as_trained, of_slots
 from evaluation.occlusion import EDGES, PARTLY_HIDDEN
 from evaluation.statistics import Statistic
 
@@ -28,8 +29,6 @@ CONDITION_COLUMNS = ("ari_fg", "ari_paper", "msc", "recall", "count", "slots_emp
 COMPARED_COLUMNS = ("ari_merged", "ari_fg", "msc")
 DIGITS = {"mse": 4, "nll": 0, "kl_latent": 1, "kl_mask": 1}
 """After the decimal point; 2 for the others."""
-DECODED = "its decoded masks"
-CEILING = "ceiling (walls with sky)"
 WIDTH = 128
 
 
@@ -86,10 +85,12 @@ def comparison_table(results: Sequence[Generalisation]) -> Table:
     first = results[0]
     rows: dict[str, Mapping[str, Mapping[str, Statistic]]] = {}
     for result in results:
-        rows[f"MONet, {result.num_slots} slots"] = result.model
-        rows[DECODED if len(results) == 1 else f"{DECODED}, {result.num_slots}"] = result.decoded
+        rows[of_slots(result.num_slots)] = result.model
+        for name, scores in result.further.items():
+            label = FURTHER[name]
+            rows[label if len(results) == 1 else f"{label}, {result.num_slots}"] = scores
     if first.trained_slots not in [result.num_slots for result in results]:
-        rows[f"MONet, {first.trained_slots} slots as in training"] = first.trained
+        rows[as_trained(first.trained_slots)] = first.trained
     for label, conditions in {**rows, **first.baselines, CEILING: first.ceilings}.items():
         table.add_row(
             label,
@@ -118,7 +119,7 @@ def occlusion_table(result: Generalisation) -> Table:
     table = _table("objects found (recall), by the share of them in view; ± over objects")
     for low, high in pairwise(EDGES):
         table.add_column(f"{low:.0%} to {high:.0%}", justify="right", no_wrap=True)
-    rows = {f"MONet, {result.num_slots} slots": result.occlusion, **result.occlusion_of_baselines}
+    rows = {of_slots(result.num_slots): result.occlusion, **result.occlusion_of_baselines}
     for label, found in rows.items():
         table.add_row(label, *(cell("recall", statistic) for statistic in found.recall))
     table.add_row("objects", *(f"{s.count:,}" for s in result.occlusion.recall))

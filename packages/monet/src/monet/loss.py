@@ -39,14 +39,35 @@ def mixture_nll(
     p(x | z_k) is the density of a whole pixel: its channels' logs are summed before the slots are
     mixed. `per_channel` mixes first, so that each channel may pick another slot.
     """
-    sigma = torch.tensor(scales, device=image.device)[:, None, None, None]
-    error = (image[:, None] - components) / sigma  # (B, K, 3, H, W)
-    log_density = -0.5 * error**2 - sigma.log() - 0.5 * math.log(2 * math.pi)
+    log_density = _log_densities(image, components, scales)
     if mixture == "per_channel":
         mixed = torch.logsumexp(log_masks[:, :, None] + log_density, dim=1)  # (B, 3, H, W)
         return -mixed.sum(dim=(1, 2, 3))
     mixed = torch.logsumexp(log_masks + log_density.sum(dim=2), dim=1)  # (B, H, W)
     return -mixed.sum(dim=(1, 2))
+
+
+def log_posterior(
+    image: Float[Tensor, "B 3 H W"],
+    components: Float[Tensor, "B K 3 H W"],
+    log_masks_recon: Float[Tensor, "B K H W"],
+    scales: list[float],
+) -> Float[Tensor, "B K H W"]:
+    """Returns log p(k | x, z): which slot each pixel is of, to the generative model (section 2.1).
+
+    Its prior p(k | z) are the decoded masks, its evidence the pixel. Exponentiated, it sums to one
+    over K at every pixel.
+    """
+    log_density = _log_densities(image, components, scales).sum(dim=2)  # (B, K, H, W)
+    return (log_masks_recon + log_density).log_softmax(dim=1)
+
+
+def _log_densities(
+    image: Float[Tensor, "B 3 H W"], components: Float[Tensor, "B K 3 H W"], scales: list[float]
+) -> Float[Tensor, "B K 3 H W"]:
+    sigma = torch.tensor(scales, device=image.device)[:, None, None, None]
+    error = (image[:, None] - components) / sigma
+    return -0.5 * error**2 - sigma.log() - 0.5 * math.log(2 * math.pi)
 
 
 def latent_kl(mu: Float[Tensor, "B K D"], log_sigma: Float[Tensor, "B K D"]) -> Float[Tensor, " B"]:

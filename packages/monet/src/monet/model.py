@@ -13,7 +13,7 @@ from monet.attention import LOG_MASK_FLOOR, Attention
 from monet.component_vae import ComponentVAE
 from monet.config import ModelConfig
 from monet.initialise import initialise_
-from monet.loss import LossTerms, loss_terms
+from monet.loss import LossTerms, component_scales, log_posterior, loss_terms
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Decompositions:
 
     masks: Float[np.ndarray, "N K H W"]
     masks_recon: Float[np.ndarray, "N K H W"]
+    masks_posterior: Float[np.ndarray, "N K H W"]
+    """p(k | x, z), decoded masks corrected by how well each component fits each pixel."""
     mask_logits: Float[np.ndarray, "N K H W"]
     components: Float[np.ndarray, "N K H W 3"]
     reconstruction: Float[np.ndarray, "N H W 3"]
@@ -142,7 +144,7 @@ class Monet(nn.Module):
             rows = slice(start, start + batch_size)
             image = to_unit(given[rows]).to(device)
             some = None if log_masks is None else log_masks[rows].to(device)
-            parts.append(_to_numpy(self(image, num_slots, log_masks=some)))
+            parts.append(self._to_numpy(image, self(image, num_slots, log_masks=some)))
         return Decompositions(
             **{
                 f.name: np.concatenate([getattr(part, f.name) for part in parts])
@@ -160,6 +162,26 @@ class Monet(nn.Module):
         components, logits = self.vae.decode(z)
         return components.movedim(2, -1).cpu().numpy(), logits.cpu().numpy()
 
+    def _to_numpy(self, image: Float[Tensor, "B 3 H W"], out: Decomposition) -> Decompositions:
+        masks = out.log_masks.exp()
+        mixed = (masks[:, :, None] * out.components).sum(dim=1)  # (B, 3, H, W)
+        scales = component_scales(self.config, masks.shape[1])
+        posterior = log_posterior(image, out.components, out.log_masks_recon, scales)
+        arrays = {
+            "masks": masks,
+            "masks_recon": out.log_masks_recon.exp(),
+            "masks_posterior": posterior.exp(),
+            "mask_logits": out.mask_logits,
+            "components": out.components.movedim(2, -1),
+            "reconstruction": mixed.movedim(1, -1),
+            "latents": out.mu,
+            "log_sigma": out.log_sigma,
+            "nll": out.loss.nll,
+            "kl_latent": out.loss.kl_latent,
+            "kl_mask": out.loss.kl_mask,
+        }
+        return Decompositions(**{key: value.cpu().numpy() for key, value in arrays.items()})
+
 
 def to_unit(images: Tensor) -> Float[Tensor, "B 3 H W"]:
     """Turns (B, H, W, 3) images, uint8 or floats in [0, 1], into floats, channels first."""
@@ -169,21 +191,3 @@ def to_unit(images: Tensor) -> Float[Tensor, "B 3 H W"]:
 
 def _as_tensor(values: np.ndarray | Tensor) -> Tensor:
     return values if isinstance(values, Tensor) else torch.from_numpy(np.asarray(values))
-
-
-def _to_numpy(out: Decomposition) -> Decompositions:
-    masks = out.log_masks.exp()
-    mixed = (masks[:, :, None] * out.components).sum(dim=1)  # (B, 3, H, W)
-    arrays = {
-        "masks": masks,
-        "masks_recon": out.log_masks_recon.exp(),
-        "mask_logits": out.mask_logits,
-        "components": out.components.movedim(2, -1),
-        "reconstruction": mixed.movedim(1, -1),
-        "latents": out.mu,
-        "log_sigma": out.log_sigma,
-        "nll": out.loss.nll,
-        "kl_latent": out.loss.kl_latent,
-        "kl_mask": out.loss.kl_mask,
-    }
-    return Decompositions(**{key: value.cpu().numpy() for key, value in arrays.items()})

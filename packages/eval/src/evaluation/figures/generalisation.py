@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from evaluation.figures import STYLE
 from evaluation.generalise import COUNTS, TRAINED_ON, Generalisation
+from evaluation.labels import of_slots
 from evaluation.occlusion import EDGES, PARTLY_HIDDEN
 from evaluation.statistics import Statistic
 
@@ -75,7 +76,7 @@ def _panel(axes: Axes, results: Sequence[Generalisation], name: str, fewest: int
         shift = 0.14 * (index - (len(results) - 1) / 2)  # so that bars do not hide each other
         scored = [result.model[condition][name] for condition in conditions]
         for places, row, line, label in (
-            (counts, scored[: len(counts)], "-", f"MONet, {result.num_slots} slots"),
+            (counts, scored[: len(counts)], "-", of_slots(result.num_slots)),
             (apart, scored[len(counts) :], "none", "_nolegend_"),
         ):
             axes.errorbar(
@@ -137,7 +138,7 @@ def plot_occlusion(results: Sequence[Generalisation]) -> Figure:
                 middles, [s.mean for s in result.occlusion.recall],
                 yerr=_bars(result.occlusion.recall), color=color,
                 marker=MODEL_MARKERS[index % len(MODEL_MARKERS)], ms=3.5, lw=1.5, capsize=2,
-                label=f"MONet, {result.num_slots} slots",
+                label=of_slots(result.num_slots),
             )  # fmt: skip
         for edge in EDGES[1:-1]:
             left.axvline(edge, color="0.9", lw=0.8, zorder=0)

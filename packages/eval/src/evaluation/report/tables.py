@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from evaluation.labels import FURTHER, as_trained, of_slots
+
 COLUMNS = (
     "ari_fg", "ari", "ari_merged", "ari_paper", "msc", "sc", "mbo", "miou", "recall", "count",
     "mse",
@@ -75,10 +77,11 @@ def of_conditions(content: Mapping[str, Any]) -> str:
         )
     ]
     for name in COMPARED:
-        rows = {f"MONet, {slots} slots": conditions}
+        rows = {of_slots(slots): conditions}
+        rows |= {FURTHER[kind]: content[kind] for kind in FURTHER if content.get(kind)}
         trained = content.get("as_trained")
         if trained is not None:
-            rows[f"MONet, {trained['num_slots']} slots as in training"] = trained["conditions"]
+            rows[as_trained(trained["num_slots"])] = trained["conditions"]
         rows |= content.get("baselines", {})
         tables.append(
             table(
@@ -95,7 +98,9 @@ def of_conditions(content: Mapping[str, Any]) -> str:
 
 def of_file(content: Mapping[str, Any]) -> str:
     """Returns the table of a scores.json of one file: the model or program, then baselines."""
-    rows = {"scored": content["metrics"], **content.get("baselines", {})}
+    rows = {"scored": content["metrics"]}
+    rows |= {FURTHER[kind]: content[kind] for kind in FURTHER if content.get(kind)}
+    rows |= content.get("baselines", {})
     names = [name for name in COLUMNS if any(name in row for row in rows.values())]
     return table(
         ["", *names],

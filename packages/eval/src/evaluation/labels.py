@@ -1,0 +1,17 @@
+"""What rows of tables are called, on the terminal and on the report's page."""
+
+from __future__ import annotations
+
+FURTHER = {"decoded_masks": "its decoded masks", "posterior": "its posterior"}
+"""A model's other segmentations, by their names in scores.json."""
+CEILING = "ceiling (walls with sky)"
+
+
+def of_slots(num_slots: int) -> str:
+    """Returns the label of MONet with so many slots."""
+    return f"MONet, {num_slots} slots"
+
+
+def as_trained(num_slots: int) -> str:
+    """Returns the label of MONet with the slots of its training, where others were asked for."""
+    return f"{of_slots(num_slots)} as in training"
