@@ -23,7 +23,7 @@ def entries(cache: Cache) -> set[str]:
 
 def same(a: Predictions, b: Predictions) -> None:
     assert a.num_slots == b.num_slots
-    for name in ("segmentation", "decoded", "posterior", "extents", "latents"):
+    for name in ("segmentation", "decoded", "extents", "latents"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
     assert set(a.terms) == set(b.terms)
     for name, term in a.terms.items():

@@ -176,7 +176,8 @@ def test_the_tables_show_each_condition_slot_count_and_baseline(
     printed = capture.get()
     for name in (
         *CONDITIONS, *BASELINES, "MONet, 9 slots", "MONet, 5 slots", "objects_6, 5",
-        "its decoded masks", "its posterior", "ceiling (walls with sky)", "slot 9", "75% to 95%",
+        "its decoded masks", "its refined masks", "ceiling (walls with sky)", "slot 9",
+        "75% to 95%",
     ):  # fmt: skip
         assert name in printed
     assert "…" not in printed, "a column is cut"
@@ -203,7 +204,7 @@ def test_a_second_time_nothing_is_computed_again(
     assert score() == first
     assert kept() == entries
     whole = result.as_json({}, 0)
-    for name in ("conditions", "decoded_masks", "posterior", "ceilings", "slot_use"):
+    for name in ("conditions", "decoded_masks", "ceilings", "slot_use"):
         expected = {condition: whole[name][condition] for condition in conditions}  # type: ignore[index]
         assert first[name] == expected
 

@@ -61,7 +61,7 @@ def test_the_numbers_are_those_of_scores_json(page: Path, machines: dict[str, An
     assert found == {"path": str(path), **json.loads(path.read_text())}
     text = page.read_text()
     shown = [row["ari"] for row in found["conditions"].values()]
-    shown += [row["recall"] for row in found["posterior"].values()]
+    shown += [row["recall"] for row in found["refined"].values()]
     for score in shown:
         if score["mean"] is not None:
             half = (score["high"] - score["low"]) / 2

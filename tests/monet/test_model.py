@@ -181,6 +181,24 @@ def test_decompose_takes_bytes_and_floats_numpy_and_torch(model: Monet) -> None:
     np.testing.assert_allclose(logits, parts.mask_logits, atol=1e-5)
 
 
+def test_a_round_of_refining_is_bayes_rule_and_another_pass(model: Monet) -> None:
+    given = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
+    first = model.decompose(given, 5)
+    scales = np.array([model.config.sigma_bg] + 4 * [model.config.sigma_fg])[:, None, None, None]
+    error = (given[:, None] / 255 - first.components) / scales  # (3, 5, 16, 16, 3)
+    joint = first.masks_recon * np.exp(-0.5 * error**2).prod(-1) / scales[..., 0] ** 3
+    posterior = joint / joint.sum(axis=1, keepdims=True)
+    once = model.decompose(given, 5, refine=1)
+    np.testing.assert_allclose(once.masks, posterior, atol=1e-4)
+    again = model.decompose(given, masks=once.masks)
+    np.testing.assert_allclose(once.components, again.components, atol=1e-4)
+    np.testing.assert_allclose(once.nll, again.nll, rtol=1e-4)
+    twice = model.decompose(given, masks=once.masks, refine=1)
+    np.testing.assert_allclose(model.decompose(given, 5, refine=2).masks, twice.masks, atol=1e-4)
+    with pytest.raises(ValueError, match="refine must be at least 0, got -1"):
+        model.decompose(given, refine=-1)
+
+
 def test_images_of_another_size_are_refused(model: Monet) -> None:
     message = "images must be (N, 16, 16, 3) for this model, got (2, 32, 32, 3)"
     with pytest.raises(ValueError, match=re.escape(message)):

@@ -28,7 +28,7 @@ Images = UInt8[np.ndarray, "N H W 3"]
 
 CACHE = Path("results/.cache")
 """Where every command keeps what it computes, unless `--out` names another folder."""
-_ARRAYS = ("segmentation", "reconstruction", "decoded", "posterior", "extents", "latents")
+_ARRAYS = ("segmentation", "reconstruction", "decoded", "extents", "latents")
 
 
 def cache_of(out: Path | None) -> Cache:
@@ -46,10 +46,13 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def of_model(self, model: Monet, images: Images, num_slots: int | None = None) -> Predictions:
+    def of_model(
+        self, model: Monet, images: Images, num_slots: int | None = None, refine: int = 0
+    ) -> Predictions:
         """Returns what `predict` returns."""
         key = _key(model, images, num_slots, "predictions", Path(contract.__file__))
-        return self._get(key, lambda: predict(model, images, num_slots), _write, _read)
+        key["refine"] = refine
+        return self._get(key, lambda: predict(model, images, num_slots, refine), _write, _read)
 
     def decompositions(
         self, model: Monet, images: Images, num_slots: int | None = None

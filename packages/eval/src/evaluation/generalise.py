@@ -24,12 +24,12 @@ from evaluation.baselines import BASELINES
 from evaluation.cache import Cache
 from evaluation.labels import FURTHER
 from evaluation.occlusion import ObjectsInView, Occlusion, objects_in_view, occlusion
-from evaluation.predictions import Predictions
+from evaluation.predictions import REFINED, Predictions
 from evaluation.score import (
     TestScenes,
     all_to_json,
     ceiling_values,
-    further_segmentations,
+    decoded_masks,
     read_scenes,
     statistics_of_rows,
     values_of,
@@ -50,6 +50,7 @@ TRAINED_ON = (1, 3)
 COMPARED = {"test": "as in training", "identical_color": "one colour"}
 """Conditions in which the model stands beside the baselines: where colour helps, and where not."""
 _MODEL, _TRAINED, _CEILING = "model", "trained slots", "ceiling"
+_DECODED, _REFINED = FURTHER
 PICTURED = {"test": 2, "objects_0": 1, "objects_6": 2, "identical_color": 2, "four_identical": 1}
 """Scenes of each condition that the picture shows."""
 
@@ -78,8 +79,10 @@ class Generalisation:
     trained: Scores
     """With as many slots as in training, in the conditions of `COMPARED`; empty where these are
     `num_slots`."""
-    further: Mapping[str, Scores]
-    """Of the model's other segmentations, `decoded_masks` and `posterior`."""
+    decoded: Scores
+    """Of the masks that the model's decoder predicts."""
+    refined: Scores
+    """Of the masks after `REFINED` rounds (`Monet.decompose`), in the conditions of `COMPARED`."""
     baselines: Mapping[str, Scores]
     """By name of the baseline."""
     ceilings: Scores
@@ -106,7 +109,8 @@ class Generalisation:
                 if self.trained
                 else None
             ),
-            **{name: _to_json(scores) for name, scores in self.further.items()},
+            "decoded_masks": _to_json(self.decoded),
+            "refined": _to_json(self.refined),
             "baselines": {name: _to_json(rows) for name, rows in self.baselines.items()},
             "ceilings": _to_json(self.ceilings),
             "slot_use": {name: use.as_json() for name, use in self.slot_use.items()},
@@ -248,14 +252,16 @@ def generalise(
             scenes = read_scenes(path, n, size)
             progress.update(task, note=f"scoring {condition}")
             given = cache.of_model(model, scenes.images, num_slots)
-            trained = None
-            if condition in COMPARED and num_slots != trained_slots:
-                trained = cache.of_model(model, scenes.images, trained_slots)
+            compared = {}
+            if condition in COMPARED:
+                compared[_REFINED] = cache.of_model(model, scenes.images, num_slots, REFINED)
+                if num_slots != trained_slots:
+                    compared[_TRAINED] = cache.of_model(model, scenes.images, trained_slots)
             made = {
                 name: cache.of_baseline(name, segment, scenes.images)
                 for name, segment in BASELINES.items()
             }
-            found.add(condition, scenes, given, trained, made)
+            found.add(condition, scenes, given, compared, made)
             if condition in PICTURED:
                 images = scenes.images[: PICTURED[condition]]
                 parts = cache.decompositions(model, images, num_slots)
@@ -278,16 +284,17 @@ class _Found:
         condition: str,
         scenes: TestScenes,
         given: Predictions,
-        trained: Predictions | None,
+        compared: Mapping[str, Predictions],
         baselines: Mapping[str, Predictions],
     ) -> None:
         predictions = {_MODEL: given, **baselines}
         if condition in COUNTS:
             for row, made in predictions.items():
                 self.objects.setdefault(row, []).append(objects_in_view(scenes, made))
-        if trained is not None:
-            predictions[_TRAINED] = trained
-        predictions |= further_segmentations(given)
+        predictions |= compared
+        decoded = decoded_masks(given)
+        if decoded is not None:
+            predictions[_DECODED] = decoded
         values = {row: values_of(scenes, made) for row, made in predictions.items()}
         ceiling = ceiling_values(scenes)
         if ceiling is not None:
@@ -305,7 +312,8 @@ class _Found:
             model=self.rows[_MODEL],
             trained_slots=trained_slots,
             trained=self.rows.get(_TRAINED, {}),
-            further={name: self.rows[name] for name in FURTHER},
+            decoded=self.rows.get(_DECODED, {}),
+            refined=self.rows.get(_REFINED, {}),
             baselines={name: self.rows[name] for name in BASELINES},
             ceilings=self.rows.get(_CEILING, {}),
             slot_use=self.slot_use,

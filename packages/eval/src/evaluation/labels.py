@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-FURTHER = {"decoded_masks": "its decoded masks", "posterior": "its posterior"}
-"""A model's other segmentations, by their names in scores.json."""
+FURTHER = {"decoded_masks": "its decoded masks", "refined": "its refined masks"}
+"""A model's other segmentations, by their names in scores.json (docs/metrics.md)."""
 CEILING = "ceiling (walls with sky)"
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from monet import Monet
 
 AT_ONCE = 64
+REFINED = 3
+"""Rounds of the refined masks that stand beside the attention's."""
 MASK_SUM_TOLERANCE = 1e-2
 MAX_SLOTS = 255
 
@@ -42,8 +44,6 @@ class Predictions:
     """Further values of each image by name, such as `nll`."""
     decoded: Integer[np.ndarray, "N H W"] | None = None
     """The same as `segmentation` from the masks that a decoder predicts."""
-    posterior: Integer[np.ndarray, "N H W"] | None = None
-    """The same from p(slot | pixel, latents), as the generative model of a mixture has it."""
     extents: Bool[np.ndarray, "N K H W"] | None = None
     """Where each slot's decoded mask, by itself and not normalised over slots, is over a half."""
     latents: Float[np.ndarray, "N K D"] | None = None
@@ -51,22 +51,26 @@ class Predictions:
 
 
 def predict(
-    model: Monet, images: UInt8[np.ndarray, "N H W 3"], num_slots: int | None = None
+    model: Monet,
+    images: UInt8[np.ndarray, "N H W 3"],
+    num_slots: int | None = None,
+    refine: int = 0,
 ) -> Predictions:
-    """Decomposes images with MONet, keeping what scores need: errors, not reconstructions."""
+    """Decomposes images with MONet, keeping what scores need: errors, not reconstructions.
+
+    The arguments are those of `Monet.decompose`.
+    """
     parts: dict[str, list[np.ndarray]] = {
         name: []
         for name in (
-            "segmentation", "decoded", "posterior", "extents", "latents",
-            "mse", "nll", "kl_latent", "kl_mask",
+            "segmentation", "decoded", "extents", "latents", "mse", "nll", "kl_latent", "kl_mask",
         )
     }  # fmt: skip
     for start in range(0, len(images), AT_ONCE):
         rows = images[start : start + AT_ONCE]
-        given = model.decompose(rows, num_slots)
+        given = model.decompose(rows, num_slots, refine=refine)
         parts["segmentation"].append(given.masks.argmax(axis=1).astype(np.uint8))
         parts["decoded"].append(given.masks_recon.argmax(axis=1).astype(np.uint8))
-        parts["posterior"].append(given.masks_posterior.argmax(axis=1).astype(np.uint8))
         parts["extents"].append(given.mask_logits > 0)
         parts["latents"].append(given.latents)
         parts["mse"].append(mse(rows, given.reconstruction))
@@ -78,7 +82,6 @@ def predict(
         num_slots=whole["latents"].shape[1],
         terms={name: whole[name] for name in ("mse", "nll", "kl_latent", "kl_mask")},
         decoded=whole["decoded"],
-        posterior=whole["posterior"],
         extents=whole["extents"],
         latents=whole["latents"],
     )

@@ -1,8 +1,8 @@
 """The scores that shipped weights carry, and the scenes they are of: made here, and checked here.
 
 Each weights file holds, beside its config and step, `test`, the config of its test scenes;
-`checked`, mean scores of the first few of them, which must stay the same whatever changes in the
-code; and `scores`, the statistics of all.
+`checked`, mean scores of the first few of them, of the model and of its refined masks, which must
+stay the same whatever changes in the code; and `scores`, the statistics of all.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float64
@@ -26,9 +27,12 @@ from scenes.config import (
 from scenes.serialise import from_json, to_json
 
 from evaluation.baselines import BASELINES
-from evaluation.predictions import predict
+from evaluation.predictions import REFINED, Predictions, predict
 from evaluation.score import TestScenes, all_to_json, read_scenes, statistics_of_rows, values_of
 from evaluation.statistics import Statistic
+
+if TYPE_CHECKING:
+    from monet import Monet
 
 SEED = 0
 """Of the test scenes."""
@@ -36,6 +40,9 @@ CHECKED = 64
 """Scenes that are scored again by the tests."""
 STEADY = ("ari", "ari_fg", "msc", "mse")
 """Scores that must stay."""
+REFINED_ROW = "refined"
+Checked = Mapping[str, Mapping[str, float]]
+"""Row, the model's or `REFINED_ROW`, to score to mean."""
 
 
 def config_of_tests(trained_on: DatasetConfig) -> DatasetConfig:
@@ -56,16 +63,28 @@ def scenes_of(config: DatasetConfig, n: int, size: int, folder: Path) -> TestSce
     return read_scenes(path, n, size)
 
 
-def check(weights: Weights, folder: Path) -> tuple[dict[str, float], dict[str, float]]:
+def check(weights: Weights, folder: Path) -> tuple[Checked, Checked]:
     """Returns the scores that weights carry, and the same computed anew."""
     config = from_json(weights.notes["test"], DATASETS[weights.dataset])
     scenes = scenes_of(config, CHECKED, weights.config.model.image_size, folder)
-    anew = values_of(scenes, predict(weights.model(), scenes.images))
+    anew = {name: values_of(scenes, made) for name, made in _made(weights.model(), scenes).items()}
     return json.loads(weights.notes["checked"]), _steady(anew)
 
 
-def _steady(values: Mapping[str, Float64[np.ndarray, " N"]]) -> dict[str, float]:
-    return {name: float(np.nanmean(values[name][:CHECKED])) for name in STEADY}
+def _made(model: Monet, scenes: TestScenes) -> dict[str, Predictions]:
+    return {
+        "model": predict(model, scenes.images),
+        REFINED_ROW: predict(model, scenes.images, refine=REFINED),
+    }
+
+
+def _steady(
+    values: Mapping[str, Mapping[str, Float64[np.ndarray, " N"]]],
+) -> dict[str, dict[str, float]]:
+    return {
+        row: {name: float(np.nanmean(values[row][name][:CHECKED])) for name in STEADY}
+        for row in ("model", REFINED_ROW)
+    }
 
 
 def notes(
@@ -79,7 +98,7 @@ def notes(
         scenes: the test scenes, `CHECKED` at least.
         commit: of the code that trained them.
     """
-    given = {"model": predict(weights.model(), scenes.images)}
+    given = _made(weights.model(), scenes)
     given |= {name: segment(scenes.images) for name, segment in BASELINES.items()}
     values = {name: values_of(scenes, made) for name, made in given.items()}
     rows = statistics_of_rows(values)
@@ -87,7 +106,7 @@ def notes(
         **weights.notes,
         "commit": commit,
         "test": to_json(config),
-        "checked": json.dumps(_steady(values["model"])),
+        "checked": json.dumps(_steady(values)),
         "scores": json.dumps(
             {name: all_to_json(row) for name, row in rows.items()}, allow_nan=False
         ),

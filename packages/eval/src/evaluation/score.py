@@ -94,18 +94,11 @@ def score(scenes: TestScenes, predictions: Predictions) -> dict[str, Statistic]:
     return statistics_of_rows({"": values_of(scenes, predictions)})[""]
 
 
-def further_segmentations(predictions: Predictions) -> dict[str, Predictions]:
-    """Returns a model's other segmentations as predictions of their own, by name, if there are any.
-
-    `decoded_masks` are those that its decoder predicts, `posterior` what its mixture makes of them
-    and of each pixel's colour.
-    """
-    given = {"decoded_masks": predictions.decoded, "posterior": predictions.posterior}
-    return {
-        name: Predictions(segmentation, predictions.num_slots)
-        for name, segmentation in given.items()
-        if segmentation is not None
-    }
+def decoded_masks(predictions: Predictions) -> Predictions | None:
+    """Returns the masks that the decoder predicts as predictions of their own, if there are any."""
+    if predictions.decoded is None:
+        return None
+    return Predictions(predictions.decoded, predictions.num_slots)
 
 
 def ceiling_values(scenes: TestScenes) -> dict[str, Float64[np.ndarray, " N"]] | None:

@@ -131,10 +131,11 @@ class Score:
         from evaluation.baselines import BASELINES
         from evaluation.cache import cache_of
         from evaluation.labels import CEILING, FURTHER
+        from evaluation.predictions import REFINED, read_predictions
         from evaluation.score import (
             all_to_json,
             ceiling_values,
-            further_segmentations,
+            decoded_masks,
             read_scenes,
             statistics_of_rows,
             values_of,
@@ -144,9 +145,9 @@ class Score:
 
         self._check()
         cache = cache_of(self.out)
+        refined = None
         if self.predictions is not None:
             from evaluation.order import check_order
-            from evaluation.predictions import read_predictions
 
             scenes = read_scenes(self.data, self.n)
             name = self.predictions.stem
@@ -164,9 +165,11 @@ class Score:
             name, model = weights.name, weights.model()
             scenes = read_scenes(self.data, self.n, model.config.image_size)
             given = cache.of_model(model, scenes.images, self.slots)
+            refined = cache.of_model(model, scenes.images, self.slots, REFINED)
         values = {name: values_of(scenes, given)}
-        for kind, other in further_segmentations(given).items():
-            values[FURTHER[kind]] = values_of(scenes, other)
+        for label, other in zip(FURTHER.values(), (decoded_masks(given), refined), strict=True):
+            if other is not None:
+                values[label] = values_of(scenes, other)
         baselines = tuple(BASELINES) if self.baselines else ()
         for label in baselines:
             made = cache.of_baseline(label, BASELINES[label], scenes.images)

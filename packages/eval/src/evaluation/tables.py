@@ -86,8 +86,7 @@ def comparison_table(results: Sequence[Generalisation]) -> Table:
     rows: dict[str, Mapping[str, Mapping[str, Statistic]]] = {}
     for result in results:
         rows[of_slots(result.num_slots)] = result.model
-        for name, scores in result.further.items():
-            label = FURTHER[name]
+        for label, scores in zip(FURTHER.values(), (result.decoded, result.refined), strict=True):
             rows[label if len(results) == 1 else f"{label}, {result.num_slots}"] = scores
     if first.trained_slots not in [result.num_slots for result in results]:
         rows[as_trained(first.trained_slots)] = first.trained

@@ -40,13 +40,12 @@ class Decompositions:
     """The same for many images, as NumPy arrays with channels last."""
 
     masks: Float[np.ndarray, "N K H W"]
+    """The attention's, or those given, refined as often as was asked for."""
     masks_recon: Float[np.ndarray, "N K H W"]
-    masks_posterior: Float[np.ndarray, "N K H W"]
-    """p(k | x, z), decoded masks corrected by how well each component fits each pixel."""
     mask_logits: Float[np.ndarray, "N K H W"]
     components: Float[np.ndarray, "N K H W 3"]
     reconstruction: Float[np.ndarray, "N H W 3"]
-    """Components mixed by the attention masks."""
+    """Components mixed by the masks."""
     latents: Float[np.ndarray, "N K D"]
     """Posterior means."""
     log_sigma: Float[np.ndarray, "N K D"]
@@ -111,20 +110,26 @@ class Monet(nn.Module):
         num_slots: int | None = None,
         *,
         masks: np.ndarray | Tensor | None = None,
+        refine: int = 0,
         batch_size: int = 64,
     ) -> Decompositions:
         """Decomposes many images, latents at their posterior means.
+
+        The attention guesses in one pass which slot each pixel is of. `refine` lets the VAE correct
+        it: each round takes p(k | x, z), the generative model's answer for the slots as they were
+        just decoded (`log_posterior`), as the masks, and encodes and decodes the slots again.
 
         Args:
             images: (N, H, W, 3), uint8 or floats in [0, 1], NumPy or torch.
             num_slots: slots to use; as many as in training by default.
             masks: (N, K, H, W), summing to one over K: used instead of the attention's, by which a
                 model trained on given masks (section 2.2) is looked at.
+            refine: rounds; the paper has none. Three take about as long as the attention.
             batch_size: images at once.
 
         Raises:
-            ValueError: the images are of another shape or size than the model takes, or the masks
-                do not suit them.
+            ValueError: the images are of another shape or size than the model takes, the masks do
+                not suit them, or `refine` is negative.
         """
         given = _as_tensor(images)
         size = self.config.image_size
@@ -138,13 +143,20 @@ class Monet(nn.Module):
                 f"masks must be ({len(given)}, K, {size}, {size}) for these images, got "
                 f"{tuple(log_masks.shape)}"
             )
+        if refine < 0:
+            raise ValueError(f"refine must be at least 0, got {refine}")
         device = next(self.parameters()).device
         parts = []
         for start in range(0, len(given), batch_size):
             rows = slice(start, start + batch_size)
             image = to_unit(given[rows]).to(device)
             some = None if log_masks is None else log_masks[rows].to(device)
-            parts.append(self._to_numpy(image, self(image, num_slots, log_masks=some)))
+            out = self(image, num_slots, log_masks=some)
+            for _ in range(refine):
+                scales = component_scales(self.config, out.log_masks.shape[1])
+                posterior = log_posterior(image, out.components, out.log_masks_recon, scales)
+                out = self(image, log_masks=posterior)
+            parts.append(_to_numpy(out))
         return Decompositions(
             **{
                 f.name: np.concatenate([getattr(part, f.name) for part in parts])
@@ -162,26 +174,6 @@ class Monet(nn.Module):
         components, logits = self.vae.decode(z)
         return components.movedim(2, -1).cpu().numpy(), logits.cpu().numpy()
 
-    def _to_numpy(self, image: Float[Tensor, "B 3 H W"], out: Decomposition) -> Decompositions:
-        masks = out.log_masks.exp()
-        mixed = (masks[:, :, None] * out.components).sum(dim=1)  # (B, 3, H, W)
-        scales = component_scales(self.config, masks.shape[1])
-        posterior = log_posterior(image, out.components, out.log_masks_recon, scales)
-        arrays = {
-            "masks": masks,
-            "masks_recon": out.log_masks_recon.exp(),
-            "masks_posterior": posterior.exp(),
-            "mask_logits": out.mask_logits,
-            "components": out.components.movedim(2, -1),
-            "reconstruction": mixed.movedim(1, -1),
-            "latents": out.mu,
-            "log_sigma": out.log_sigma,
-            "nll": out.loss.nll,
-            "kl_latent": out.loss.kl_latent,
-            "kl_mask": out.loss.kl_mask,
-        }
-        return Decompositions(**{key: value.cpu().numpy() for key, value in arrays.items()})
-
 
 def to_unit(images: Tensor) -> Float[Tensor, "B 3 H W"]:
     """Turns (B, H, W, 3) images, uint8 or floats in [0, 1], into floats, channels first."""
@@ -191,3 +183,21 @@ def to_unit(images: Tensor) -> Float[Tensor, "B 3 H W"]:
 
 def _as_tensor(values: np.ndarray | Tensor) -> Tensor:
     return values if isinstance(values, Tensor) else torch.from_numpy(np.asarray(values))
+
+
+def _to_numpy(out: Decomposition) -> Decompositions:
+    masks = out.log_masks.exp()
+    mixed = (masks[:, :, None] * out.components).sum(dim=1)  # (B, 3, H, W)
+    arrays = {
+        "masks": masks,
+        "masks_recon": out.log_masks_recon.exp(),
+        "mask_logits": out.mask_logits,
+        "components": out.components.movedim(2, -1),
+        "reconstruction": mixed.movedim(1, -1),
+        "latents": out.mu,
+        "log_sigma": out.log_sigma,
+        "nll": out.loss.nll,
+        "kl_latent": out.loss.kl_latent,
+        "kl_mask": out.loss.kl_mask,
+    }
+    return Decompositions(**{key: value.cpu().numpy() for key, value in arrays.items()})
