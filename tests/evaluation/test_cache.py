@@ -78,6 +78,16 @@ def test_weights_images_and_slots_each_make_an_entry_of_their_own(
     assert len(entries(cache)) == 6
 
 
+def test_refined_masks_are_kept_apart(tmp_path: Path, model: Monet, images: np.ndarray) -> None:
+    cache = Cache(tmp_path)
+    cache.of_model(model, images)
+    for _ in range(2):
+        same(cache.of_model(model, images, refine=2), predict(model, images, refine=2))
+        parts = cache.decompositions(model, images, refine=2)
+        np.testing.assert_array_equal(parts.masks, model.decompose(images, refine=2).masks)
+    assert len(entries(cache)) == 3
+
+
 def test_baselines_are_kept_too(tmp_path: Path, images: np.ndarray) -> None:
     cache, calls = Cache(tmp_path), []
 

@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -206,6 +207,17 @@ def test_what_lacks_is_left_out_with_the_command_that_makes_it(
     )
 
 
+def test_figures_of_refined_masks_say_so(run_folder: Path, folder: Path, tmp_path: Path) -> None:
+    given = ["--checkpoint", str(run_folder), "--data-folder", str(folder), "--figures", "3"]
+    for name, flags in {"plain": (), "refined": ("--refine", "2")}.items():
+        assert main(["figures", *given, *flags, "--out", str(tmp_path / name)]) == 0
+    plain, refined = ((tmp_path / f"{n}/figure_3.svg").read_text() for n in ("plain", "refined"))
+    assert "masks refined 2 times, 5 slots" in refined
+    assert "refined" not in plain
+    with h5py.File(next((tmp_path / "refined/.cache").iterdir())) as file:
+        assert json.loads(file.attrs["key"])["refine"] == 2
+
+
 def test_clevr_like_runs_stand_for_clevr(run_folder: Path) -> None:
     rooms = read_weights(run_folder / "model.safetensors")
     like = replace(rooms, dataset="clevr_like")
@@ -238,6 +250,8 @@ def test_without_numbers_all_figures_are_drawn_that_can_be(
 def test_a_figure_that_the_paper_has_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["figures", "--figures", "11"]) == 2
     assert capsys.readouterr().err == "eval: --figures must be from 2 to 10, got 11\n"
+    assert main(["figures", "--refine", "-1"]) == 2
+    assert capsys.readouterr().err == "eval: --refine must be at least 0, got -1\n"
 
 
 def test_eval_figures_works_as_typed_in_an_activated_environment(

@@ -1,7 +1,8 @@
 """Predictions and decompositions kept on disk: what has not changed is not computed again.
 
 An entry's name is the hash of everything that it depends on: the weights, the pixels of the images,
-the number of slots and the code. What changes has another name; nothing stale is ever read.
+the number of slots, the rounds of refining and the code. What changes has another name; nothing
+stale is ever read.
 """
 
 from __future__ import annotations
@@ -50,19 +51,22 @@ class Cache:
         self, model: Monet, images: Images, num_slots: int | None = None, refine: int = 0
     ) -> Predictions:
         """Returns what `predict` returns."""
-        key = _key(model, images, num_slots, "predictions", Path(contract.__file__))
-        key["refine"] = refine
+        key = _key(model, images, num_slots, "predictions", Path(contract.__file__), refine=refine)
         return self._get(key, lambda: predict(model, images, num_slots, refine), _write, _read)
 
     def decompositions(
-        self, model: Monet, images: Images, num_slots: int | None = None
+        self, model: Monet, images: Images, num_slots: int | None = None, refine: int = 0
     ) -> Decompositions:
         """Returns what `Monet.decompose` returns: far more than scores need, so for a few images.
 
         Everything is kept as it is, not rounded: pictures are the same the second time.
         """
-        key = _key(model, images, num_slots, "decompositions")
-        return self._get(key, lambda: model.decompose(images, num_slots), _write_parts, _read_parts)
+        key = _key(model, images, num_slots, "decompositions", refine=refine)
+
+        def decompose() -> Decompositions:
+            return model.decompose(images, num_slots, refine=refine)
+
+        return self._get(key, decompose, _write_parts, _read_parts)
 
     def whole_image(self, model: Monet, images: Images) -> Float[np.ndarray, "N D"]:
         """Returns what `whole_image_latents` returns."""
@@ -139,7 +143,7 @@ def hash_of_code(*sources: Path) -> str:
 
 
 def _key(
-    model: Monet, images: Images, num_slots: int | None, kind: str, *sources: Path
+    model: Monet, images: Images, num_slots: int | None, kind: str, *sources: Path, refine: int = 0
 ) -> dict[str, object]:
     import monet
 
@@ -149,6 +153,7 @@ def _key(
         "code": hash_of_code(Path(monet.__file__).parent, *sources),
         "images": hash_of_array(images),
         "slots": model.config.num_slots if num_slots is None else num_slots,
+        "refine": refine,
     }
 
 

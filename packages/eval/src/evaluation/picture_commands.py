@@ -20,6 +20,8 @@ class Figures:
     """Files of scenes, of any datasets; by default those that the runs were trained on."""
     data_folder: Path = Path("data/objects_room")
     """Where test scenes of the Objects Room lie; those that lack are rendered into it."""
+    refine: int = 0
+    """Rounds in which the VAE corrects the masks before they are drawn; the paper has none."""
     seed: int = 0
     """Of the test scenes; none of them is ever a training scene."""
     out: Path | None = None
@@ -41,9 +43,16 @@ class Figures:
                 raise UsageError(
                     f"--figures must be from {NUMBERS[0]} to {NUMBERS[-1]}, got {number}"
                 )
-        runs = tuple(every_run(self.checkpoint))
+        if self.refine < 0:
+            raise UsageError(f"--refine must be at least 0, got {self.refine}")
         materials = Materials(
-            runs, self.data, self.data_folder, self.seed, self.workers, cache_of(self.out)
+            runs=tuple(every_run(self.checkpoint)),
+            files=self.data,
+            data_folder=self.data_folder,
+            seed=self.seed,
+            workers=self.workers,
+            cache=cache_of(self.out),
+            refine=self.refine,
         )
         parts = [part for part in PARTS if self.figures is None or part.number in self.figures]
         out = self.out or Path("results/figures")

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 from matplotlib.figure import Figure
+from monet import Decompositions, Monet
 from monet.checkpoint import Weights
 from monet.data import check_size, held_out
 from monet.log import METRICS
@@ -64,6 +66,8 @@ class Materials:
     workers: int | None
     cache: Cache
     """Where decompositions are kept."""
+    refine: int = 0
+    """Rounds in which the VAE corrects the masks that are drawn (`Monet.decompose`)."""
 
     def run(self, dataset: str, masks: str = "attention") -> Weights:
         """Returns the run on a dataset.
@@ -86,6 +90,17 @@ class Materials:
             condition, size, self.data_folder, seed=self.seed, n=n, workers=self.workers
         )
         return read_scenes(path, n, size)
+
+    def decompositions(
+        self, model: Monet, images: UInt8[np.ndarray, "N H W 3"], slots: int | None = None
+    ) -> Decompositions:
+        """Returns what a model makes of images."""
+        return self.cache.decompositions(model, images, slots, self.refine)
+
+    def named(self, weights: Weights) -> str:
+        """Returns how a figure names the weights that it is drawn from."""
+        refined = f", masks refined {self.refine} times" if self.refine else ""
+        return f"{weights.name} at step {weights.step:,}{refined}"
 
     def file(self, dataset: str) -> Path | None:
         """Returns the first given file of a dataset."""
@@ -134,14 +149,16 @@ def figure_5(materials: Materials) -> Figure:
     weights = materials.run("objects_room")
     model = weights.model()
     scenes = materials.rooms("test", SEEDS_FROM, model.config.image_size)
-    segmentation = materials.cache.of_model(model, scenes.images).segmentation
+    segmentation = materials.cache.of_model(
+        model, scenes.images, refine=materials.refine
+    ).segmentation
     seeds = choose_seeds(scenes, segmentation)
     rows = [seed.scene for seed in seeds]
-    parts = materials.cache.decompositions(model, scenes.images[rows])
+    parts = materials.decompositions(model, scenes.images[rows])
     note = (
-        f"{_named(weights)}. The slots that fit an object, or walls and sky together, best among "
-        f"{SEEDS_FROM} test scenes; the latents with the largest mean effect; masks not normalised "
-        "over slots"
+        f"{materials.named(weights)}. The slots that fit an object, or walls and sky together, "
+        f"best among {SEEDS_FROM} test scenes; the latents with the largest mean effect; masks not "
+        "normalised over slots"
     )
     return draw_traversals(model, scenes.images[rows], parts, seeds, note)
 
@@ -225,10 +242,12 @@ def _rooms(
             Group(
                 TITLES_OF_CONDITIONS[condition],
                 images,
-                materials.cache.decompositions(model, images, slots),
+                materials.decompositions(model, images, slots),
             )
         )
-    note = f"{_named(weights)}, {slots} slots; the first test scenes of each kind, not chosen"
+    note = (
+        f"{materials.named(weights)}, {slots} slots; the first test scenes of each kind, not chosen"
+    )
     return draw_slots(groups, rows=rows, note=note)
 
 
@@ -250,17 +269,13 @@ def _others(
             images = held_out(file, model.config.image_size).images[:n]
     except FileError as error:
         raise MissingError(f"{error}; --data names a file of {NAMES[dataset]} elsewhere") from error
-    parts = materials.cache.decompositions(model, images)
+    parts = materials.decompositions(model, images)
     slots = largest_slots(parts.masks, rows) if chosen and rows else None
     which = "; the slots with the largest masks after the very largest" if chosen else ""
-    note = f"{_named(weights)}; scenes that training leaves out, not chosen{which}"
+    note = f"{materials.named(weights)}; scenes that training leaves out, not chosen{which}"
     group = Group(NAMES[weights.dataset], images, parts, slots)
     return draw_slots([group], rows=rows, masked=False, note=note)
 
 
 def _family(dataset: str) -> str:
     return ALIKE.get(dataset, dataset)
-
-
-def _named(weights: Weights) -> str:
-    return f"{weights.name} at step {weights.step:,}"
