@@ -124,7 +124,7 @@ class Monet(nn.Module):
             num_slots: slots to use; as many as in training by default.
             masks: (N, K, H, W), summing to one over K: used instead of the attention's, by which a
                 model trained on given masks (section 2.2) is looked at.
-            refine: rounds; the paper has none. Three take about as long as the attention.
+            refine: rounds, each of which costs another pass of the VAE; the paper has none.
             batch_size: images at once.
 
         Raises:
