@@ -154,6 +154,23 @@ def test_the_command_writes_a_file_that_opens(tmp_path, capsys):
         assert plain["image"].shape == (20, 64, 64, 3)
 
 
+def test_the_command_leaves_parts_where_that_is_asked(tmp_path):
+    whole, parted = tmp_path / "whole.h5", tmp_path / "parted.h5"
+    assert main(["sprites", "--n", "5", "--workers", "1", "--out", str(whole)]) == 0
+    given = ["--n", "5", "--workers", "1", "--layout", "parts", "--out", str(parted)]
+    assert main(["sprites", *given]) == 0
+    assert list((tmp_path / "parted.h5.parts").glob("*.h5"))
+    with SceneFile(whole) as one, SceneFile(parted) as other:
+        np.testing.assert_array_equal(one["image"][:], other["image"][:])
+
+
+@pytest.mark.parametrize("command", ["sprites", "clevr-like"])
+def test_a_seed_below_zero_is_one_line(command, tmp_path, capsys):
+    assert main([command, "--seed", "-1", "--out", str(tmp_path / "a.h5")]) == 2
+    assert capsys.readouterr().err == "scenes: --seed must be from 0 to 2^63 - 1, got -1\n"
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_missing_dsprites_file_is_one_line(tmp_path, capsys):
     path = tmp_path / "none.npz"
     assert main(["sprites", "--dsprites", str(path), "--out", str(tmp_path / "a.h5")]) == 2

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
+from scenes.building import Building, BuildingOptions
 from scenes.clevr.cli import Clevr, ClevrLike
 from scenes.command_line import CommandError, UsageError, parse, run_command
 from scenes.config import (
@@ -38,14 +39,6 @@ class Render:
     """Decides every scene, together with the split and the scene's number."""
     out: Path | None = None
     """File to write; data/objects_room/SPLIT.h5 by default."""
-    workers: int | None = None
-    """Processes; one per core by default. The scenes do not depend on it."""
-    layout: Literal["file", "parts"] = "file"
-    """One file, or an index of parts that stay in FILE.parts beside it (docs/scale.md)."""
-    engine: Literal["local", "ray"] = "local"
-    """Processes of this machine, or tasks of a Ray cluster that shares the folder of --out."""
-    address: str | None = None
-    """The Ray cluster's address; by default one of this machine is started."""
     depth: bool = False
     """Write the depth of each pixel too."""
     amodal: bool = False
@@ -58,21 +51,16 @@ class Render:
     """Kinds of objects to keep out: shape=sphere, hue=0.9-0.1 or shape=sphere+box,hue=0.9-0.1."""
     only_held_out: bool = False
     """Put an object of those kinds into every scene instead, in view."""
-    overwrite: bool = False
-    """Replace a file that holds something else."""
+    building: BuildingOptions = field(default_factory=Building)
 
     def run(self) -> int:
         """Renders the file."""
         from dataclasses import replace
 
-        from scenes.build import build
-
         if self.objects is not None and self.split != "train":
             raise UsageError("--objects is a split of its own; leave --split out")
         if self.n < 1:
             raise UsageError(f"--n must be at least 1, got {self.n}")
-        if not 0 <= self.seed < 1 << 63:
-            raise UsageError(f"--seed must be from 0 to 2^63 - 1, got {self.seed}")
         name = self.split if self.objects is None else f"objects_{self.objects}"
         config: ObjectsRoomConfig = replace(
             condition_config(name, self.size),
@@ -83,11 +71,7 @@ class Render:
         out = self.out or Path("data/objects_room") / f"{config.condition}.h5"
         rows = self.n * config.views
         start = time.monotonic()
-        build(
-            config, self.seed, rows, out,
-            workers=self.workers, overwrite=self.overwrite,
-            layout=self.layout, engine=self.engine, address=self.address,
-        )  # fmt: skip
+        self.building.make(config, self.seed, rows, out)
         of = f" ({rows:,} rows, {config.views} views each)" if config.views > 1 else ""
         print(
             f"{out}: {self.n:,} scenes of {config.condition}{of}, {time.monotonic() - start:.1f} s"
@@ -111,15 +95,10 @@ class Sprites:
     """Decides every scene, together with the variant, the split and the scene's number."""
     out: Path | None = None
     """File to write; data/multi_dsprites/VARIANT.h5 by default, or VARIANT_test.h5."""
-    workers: int | None = None
-    """Processes; one per core by default. The scenes do not depend on it."""
-    overwrite: bool = False
-    """Replace a file that holds something else."""
+    building: BuildingOptions = field(default_factory=Building)
 
     def run(self) -> int:
         """Composites the file."""
-        from scenes.build import build
-
         given = None if self.dsprites is None else str(self.dsprites)
         if self.dsprites is not None and not self.dsprites.is_file():
             raise UsageError(f"{self.dsprites}: no such file; without --dsprites sprites are drawn")
@@ -127,7 +106,7 @@ class Sprites:
         name = self.variant if self.split == "train" else f"{self.variant}_{self.split}"
         out = self.out or Path("data/multi_dsprites") / f"{name}.h5"
         start = time.monotonic()
-        build(config, self.seed, self.n, out, workers=self.workers, overwrite=self.overwrite)
+        self.building.make(config, self.seed, self.n, out)
         print(f"{out}: {self.n:,} scenes of {name}, {time.monotonic() - start:.1f} s")
         return 0
 

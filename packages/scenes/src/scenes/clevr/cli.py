@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from scenes.building import Building, BuildingOptions
 from scenes.command_line import CommandError, UsageError
 from scenes.config import ClevrConfig, ClevrLikeConfig
 
@@ -33,15 +34,10 @@ class Clevr:
     """Stop at the first PNG that cannot be read, rather than leave it out."""
     out: Path | None = None
     """File to write; data/clevr/train.h5 by default, clevr6.h5 with --max-objects 6."""
-    workers: int | None = None
-    """Processes; one per core by default. The scenes do not depend on it."""
-    overwrite: bool = False
-    """Replace a file that holds something else."""
+    building: BuildingOptions = field(default_factory=Building)
 
     def run(self) -> int:
         """Crops the images; those that cannot be read are named, counted and left out."""
-        from scenes.build import build
-
         if self.max_objects is not None and self.max_objects < 1:
             raise UsageError(f"--max-objects must be at least 1, got {self.max_objects}")
         if not self.source.exists():
@@ -54,7 +50,7 @@ class Clevr:
         n = available if self.n is None else self.n
         if n > available:
             raise UsageError(f"{self.source}: --n {n:,}, but there are {available:,} such scenes")
-        build(config, 0, n, out, workers=self.workers, overwrite=self.overwrite)
+        self.building.make(config, 0, n, out)
         print(f"{out}: {n:,} scenes, {time.monotonic() - start:.1f} s")
         if broken:
             raise CommandError(f"{broken}; {out} has the others")
@@ -95,7 +91,7 @@ class Clevr:
                 line = f"scenes: {folder / inspection.name}: {inspection.reason}"
                 progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-            workers = self.workers or os.cpu_count() or 1
+            workers = self.building.workers or os.cpu_count() or 1
             found = inspect_all([folder / name for name in names], workers, report)
         broken = tuple(item.name for item in found if item.reason)
         whole = [item for item in found if not item.reason]
@@ -181,18 +177,13 @@ class ClevrLike:
     """Decides every scene, together with the split, the most objects and the scene's number."""
     out: Path | None = None
     """File to write; data/clevr_like/SPLIT.h5 by default."""
-    workers: int | None = None
-    """Processes; one per core by default. The scenes do not depend on it."""
-    overwrite: bool = False
-    """Replace a file that holds something else."""
+    building: BuildingOptions = field(default_factory=Building)
 
     def run(self) -> int:
         """Renders the file."""
-        from scenes.build import build
-
         config = ClevrLikeConfig(self.split, self.max_objects)
         out = self.out or Path("data/clevr_like") / f"{self.split}.h5"
         start = time.monotonic()
-        build(config, self.seed, self.n, out, workers=self.workers, overwrite=self.overwrite)
+        self.building.make(config, self.seed, self.n, out)
         print(f"{out}: {self.n:,} scenes, {time.monotonic() - start:.1f} s")
         return 0
