@@ -99,7 +99,8 @@ class Materials:
 
     def named(self, weights: Weights) -> str:
         """Returns how a figure names the weights that it is drawn from."""
-        refined = f", masks refined {self.refine} times" if self.refine else ""
+        times = "once" if self.refine == 1 else f"{self.refine} times"
+        refined = f", masks refined {times}" if self.refine else ""
         return f"{weights.name} at step {weights.step:,}{refined}"
 
     def file(self, dataset: str) -> Path | None:
