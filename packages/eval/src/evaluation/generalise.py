@@ -22,9 +22,9 @@ from scenes.progress import progress_bar
 
 from evaluation.baselines import BASELINES
 from evaluation.cache import Cache
-from evaluation.labels import FURTHER
+from evaluation.labels import DECODED, REFINED
 from evaluation.occlusion import ObjectsInView, Occlusion, objects_in_view, occlusion
-from evaluation.predictions import REFINED, Predictions
+from evaluation.predictions import ROUNDS, Predictions
 from evaluation.score import (
     TestScenes,
     all_to_json,
@@ -50,7 +50,6 @@ TRAINED_ON = (1, 3)
 COMPARED = {"test": "as in training", "identical_color": "one colour"}
 """Conditions in which the model stands beside the baselines: where colour helps, and where not."""
 _MODEL, _TRAINED, _CEILING = "model", "trained slots", "ceiling"
-_DECODED, _REFINED = FURTHER
 PICTURED = {"test": 2, "objects_0": 1, "objects_6": 2, "identical_color": 2, "four_identical": 1}
 """Scenes of each condition that the picture shows."""
 
@@ -82,7 +81,7 @@ class Generalisation:
     decoded: Scores
     """Of the masks that the model's decoder predicts."""
     refined: Scores
-    """Of the masks after `REFINED` rounds (`Monet.decompose`), in the conditions of `COMPARED`."""
+    """Of the masks after `ROUNDS` rounds (`Monet.decompose`), in the conditions of `COMPARED`."""
     baselines: Mapping[str, Scores]
     """By name of the baseline."""
     ceilings: Scores
@@ -254,7 +253,7 @@ def generalise(
             given = cache.of_model(model, scenes.images, num_slots)
             compared = {}
             if condition in COMPARED:
-                compared[_REFINED] = cache.of_model(model, scenes.images, num_slots, REFINED)
+                compared[REFINED] = cache.of_model(model, scenes.images, num_slots, ROUNDS)
                 if num_slots != trained_slots:
                     compared[_TRAINED] = cache.of_model(model, scenes.images, trained_slots)
             made = {
@@ -294,7 +293,7 @@ class _Found:
         predictions |= compared
         decoded = decoded_masks(given)
         if decoded is not None:
-            predictions[_DECODED] = decoded
+            predictions[DECODED] = decoded
         values = {row: values_of(scenes, made) for row, made in predictions.items()}
         ceiling = ceiling_values(scenes)
         if ceiling is not None:
@@ -312,8 +311,8 @@ class _Found:
             model=self.rows[_MODEL],
             trained_slots=trained_slots,
             trained=self.rows.get(_TRAINED, {}),
-            decoded=self.rows.get(_DECODED, {}),
-            refined=self.rows.get(_REFINED, {}),
+            decoded=self.rows.get(DECODED, {}),
+            refined=self.rows.get(REFINED, {}),
             baselines={name: self.rows[name] for name in BASELINES},
             ceilings=self.rows.get(_CEILING, {}),
             slot_use=self.slot_use,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-FURTHER = {"decoded_masks": "its decoded masks", "refined": "its refined masks"}
+DECODED, REFINED = "decoded_masks", "refined"
+FURTHER = {DECODED: "its decoded masks", REFINED: "its refined masks"}
 """A model's other segmentations, by their names in scores.json (docs/metrics.md)."""
 CEILING = "ceiling (walls with sky)"
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from monet import Monet
 
 AT_ONCE = 64
-REFINED = 3
+ROUNDS = 3
 """Rounds of the refined masks that stand beside the attention's."""
 MASK_SUM_TOLERANCE = 1e-2
 MAX_SLOTS = 255

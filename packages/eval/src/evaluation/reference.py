@@ -27,7 +27,8 @@ from scenes.config import (
 from scenes.serialise import from_json, to_json
 
 from evaluation.baselines import BASELINES
-from evaluation.predictions import REFINED, Predictions, predict
+from evaluation.labels import REFINED
+from evaluation.predictions import ROUNDS, Predictions, predict
 from evaluation.score import TestScenes, all_to_json, read_scenes, statistics_of_rows, values_of
 from evaluation.statistics import Statistic
 
@@ -40,9 +41,8 @@ CHECKED = 64
 """Scenes that are scored again by the tests."""
 STEADY = ("ari", "ari_fg", "msc", "mse")
 """Scores that must stay."""
-REFINED_ROW = "refined"
 Checked = Mapping[str, Mapping[str, float]]
-"""Row, the model's or `REFINED_ROW`, to score to mean."""
+"""Row, the model's or `REFINED`, to score to mean."""
 
 
 def config_of_tests(trained_on: DatasetConfig) -> DatasetConfig:
@@ -74,7 +74,7 @@ def check(weights: Weights, folder: Path) -> tuple[Checked, Checked]:
 def _made(model: Monet, scenes: TestScenes) -> dict[str, Predictions]:
     return {
         "model": predict(model, scenes.images),
-        REFINED_ROW: predict(model, scenes.images, refine=REFINED),
+        REFINED: predict(model, scenes.images, refine=ROUNDS),
     }
 
 
@@ -83,7 +83,7 @@ def _steady(
 ) -> dict[str, dict[str, float]]:
     return {
         row: {name: float(np.nanmean(values[row][name][:CHECKED])) for name in STEADY}
-        for row in ("model", REFINED_ROW)
+        for row in ("model", REFINED)
     }
 
 

@@ -130,8 +130,8 @@ class Score:
         """Scores, prints the tables and writes scores.json."""
         from evaluation.baselines import BASELINES
         from evaluation.cache import cache_of
-        from evaluation.labels import CEILING, FURTHER
-        from evaluation.predictions import REFINED, read_predictions
+        from evaluation.labels import CEILING, DECODED, FURTHER, REFINED
+        from evaluation.predictions import ROUNDS, read_predictions
         from evaluation.score import (
             all_to_json,
             ceiling_values,
@@ -165,11 +165,11 @@ class Score:
             name, model = weights.name, weights.model()
             scenes = read_scenes(self.data, self.n, model.config.image_size)
             given = cache.of_model(model, scenes.images, self.slots)
-            refined = cache.of_model(model, scenes.images, self.slots, REFINED)
+            refined = cache.of_model(model, scenes.images, self.slots, ROUNDS)
         values = {name: values_of(scenes, given)}
-        for label, other in zip(FURTHER.values(), (decoded_masks(given), refined), strict=True):
+        for kind, other in {DECODED: decoded_masks(given), REFINED: refined}.items():
             if other is not None:
-                values[label] = values_of(scenes, other)
+                values[FURTHER[kind]] = values_of(scenes, other)
         baselines = tuple(BASELINES) if self.baselines else ()
         for label in baselines:
             made = cache.of_baseline(label, BASELINES[label], scenes.images)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evaluation.generalise import COMPARED, Generalisation
-from evaluation.labels import CEILING, FURTHER, as_trained, of_slots
+from evaluation.labels import CEILING, DECODED, FURTHER, REFINED, as_trained, of_slots
 from evaluation.occlusion import EDGES, PARTLY_HIDDEN
 from evaluation.statistics import Statistic
 
@@ -86,7 +86,8 @@ def comparison_table(results: Sequence[Generalisation]) -> Table:
     rows: dict[str, Mapping[str, Mapping[str, Statistic]]] = {}
     for result in results:
         rows[of_slots(result.num_slots)] = result.model
-        for label, scores in zip(FURTHER.values(), (result.decoded, result.refined), strict=True):
+        for kind, scores in {DECODED: result.decoded, REFINED: result.refined}.items():
+            label = FURTHER[kind]
             rows[label if len(results) == 1 else f"{label}, {result.num_slots}"] = scores
     if first.trained_slots not in [result.num_slots for result in results]:
         rows[as_trained(first.trained_slots)] = first.trained
