@@ -23,8 +23,9 @@ def fail(error: BaseException):
         (CommandError("no scenes"), 1, "tool: no scenes"),
         (
             OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a.h5"), 1,
-            "tool: [Errno 28] No space left on device: 'a.h5'",
+            "tool: a.h5: no space left on device",
         ),
+        (OSError("a.h5: truncated"), 1, "tool: a.h5: truncated"),
         (KeyboardInterrupt(), 1, "tool: interrupted; run the same command again to continue"),
         (KeyboardInterrupt("stopped; 3 of 4 are kept"), 1, "tool: stopped; 3 of 4 are kept"),
     ],

@@ -47,8 +47,13 @@ HELD = ("held_in", "held_out")
 """As `test`, without the kinds of objects that training held out, and with one in every scene."""
 TRAINED_ON = (1, 3)
 """Objects in view of the training scenes."""
-COMPARED = {"test": "as in training", "identical_color": "one colour"}
-"""Conditions in which the model stands beside the baselines: where colour helps, and where not."""
+COMPARED = {
+    "test": "as in training",
+    "objects_6": "six objects",
+    "identical_color": "one colour",
+}
+"""Conditions in which the model stands beside the baselines: where colour helps, where more objects
+are in view than in training, and where colour does not help."""
 _MODEL, _TRAINED, _CEILING = "model", "trained slots", "ceiling"
 PICTURED = {"test": 2, "objects_0": 1, "objects_6": 2, "identical_color": 2, "four_identical": 1}
 """Scenes of each condition that the picture shows."""

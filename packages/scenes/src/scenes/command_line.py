@@ -36,8 +36,10 @@ def run_command(program: str, command: Callable[[], int | None]) -> int:
         return command() or 0
     except (UsageError, ValueError) as error:
         return _fail(program, error, EXIT_USAGE)
-    except (CommandError, OSError) as error:
+    except CommandError as error:
         return _fail(program, error, EXIT_FAILURE)
+    except OSError as error:
+        return _fail(program, _in_words(error), EXIT_FAILURE)
     except KeyboardInterrupt as interrupt:
         said = str(interrupt) or "interrupted; run the same command again to continue"
         return _fail(program, said, EXIT_FAILURE)
@@ -70,6 +72,13 @@ def _unboxed(box: str) -> str:
         if not line.startswith(("╭", "╰")) and inside:
             text.append(inside)
     return " ".join(text)
+
+
+def _in_words(error: OSError) -> str:
+    """Says what the system refused, the file first; other errors speak for themselves."""
+    if error.filename is None or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
 
 
 def _fail(program: str, error: object, code: int) -> int:
