@@ -30,6 +30,10 @@ QUICK = ("--preset", "quick")
         ((*QUICK, "--finish-in", "9m", "--stop-after", "9m"), "--finish-in and --stop-after excl"),
         ((*QUICK, "--stop-after", "9x"), "--stop-after takes a duration such as 90s, 9m or 2h, g"),
         ((*QUICK, "--data", "none.h5"), "none.h5: no such file; scenes render makes one"),
+        (
+            (*QUICK, "--masks", "element", "--posterior-weight", "1"),
+            "posterior_weight needs an attention to teach: not masks element",
+        ),
         (("--frobnicate",), "Unrecognized options: --frobnicate"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 import torch
 from monet.config import ModelConfig
 from monet.loss import latent_kl, log_posterior, loss_terms, mask_kl, mixture_nll
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import Categorical, Normal, kl_divergence
 
 
 def reference(
@@ -140,6 +140,32 @@ def test_each_network_feels_its_own_weight_of_the_mask_kl() -> None:
     attention, decoder = gradients(ModelConfig(gamma=0.25, gamma_vae=2.0))
     torch.testing.assert_close(attention, gradients(ModelConfig(gamma=0.25))[0])
     torch.testing.assert_close(decoder, gradients(ModelConfig(gamma=2.0))[1])
+
+
+def test_the_posterior_teaches_the_attention_and_nothing_else() -> None:
+    tensors = draw(4, 8)
+    learned = ("components", "log_masks", "log_masks_recon", "mu", "log_sigma")
+
+    def run(weight: float) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        leaves = {name: tensors[name].clone().requires_grad_() for name in learned}
+        config = ModelConfig(posterior_weight=weight)
+        total = loss_terms(config, **{**tensors, **leaves}).total
+        gradients = torch.autograd.grad(total.sum(), list(leaves.values()))
+        return total.detach(), dict(zip(leaves, gradients, strict=True))
+
+    given = tensors["image"], tensors["components"], tensors["log_masks_recon"]
+    scales = [ModelConfig().sigma_bg, *[ModelConfig().sigma_fg] * 3]
+    posterior = log_posterior(*given, scales)
+    gap = kl_divergence(
+        Categorical(logits=posterior.movedim(1, -1)),
+        Categorical(logits=tensors["log_masks"].movedim(1, -1)),
+    ).sum(dim=(1, 2))
+    (plain, before), (taught, after) = run(0.0), run(0.5)
+    torch.testing.assert_close(taught, plain + 0.5 * gap)
+    pull = -0.5 * posterior.exp()
+    torch.testing.assert_close(after.pop("log_masks"), before.pop("log_masks") + pull)
+    for name, gradient in after.items():
+        torch.testing.assert_close(gradient, before[name])
 
 
 def test_with_one_slot_it_is_a_vaes() -> None:

@@ -211,6 +211,7 @@ def test_images_of_another_size_are_refused(model: Monet) -> None:
         ({"num_slots": 1}, "num_slots must be at least 2, got 1"),
         ({"image_size": 20}, "image_size must be a multiple of 8, which unet_channels halve 3"),
         ({"sigma_fg": 0.0}, "sigma_fg must be positive, got 0.0"),
+        ({"posterior_weight": -1.0}, "posterior_weight must be at least 0, got -1.0"),
     ],
 )
 def test_a_config_that_cannot_be_is_refused(change: dict[str, object], message: str) -> None:

@@ -45,6 +45,9 @@ class ModelConfig:
     """Another weight of the mask KL for the component VAE, which then learns to decode masks held
     fixed, while the attention alone feels `gamma`, and feels it from decoded masks held fixed: an
     ablation; without it, `gamma` is for both, as equation 3 has it."""
+    posterior_weight: float = 0.0
+    """Weight of a fourth term, KL(p(k | x, z) || attention masks), by which what the VAE says of
+    the pixels, held fixed, teaches the attention: an ablation."""
     mixture: Literal["per_pixel", "per_channel"] = "per_pixel"
     """Equation 3 mixes whole pixels; `per_channel`, an ablation, lets each channel pick its slot,
     as most public re-implementations do."""
@@ -64,6 +67,8 @@ class ModelConfig:
         for name in ("sigma_bg", "sigma_fg"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.posterior_weight < 0:
+            raise ValueError(f"posterior_weight must be at least 0, got {self.posterior_weight}")
 
 
 @dataclass(frozen=True)
@@ -139,6 +144,10 @@ class TrainConfig:
         least = 2 if self.masks == "wrong-element" else 1  # where from to take the wrong masks
         if self.batch_size < least:
             raise ValueError(f"batch_size must be at least {least}, got {self.batch_size}")
+        if self.model.posterior_weight and self.masks != "attention":
+            raise ValueError(
+                f"posterior_weight needs an attention to teach: not masks {self.masks}"
+            )
         for name in ("log_every", "score_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

@@ -79,7 +79,10 @@ def latent_kl(mu: Float[Tensor, "B K D"], log_sigma: Float[Tensor, "B K D"]) -> 
 def mask_kl(
     log_masks: Float[Tensor, "B K H W"], log_masks_recon: Float[Tensor, "B K H W"]
 ) -> Float[Tensor, " B"]:
-    """Returns KL(attention masks || decoded masks) (equation 3, third term); 0 log 0 is 0."""
+    """Returns KL(attention masks || decoded masks) (equation 3, third term); 0 log 0 is 0.
+
+    Any two divisions of the pixels will do, as long as the second has no mask of exactly 0.
+    """
     # A mask of exactly 0 has log -inf; 0 * -inf would be NaN, in the gradient too.
     finite = log_masks.clamp(min=torch.finfo(log_masks.dtype).min)
     return (finite.exp() * (finite - log_masks_recon)).sum(dim=(1, 2, 3))
@@ -94,7 +97,11 @@ def loss_terms(
     mu: Float[Tensor, "B K D"],
     log_sigma: Float[Tensor, "B K D"],
 ) -> LossTerms:
-    """Returns equation 3, term by term."""
+    """Returns equation 3, term by term.
+
+    With `posterior_weight`, `total` has a fourth term, KL(p(k | x, z) || attention masks), which
+    has no name of its own: it is what is lacking to the sum of the others.
+    """
     scales = component_scales(config, log_masks.shape[1])
     nll = mixture_nll(image, components, log_masks, scales, config.mixture)
     kl_latent = latent_kl(mu, log_sigma)
@@ -106,4 +113,8 @@ def loss_terms(
         kl_mask = mask_kl(log_masks.detach(), log_masks_recon)
         weighted = config.gamma * of_attention + config.gamma_vae * kl_mask
     total = nll + config.beta * kl_latent + weighted
+    if config.posterior_weight:
+        with torch.no_grad():
+            posterior = log_posterior(image, components, log_masks_recon, scales)
+        total = total + config.posterior_weight * mask_kl(posterior, log_masks)
     return LossTerms(total=total, nll=nll, kl_latent=kl_latent, kl_mask=kl_mask)
