@@ -106,6 +106,8 @@ def draw_conditions(
         axes = canvas.axes(0.75, TOP + index * (PLOT[1] + 0.75), *PLOT)
         with mpl.rc_context(STYLE):
             _plot(axes, curves, term, f"({'ab'[index]}) {name}, nats an image")
+            if index == 0:  # one is enough: the next one's curves have no corner to spare
+                axes.legend(frameon=False, fontsize=7)
     canvas.words("(c) scenes, (d) given masks", PICTURES_LEFT, TOP / 2)
     _row(canvas, TOP, "scene", "black", images)
     for place, (condition, name) in enumerate(CONDITIONS.items()):
@@ -134,7 +136,6 @@ def _plot(axes: Axes, curves: Mapping[str, Curve], term: str, title: str) -> Non
     axes.set_title(title, loc="left")
     axes.set_xlabel("step")
     axes.tick_params(labelsize=7)
-    axes.legend(frameon=False, fontsize=7)
 
 
 def _row(
