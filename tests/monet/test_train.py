@@ -292,3 +292,25 @@ def test_a_run_starts_from_given_weights(rooms_file: Path, tmp_path: Path) -> No
     message = "--init-from needs weights of the same architecture (latent_dim 4, not 5)"
     with pytest.raises(UsageError, match=re.escape(message)):
         Trainer(small(rooms_file, 2, init_from=start, model=other), tmp_path / "c")
+
+
+def test_a_wider_attention_starts_with_the_narrow_one_s_masks(
+    rooms_file: Path, tmp_path: Path
+) -> None:
+    with Trainer(small(rooms_file, 2), tmp_path / "narrow") as trainer:
+        trainer.run()
+    start = str(tmp_path / "narrow")
+    *channels, lowest = MODEL.unet_channels
+    wide = replace(MODEL, unet_channels=(*(c + 3 for c in channels), lowest))
+    images = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
+    with Trainer(small(rooms_file, 3, init_from=start, model=wide), tmp_path / "wide") as trainer:
+        assert trainer.model.attention.unet.logits.in_channels == channels[0] + 3
+        expected, masks = (m.decompose(images).masks for m in (load(start), trainer.model))
+        np.testing.assert_allclose(masks, expected, atol=1e-6)
+        trainer.run()
+    moved = weights(tmp_path / "wide")["attention.unet.logits.weight"]
+    assert (moved[:, channels[0] :] != 0).all()
+    for unlike in ((*channels, lowest + 3), (*(c - 1 for c in channels), lowest)):
+        model = replace(MODEL, unet_channels=unlike)
+        with pytest.raises(UsageError, match="needs weights of the same architecture"):
+            Trainer(small(rooms_file, 2, init_from=start, model=model), tmp_path / "c")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -11,6 +12,15 @@ from torch import Tensor, nn
 
 from monet.config import ModelConfig
 from monet.convolution import conv3x3, pointwise_conv, upsampled_conv3x3
+
+
+def channels_up(down: Sequence[int]) -> list[int]:
+    """Returns the channels of the blocks on the way up, the lowest first.
+
+    Down 32, 32, 64, 64, 64 gives up 64, 64, 32, 32, 32, as three codebases have it.
+    """
+    n = len(down)
+    return [down[max(0, n - 2 - i)] for i in range(n)]
 
 
 class Block(nn.Module):
@@ -47,8 +57,7 @@ class UNet(nn.Module):
         super().__init__()
         down = config.unet_channels
         n = len(down)
-        # Down 32, 32, 64, 64, 64 gives up 64, 64, 32, 32, 32, as three codebases have it.
-        up = [down[max(0, n - 2 - i)] for i in range(n)]
+        up = channels_up(down)
         self.first = Block(4, down[0])
         self.down = nn.ModuleList(Block(*channels) for channels in pairwise(down))
         self.bottom_size = config.image_size // 2 ** (n - 1)
