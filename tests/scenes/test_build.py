@@ -96,6 +96,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def undisturbed_long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns the file of `command_of(LONG)`, likewise."""
+    path = tmp_path_factory.mktemp("undisturbed") / "long.h5"
+    build(SPRITES, 0, LONG, path, workers=1)
+    return path
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Returns a folder on a disk of its own, for `resize`; only root may mount one."""
@@ -194,10 +202,9 @@ def interruptible() -> Iterator[None]:
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_a_signal_ends_a_build_in_two_seconds_and_says_how_to_go_on(
-    tmp_path: Path, number: signal.Signals
+    tmp_path: Path, undisturbed_long: Path, number: signal.Signals
 ) -> None:
-    out, whole = tmp_path / "signalled.h5", tmp_path / "whole.h5"
-    build(SPRITES, 0, LONG, whole, workers=1)
+    out = tmp_path / "signalled.h5"
     process = start(*command_of(LONG), out)
     await_parts(parts_folder(out))
     driver = psutil.Process(process.pid)
@@ -228,14 +235,14 @@ def test_a_signal_ends_a_build_in_two_seconds_and_says_how_to_go_on(
     _, errors = again.communicate()
     assert again.returncode == 0
     assert re.match(rf"scenes: continues; [\d,]+ of {LONG:,} scenes are there", errors)
-    assert content(out) == content(whole)
+    assert content(out) == content(undisturbed_long)
 
 
 def test_the_part_of_a_dead_worker_is_made_again_and_reported(
-    tmp_path: Path, undisturbed: Path
+    tmp_path: Path, undisturbed_long: Path
 ) -> None:
     out = tmp_path / "widowed.h5"
-    process = start(*COMMAND, out)
+    process = start(*command_of(LONG), out)  # so long that the killed one has a part to make
     await_parts(parts_folder(out))
     workers = [
         child
@@ -246,7 +253,7 @@ def test_the_part_of_a_dead_worker_is_made_again_and_reported(
     _, errors = process.communicate()
     assert process.returncode == 0
     assert re.search(r"a worker ended by signal 9; rows \d+ to \d+ are made again", errors)
-    assert content(out) == content(undisturbed)
+    assert content(out) == content(undisturbed_long)
 
 
 def test_workers_that_keep_dying_end_the_build(tmp_path: Path) -> None:
