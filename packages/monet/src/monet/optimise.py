@@ -27,7 +27,8 @@ def make_optimiser(config: OptimiserConfig, model: Monet) -> torch.optim.Optimiz
         return RMSPropTF(groups, lr=config.learning_rate)
     if config.kind == "muon":
         return Muon(groups, lr=config.learning_rate)
-    return torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
+    # Not fused: that reads parameters, gradients and moments as if all had the same strides.
+    return torch.optim.Adam(groups, lr=config.learning_rate)
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:

@@ -82,7 +82,7 @@ def _transform_kernel(weight: Float32[Tensor, "D C 3 3"]) -> Float32[Tensor, "36
 
 def _transform_kernel_transposed(kernel: Float32[Tensor, "36 D C"]) -> Float32[Tensor, "D C 3 3"]:
     D, C = kernel.shape[1:]
-    return (_KERNEL_TRANSFORM_2D.T @ kernel.view(36, D * C)).T.reshape(D, C, 3, 3)
+    return (_KERNEL_TRANSFORM_2D.T @ kernel.view(36, D * C)).T.reshape(D, C, 3, 3).contiguous()
 
 
 def _planes(inputs: Sequence[Tensor]) -> list[tuple[np.ndarray, int, int]]:
