@@ -313,7 +313,7 @@ def test_a_file_of_something_else_is_kept_unless_told(tmp_path: Path) -> None:
 
 def test_parts_of_another_build_are_kept_unless_told(tmp_path: Path) -> None:
     out = tmp_path / "parts.h5"
-    process = start(*COMMAND, out)
+    process = start(*command_of(LONG), out)
     await_parts(parts_folder(out))
     process.send_signal(signal.SIGTERM)
     process.communicate()
@@ -324,6 +324,24 @@ def test_parts_of_another_build_are_kept_unless_told(tmp_path: Path) -> None:
     assert sorted(parts_folder(out).iterdir()) == kept
     build(SPRITES, 1, 20, out, workers=1, overwrite=True)
     assert not verify(out).problems
+
+
+def test_an_interrupted_extension_outlives_a_request_for_what_is_there(
+    tmp_path: Path, undisturbed_long: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "extended.h5"
+    build(SPRITES, 0, 20, out, workers=1)
+    process = start(*command_of(LONG), out)
+    await_parts(parts_folder(out))
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+    kept = sorted(parts_folder(out).iterdir())
+    build(SPRITES, 0, 20, out, workers=1)
+    said = f"scenes: {parts_folder(out)} holds parts of another build, which are kept\n"
+    assert capsys.readouterr().err == said
+    assert sorted(parts_folder(out).iterdir()) == kept
+    build(SPRITES, 0, LONG, out, workers=2)
+    assert content(out) == content(undisturbed_long)
 
 
 def test_a_second_build_of_the_same_file_is_refused(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from scenes.config import DatasetConfig
 from scenes.engine import make_here, make_in_processes
 from scenes.file import CHUNK_ROWS, FileError, SceneFile, parts_folder
 from scenes.join import Origin, index, join
+from scenes.joined import part_stop
 from scenes.on_ray import make_on_ray
 from scenes.parts import UNFINISHED, Part, claim_renderer, plan, whole_or_not
 from scenes.progress import progress_bar
@@ -125,6 +126,9 @@ def build(
     folder = parts_folder(out)
     if existing.is_all(n, layout) and (layout == "parts" or not folder.exists()):
         return
+    if existing.is_all(n, layout) and not _is_rest(folder, config, seed, n):
+        print(f"scenes: {folder} holds parts of another build, which are kept", file=sys.stderr)  # noqa: T201
+        return
     opener = OpenSource(config, seed)
     if not config.isolated:
         limit = opener().limit
@@ -217,6 +221,21 @@ def _locked(folder: Path) -> Iterator[None]:
             return
 
 
+def _label(config: DatasetConfig, seed: int) -> str:
+    """Returns the line by which a folder of parts says whose it is."""
+    return f"{config.dataset} {to_json(config)} seed {seed}\n"
+
+
+def _is_rest(folder: Path, config: DatasetConfig, seed: int, n: int) -> bool:
+    """Whether a folder holds only what a build of `n` rows, killed when done, left to remove.
+
+    Parts of a larger `n` are an extension that was interrupted.
+    """
+    label = folder / "build.json"
+    own = not label.exists() or label.read_text() == _label(config, seed)
+    return own and all(part_stop(path.name) <= n for path in folder.glob("*.h5"))
+
+
 def _claim(
     folder: Path,
     config: DatasetConfig,
@@ -228,7 +247,7 @@ def _claim(
 ) -> None:
     """Marks the folder of parts as this build's own, and clears what a killed one left."""
     label = folder / "build.json"
-    wanted = f"{config.dataset} {to_json(config)} seed {seed}\n"
+    wanted = _label(config, seed)
     if overwrite and _is_index(out):
         out.unlink()  # before its parts: an index never outlives them
         _empty(folder)

@@ -23,6 +23,11 @@ def part_name(start: int, stop: int) -> str:
     return f"{start:010d}-{stop:010d}.h5"
 
 
+def part_stop(name: str) -> int:
+    """Returns the `stop` of a part's file name."""
+    return int(name.removesuffix(".h5").split("-")[1])
+
+
 class JoinedParts:
     """The parts of one file.
 
