@@ -146,8 +146,9 @@ def test_a_removed_slot_leaves_its_pixels_to_the_others(model: Monet, rooms_file
 
 def test_worst_and_best_are_the_ends_of_what_is_defined() -> None:
     values = np.array([0.5, np.nan, 0.1, 0.9, 0.3])
-    assert worst_and_best(values, 2) == ([2, 4], [3, 0])
-    assert worst_and_best(values[:3], 4) == ([2], [0])
+    assert worst_and_best("ari", values, 2) == ([2, 4], [3, 0])
+    assert worst_and_best("ari", values[:3], 4) == ([2], [0])
+    assert worst_and_best("mse", values, 2) == ([3, 0], [2, 4])
 
 
 def test_worst_scenes_come_before_best(machines: dict[str, Any]) -> None:

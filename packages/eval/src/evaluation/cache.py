@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -110,7 +111,7 @@ class Cache:
                 path.unlink()  # cut short or foreign: it is made again
         made = compute()
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".tmp")
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # others may make the same
         with h5py.File(temporary, "w") as file:
             file.attrs["key"] = text
             write(file, made)

@@ -22,6 +22,7 @@ TOP_ROW = ("input", "reconstruction", "segmentation", "truth")
 SLOT_ROW = ("masked", "unmasked", "removed", "attention")
 """What a sheet shows in its first row, and in one further row for each slot."""
 SHOWN_SCORES = ("ari_fg", "ari_merged", "msc", "recall")
+LOWER_IS_BETTER = {"mse", "nll", "kl_latent", "kl_mask"}
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,14 @@ def browse(
     ]
 
 
-def worst_and_best(values: Float64[np.ndarray, " N"], count: int) -> tuple[list[int], list[int]]:
-    """Returns the rows of the lowest and of the highest values, the most extreme first.
+def worst_and_best(
+    metric: str, values: Float64[np.ndarray, " N"], count: int
+) -> tuple[list[int], list[int]]:
+    """Returns the rows of the worst and of the best values of a metric, the most extreme first.
 
     Rows where the value is undefined are neither; no row is both.
     """
+    values = -values if metric in LOWER_IS_BETTER else values
     order = [int(row) for row in np.argsort(values, kind="stable") if not math.isnan(values[row])]
     count = min(count, len(order) // 2)
     return order[:count], order[::-1][:count]

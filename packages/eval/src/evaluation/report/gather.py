@@ -152,7 +152,7 @@ def gather(
             if metric not in values:
                 raise UsageError(f"--metric is one of {', '.join(sorted(values))}, got {metric!r}")
             if first:
-                worst, best = worst_and_best(values[metric], EXTREMES)
+                worst, best = worst_and_best(metric, values[metric], EXTREMES)
                 for label, rows in (("worst", worst), ("best", best)):
                     cards += browse(cache, model, num_slots, label, path.name, scenes, values, rows)
             few = range(min(OF_EACH_CONDITION, wanted))
