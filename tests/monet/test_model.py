@@ -199,6 +199,15 @@ def test_a_round_of_refining_is_bayes_rule_and_another_pass(model: Monet) -> Non
         model.decompose(given, refine=-1)
 
 
+def test_given_masks_are_not_taught(images: torch.Tensor) -> None:
+    model = Monet(replace(SMALL, posterior_weight=1.0))
+    hard = torch.zeros(len(images), 3, *images.shape[2:]).log()
+    hard[:, 0] = 0.0  # of which the fourth term would be infinite
+    loss = model(images, log_masks=hard).loss
+    expected = loss.nll + SMALL.beta * loss.kl_latent + SMALL.gamma * loss.kl_mask
+    torch.testing.assert_close(loss.total, expected)
+
+
 def test_images_of_another_size_are_refused(model: Monet) -> None:
     message = "images must be (N, 16, 16, 3) for this model, got (2, 32, 32, 3)"
     with pytest.raises(ValueError, match=re.escape(message)):

@@ -44,7 +44,8 @@ class ModelConfig:
     gamma_vae: float | None = None
     """Another weight of the mask KL for the component VAE, which then learns to decode masks held
     fixed, while the attention alone feels `gamma`, and feels it from decoded masks held fixed: an
-    ablation; without it, `gamma` is for both, as equation 3 has it."""
+    ablation; without it, `gamma` is for both, as equation 3 has it. With it nothing reaches the
+    attention by way of the encoder: neither do the NLL and the latents' KL, whatever its value."""
     posterior_weight: float = 0.0
     """Weight of a fourth term, KL(p(k | x, z) || attention masks), by which what the VAE says of
     the pixels, held fixed, teaches the attention: an ablation."""

@@ -45,8 +45,9 @@ class Batch:
         """Returns the batch on a device; the copy to a GPU does not hold up the caller."""
 
         def move(values: Tensor) -> Tensor:
-            pinned = values.pin_memory() if device.type == "cuda" else values
-            return pinned.to(device, non_blocking=True)
+            if device.type == "cuda" and values.device.type == "cpu":
+                values = values.pin_memory()
+            return values.to(device, non_blocking=True)
 
         segmentation = None if self.segmentation is None else move(self.segmentation)
         return Batch(move(self.images), segmentation)

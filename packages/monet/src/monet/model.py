@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -80,7 +80,10 @@ class Monet(nn.Module):
             log_masks: masks to use instead of the attention's (section 2.2).
             noise: unit Gaussian noise for the latents; without it the posterior's mean is used.
         """
-        if log_masks is None:
+        config = self.config
+        if log_masks is not None:
+            config = replace(config, posterior_weight=0.0)  # it is the attention that it teaches
+        else:
             slots = self.config.num_slots if num_slots is None else num_slots
             if slots < 2:
                 raise ValueError(f"num_slots must be at least 2, got {slots}")
@@ -91,7 +94,7 @@ class Monet(nn.Module):
         z = mu if noise is None else mu + log_sigma.exp() * noise
         components, mask_logits = self.vae.decode(z)
         log_masks_recon = mask_logits.log_softmax(dim=1)
-        loss = loss_terms(self.config, image, components, log_masks, log_masks_recon, mu, log_sigma)
+        loss = loss_terms(config, image, components, log_masks, log_masks_recon, mu, log_sigma)
         return Decomposition(
             log_masks=log_masks,
             mu=mu,
