@@ -123,6 +123,13 @@ def test_shuffled_predictions_are_refused(
     assert err.startswith(f"eval: {truth}: not in the order of the data file: prediction ")
     assert err.count("\n") == 1
     assert not out.exists()
+    with h5py.File(truth, "r+") as file:
+        file["scene"] = np.arange(384)  # it says that it is in order: then it is bad, not shuffled
+    code, _, err = run(
+        capsys, "score", "--data", str(rooms_file), "--predictions", str(truth), "--out", str(out)
+    )
+    assert (code, err) == (0, "")
+    assert json.loads((out / "scores.json").read_text())["metrics"]["ari"]["mean"] < 0.5
 
 
 def test_scoring_predictions_needs_neither_torch_nor_mujoco(

@@ -48,6 +48,8 @@ class Predictions:
     """Where each slot's decoded mask, by itself and not normalised over slots, is over a half."""
     latents: Float[np.ndarray, "N K D"] | None = None
     """What the model knows of each slot's content."""
+    names_scenes: bool = False
+    """Whether the file itself said which scene each is of."""
 
 
 def predict(
@@ -130,7 +132,7 @@ def read_predictions(path: Path, n: int, size: int, *, may_be_longer: bool = Fal
             reconstruction = kept["reconstruction"][:n].astype(np.float32)
             if not np.isfinite(reconstruction).all():
                 raise CommandError(f"{path}: reconstruction: holds NaN or infinity")
-    return Predictions(segmentation, slots, reconstruction)
+    return Predictions(segmentation, slots, reconstruction, names_scenes="scene" in kept)
 
 
 def _dataset(
