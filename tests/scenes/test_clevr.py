@@ -227,6 +227,15 @@ def test_a_finished_file_grows_and_more_than_there_are_is_refused(clevr_root, tm
     assert "--n 6, but there are 5 such scenes" in capsys.readouterr().err
 
 
+def test_a_file_is_verified_without_its_images_too(clevr_root, tmp_path, capsys):
+    out = tmp_path / "clevr.h5"
+    assert clevr(clevr_root / "images" / "train", "--out", out) == 0
+    clevr_root.rename(tmp_path / "elsewhere")
+    capsys.readouterr()
+    assert main(["verify", str(out)]) == 0
+    assert "made none again: " in capsys.readouterr().out
+
+
 def test_worker_processes_make_the_same_file(tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()

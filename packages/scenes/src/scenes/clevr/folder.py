@@ -36,8 +36,10 @@ def image_folder(source: Path) -> Path:
     """Returns the folder that holds the PNGs: `source` itself, or its `images`.
 
     Raises:
+        FileNotFoundError: there is no `source`.
         ValueError: there is no PNG in either.
     """
+    source.stat()
     for folder in (source, source / "images"):
         if folder.is_dir() and png_names(folder):
             return folder

@@ -128,6 +128,7 @@ class PublishedSprites:
 
 
 def _published_images(path: Path) -> UInt8[np.ndarray, "N 64 64"]:
+    path.stat()  # FileNotFoundError where there is none
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path}: not an npz file")
     try:
