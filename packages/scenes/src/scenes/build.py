@@ -25,7 +25,7 @@ from rich.progress import Progress
 
 from scenes.command_line import CommandError, UsageError
 from scenes.config import DatasetConfig
-from scenes.engine import make_here, make_in_processes
+from scenes.engine import available_cores, make_here, make_in_processes
 from scenes.file import CHUNK_ROWS, FileError, SceneFile, parts_folder
 from scenes.join import Origin, index, join
 from scenes.joined import part_stop
@@ -286,7 +286,7 @@ def _engine(
 ) -> Callable[[OpenSource, list[Part], Path, Callable[[Part], None]], None]:
     if engine == "ray" and parts:
         return partial(make_on_ray, address=address)
-    count = 1 if config.sequential else min(workers or os.cpu_count() or 1, parts)
+    count = 1 if config.sequential else min(workers or available_cores(), parts)
     if count <= 1 and not config.isolated:
         return make_here
     return partial(make_in_processes, workers=count)

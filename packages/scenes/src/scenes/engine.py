@@ -24,6 +24,13 @@ MOST_DEATHS = 5
 """So many workers may die before the next part is finished."""
 
 
+def available_cores() -> int:
+    """Returns how many cores this process may use: a job's share of a machine, or all of it."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def make_here(
     opener: Opener, parts: list[Part], folder: Path, advance: Callable[[Part], None]
 ) -> None:
@@ -118,10 +125,10 @@ def _bury(process: SpawnProcess, connection: Connection, part: Part, deaths: int
     code = process.exitcode or 0
     cause = f"by signal {-code}" if code < 0 else f"with exit code {code}"
     if deaths > MOST_DEATHS:
-        raise CommandError(
-            f"{deaths} workers died one after the other, the last {cause} (out of memory?); try "
-            f"fewer --workers"
-        )
+        advice = "out of memory? try fewer --workers"
+        if code > 0:  # it failed to start: it imports the script that it was started from
+            advice = "a script that calls `build` does so under `if __name__ == '__main__':`"
+        raise CommandError(f"{deaths} workers died one after the other, the last {cause}; {advice}")
     print(  # noqa: T201
         f"scenes: a worker ended {cause}; rows {part.start} to {part.stop - 1} are made again",
         file=sys.stderr,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ import tyro
 from scenes.building import Building, BuildingOptions
 from scenes.command_line import CommandError, UsageError
 from scenes.config import ClevrConfig, ClevrLikeConfig
+from scenes.engine import available_cores
 
 if TYPE_CHECKING:
     from scenes.clevr.folder import Inspection
@@ -91,7 +91,7 @@ class Clevr:
                 line = f"scenes: {folder / inspection.name}: {inspection.reason}"
                 progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-            workers = self.building.workers or os.cpu_count() or 1
+            workers = self.building.workers or available_cores()
             found = inspect_all([folder / name for name in names], workers, report)
         broken = tuple(item.name for item in found if item.reason)
         whole = [item for item in found if not item.reason]
