@@ -11,6 +11,7 @@ from jaxtyping import install_import_hook
 # bytes on every machine that runs the tests.
 os.environ.setdefault("MUJOCO_GL", "osmesa")
 os.environ.setdefault("LP_NUM_THREADS", "0")
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # where there is a GPU too, on which sums have other digits
 
 install_import_hook(["scenes", "monet", "evaluation"], "beartype.beartype")
 
