@@ -5,6 +5,7 @@ import os
 import random
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -422,9 +423,16 @@ def test_parts_of_two_renderers_are_never_mixed(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert "softpipe" in errors
     assert "llvmpipe" in errors
-    assert "delete that folder to begin again" in errors
+    assert "delete that folder and begin again with --overwrite" in errors
     with SceneFile(out) as file:
         assert file.n == 16
+    shutil.rmtree(parts_folder(out))
+    process = start(*command, "--overwrite", env={**os.environ, "GALLIUM_DRIVER": "softpipe"})
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    with SceneFile(out) as file:
+        assert file.n == 32
+        assert "softpipe" in file.attributes["provenance"]
 
 
 def test_asking_for_more_than_a_source_has_is_refused(

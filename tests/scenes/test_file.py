@@ -1,12 +1,15 @@
 """Files: what is written is read, what is no file of ours is said, and images are averaged down."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 from scenes.build import build
+from scenes.cli import main
 from scenes.config import MultiDSpritesConfig
 from scenes.file import FileError, SceneFile, images_at, segmentation_at
 
@@ -112,6 +115,24 @@ def test_missing_cut_and_foreign_files_are_refused(sprites: Path, tmp_path: Path
         file["x"] = 1
     with pytest.raises(FileError, match="not a file of this project"):
         SceneFile(path)
+
+
+def test_what_the_system_refuses_is_not_called_cut_short(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(IsADirectoryError, match=re.escape(f"'{tmp_path}'")):
+        SceneFile(tmp_path)
+    assert main(["sprites", "--n", "5", "--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == f"scenes: {tmp_path}: is a directory\n"
+    with h5py.File(tmp_path / "a.h5", "w"):
+        reader = subprocess.run(
+            [sys.executable, "-m", "scenes.cli", "verify", tmp_path / "a.h5"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert reader.returncode == 1
+    assert reader.stderr == f"scenes: {tmp_path / 'a.h5'}: another program is writing it\n"
 
 
 def test_images_are_averaged_by_area_and_segmentations_by_majority() -> None:

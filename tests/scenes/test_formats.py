@@ -44,6 +44,21 @@ def test_what_was_read_before_a_cut_is_kept(tmp_path, capsys):
         assert f"{out}: record {file.n}: " in capsys.readouterr().err
 
 
+def test_another_file_of_the_same_name_is_not_taken_for_the_first(tmp_path, capsys):
+    path, out = tmp_path / "a.tfrecords", tmp_path / "a.h5"
+    records = list(tetrominoes(4))
+    write_records(path, records)
+    assert main(["import", str(path), "--out", str(out)]) == 0
+    write_records(path, records[::-1])
+    capsys.readouterr()
+    assert main(["import", str(path), "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert said == f"scenes: {out} exists and is something else; --overwrite replaces it\n"
+    assert main(["import", str(path), "--out", str(out), "--overwrite"]) == 0
+    with SceneFile(out) as file:
+        np.testing.assert_array_equal(file["image"][0], records[-1]["image"])
+
+
 def test_object_centric_library_gets_labels_and_metadata(tmp_path, capsys):
     first, out = tmp_path / "a.h5", tmp_path / "sprites.hdf5"
     main(["sprites", "--n", "20", "--out", str(first), "--workers", "1"])
@@ -157,6 +172,17 @@ def test_a_record_of_another_layout_is_named_and_those_before_it_are_kept(tmp_pa
         with SceneFile(out) as file:
             assert file.n == 2
             np.testing.assert_array_equal(file["image"][1], sound[1]["image"])
+
+
+def test_records_of_other_types_are_one_line(tmp_path, capsys):
+    path, out = tmp_path / "odd.tfrecords", tmp_path / "odd.h5"
+    first = next(iter(tetrominoes(1)))
+    write_records(path, [{**first, "image": first["image"].astype(np.float32)}])
+    assert main(["import", str(path), "--out", str(out)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"scenes: {path}: record 0: ")
+    assert len(error.splitlines()) == 1
+    assert not out.exists()
 
 
 def test_object_centric_library_takes_every_dataset(tmp_path, rooms_file):

@@ -123,6 +123,21 @@ def test_a_published_file_gives_its_own_sprites(tmp_path, small_grid):
         )
 
 
+def test_another_published_file_of_the_same_name_makes_another_dataset(
+    tmp_path, small_grid, capsys
+):
+    images, classes = small_grid
+    path, out = tmp_path / "d.npz", tmp_path / "a.h5"
+    command = ["sprites", "--n", "4", "--dsprites", str(path), "--out", str(out)]
+    command += ["--workers", "1"]
+    np.savez(path, imgs=images, latents_classes=classes)
+    assert main(command) == 0
+    np.savez(path, imgs=images[:, ::-1], latents_classes=classes)
+    capsys.readouterr()
+    assert main(command) == 2
+    assert "exists and is something else" in capsys.readouterr().err
+
+
 def test_a_wrong_file_is_refused_with_the_reason(tmp_path, small_grid):
     images, classes = small_grid
     wrong = {

@@ -1,6 +1,9 @@
 """`scenes render`: what it writes, and one line for what it cannot do."""
 
 import ctypes.util
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -117,6 +120,22 @@ def test_a_missing_gl_library_is_one_line_with_its_package(way, line, folder, ca
     assert main(["render", "--n", "2"]) == 1
     assert capsys.readouterr().err == f"scenes: {line}\n"
     assert everything_in(folder) == {}
+
+
+@pytest.mark.skipif("DISPLAY" in os.environ, reason="with a display a window can be opened")
+def test_opengl_that_cannot_be_started_is_one_line_with_what_to_try(folder):
+    command = [sys.executable, "-W", "ignore", "-m", "scenes.cli", "render", "--n", "2"]
+    done = subprocess.run(
+        command,
+        env={**os.environ, "MUJOCO_GL": "glfw"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("scenes: MUJOCO_GL=glfw: OpenGL cannot be start")
+    assert "MUJOCO_GL=osmesa draws without a display" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_way_to_render_that_there_is_not_is_one_line(folder, capsys, monkeypatch):

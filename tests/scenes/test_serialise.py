@@ -13,7 +13,7 @@ from scenes.serialise import from_json, to_json
         ObjectsRoomConfig(),
         ObjectsRoomConfig(split="objects", objects=9, size=128, amodal=False, shapes=("box",)),
         MultiDSpritesConfig("binarized", "test", "dsprites.npz"),
-        ImportedConfig("a.tfrecords", "objects_room", 7, 64),
+        ImportedConfig("a.tfrecords", "abc", "objects_room", 7, 64),
     ],
     ids=lambda config: config.dataset,
 )

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 from jaxtyping import Bool, Float, Integer, UInt8
 from scenes.command_line import CommandError
+from scenes.file import FileError, open_hdf5
 
 from evaluation.metrics.reconstruction import mse
 from evaluation.order import check_rows
@@ -104,9 +105,9 @@ def read_predictions(path: Path, n: int, size: int, *, may_be_longer: bool = Fal
     if not path.is_file():
         raise CommandError(f"{path}: no such file")
     try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise CommandError(f"{path}: not a readable HDF5 file, or cut short") from error
+        file = open_hdf5(path)
+    except FileError as error:
+        raise CommandError(str(error)) from error
     with file:
         kept = {
             name: _dataset(path, file[name], n, form, may_be_longer=may_be_longer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +19,7 @@ from scenes.config import (
     ObjectsRoomConfig,
     SpritesVariant,
     condition_config,
+    sha256_of,
 )
 from scenes.kinds import SHAPES, Shape, parse_kind
 
@@ -55,8 +56,6 @@ class Render:
 
     def run(self) -> int:
         """Renders the file."""
-        from dataclasses import replace
-
         if self.objects is not None and self.split != "train":
             raise UsageError("--objects is a split of its own; leave --split out")
         if self.n < 1:
@@ -99,10 +98,14 @@ class Sprites:
 
     def run(self) -> int:
         """Composites the file."""
-        given = None if self.dsprites is None else str(self.dsprites)
-        if self.dsprites is not None and not self.dsprites.is_file():
-            raise UsageError(f"{self.dsprites}: no such file; without --dsprites sprites are drawn")
-        config = MultiDSpritesConfig(self.variant, self.split, given)
+        config = MultiDSpritesConfig(self.variant, self.split)
+        if self.dsprites is not None:
+            if not self.dsprites.is_file():
+                raise UsageError(
+                    f"{self.dsprites}: no such file; without --dsprites sprites are drawn"
+                )
+            digest = sha256_of(self.dsprites)
+            config = replace(config, dsprites=str(self.dsprites), dsprites_items=digest)
         name = self.variant if self.split == "train" else f"{self.variant}_{self.split}"
         out = self.out or Path("data/multi_dsprites") / f"{name}.h5"
         start = time.monotonic()
@@ -208,6 +211,8 @@ class Import:
             build(config, 0, count, out, workers=1, overwrite=self.overwrite)
         except RecordError as foreign:  # whole, but in another layout than the first one
             count, error = foreign.number, foreign
+            if count == 0:
+                raise CommandError(str(foreign)) from foreign
             build(config, 0, count, out, workers=1, overwrite=self.overwrite)
         print(f"{out}: {count:,} scenes of {config.layout}, {time.monotonic() - start:.1f} s")
         if error is not None:

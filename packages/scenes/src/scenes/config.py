@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal, Protocol, get_args, runtime_checkable
 
 from scenes.kinds import SHAPES, Kind, Shape, exists
@@ -152,6 +153,16 @@ class ObjectsRoomConfig:
         return (1 << 63) | int.from_bytes(digest[:8], "big") >> 1
 
 
+def sha256_of(path: Path) -> str:
+    """Returns the digest of a file that scenes are read from.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def condition_config(condition: str, size: int) -> ObjectsRoomConfig:
     """Returns the config behind a condition's name, such as `objects_4` or `identical_color`.
 
@@ -190,6 +201,8 @@ class MultiDSpritesConfig:
     """Test scenes have a random stream of their own and each sprite's full extent."""
     dsprites: str | None = None
     """dSprites' own npz file; without it the sprites are drawn."""
+    dsprites_items: str | None = None
+    """SHA-256 of what that file holds."""
 
     @property
     def size(self) -> int:
@@ -228,6 +241,8 @@ class ImportedConfig:
 
     file: str
     """The TFRecord."""
+    items: str
+    """SHA-256 of what it holds, so that another file of its name is another dataset."""
     layout: str
     """Which of their datasets: objects_room, multi_dsprites, clevr_with_masks or tetrominoes."""
     num_entities: int

@@ -9,6 +9,7 @@ and `parts`, in an index of parts, the first row of each and the one after its l
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -44,6 +45,23 @@ def parts_folder(path: Path) -> Path:
     return path.with_name(f"{path.name}.parts")
 
 
+def open_hdf5(path: Path) -> h5py.File:
+    """Opens an HDF5 file for reading.
+
+    Raises:
+        FileError: it is no HDF5, or cut short.
+        OSError: the system refuses it, or another program is writing it.
+    """
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if error.errno is not None:  # HDF5's own errors have no number
+            locked = isinstance(error, BlockingIOError)
+            reason = "Another program is writing it" if locked else os.strerror(error.errno)
+            raise OSError(error.errno, reason, str(path)) from error
+        raise FileError(f"{path}: not a readable HDF5 file, or cut short") from error
+
+
 class SceneFile:
     """A finished file, or index of parts, open for reading; a context manager.
 
@@ -52,16 +70,14 @@ class SceneFile:
 
     Raises:
         FileError: it is missing, no HDF5, half-written, foreign or of a newer schema.
+        OSError: as from `open_hdf5`.
     """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         if not self.path.exists():
             raise FileError(f"{self.path}: no such file; scenes render makes one")
-        try:
-            self._file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise FileError(f"{self.path}: not a readable HDF5 file, or cut short") from error
+        self._file = open_hdf5(self.path)
         try:
             self._check()
             self._joined = self._join()

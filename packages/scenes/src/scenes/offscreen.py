@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from OpenGL import GL
 
+from scenes.sources import starting_gl
+
 SEGMENTATION = [int(mujoco.mjtRndFlag.mjRND_SEGMENT), int(mujoco.mjtRndFlag.mjRND_IDCOLOR)]
 
 
@@ -24,6 +26,9 @@ class Offscreen:
         model: its first camera looks.
         width: of the largest picture, in pixels.
         height: of the largest picture, in pixels.
+
+    Raises:
+        CommandError: OpenGL cannot be started.
     """
 
     def __init__(self, model: mujoco.MjModel, width: int, height: int) -> None:
@@ -33,9 +38,10 @@ class Offscreen:
         self._view = mujoco.MjvCamera()
         self._view.type = mujoco.mjtCamera.mjCAMERA_FIXED
         self._view.fixedcamid = 0
-        self._gl = mujoco.GLContext(width, height)
-        self._gl.make_current()
-        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        with starting_gl():
+            self._gl = mujoco.GLContext(width, height)
+            self._gl.make_current()
+            self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
         # Freed while its own context is current, and before the interpreter goes: else the names
         # of another one's textures would be deleted in its stead.
         weakref.finalize(self, _free, self._gl, self._context)

@@ -105,8 +105,8 @@ def claim_renderer(folder: Path, provenance: str) -> None:
     for _ in range(2):  # before its own mark, and after: of two at once, one at least sees both
         for other in set(folder.glob("renderer-*.json")) - {own}:
             raise CommandError(
-                f"{folder}: its parts were rendered by {other.read_text()}, here it would be "
-                f"{provenance}; delete that folder to begin again"
+                f"{folder}: begun by {other.read_text()}, here it would be {provenance}; go on "
+                "with the former, or delete that folder and begin again with --overwrite"
             )
         own.write_text(provenance)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes.util
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,10 +29,12 @@ def open_source(config: DatasetConfig, seed: int) -> Source:
 
     Raises:
         TypeError: no source belongs to this config.
+        CommandError: it renders, and OpenGL cannot be started.
     """
     if isinstance(config, ObjectsRoomConfig):
         choose_gl()
-        from scenes.objects_room.source import ObjectsRoomSource
+        with starting_gl():
+            from scenes.objects_room.source import ObjectsRoomSource
 
         return ObjectsRoomSource(config, seed)
     if isinstance(config, MultiDSpritesConfig):
@@ -44,7 +48,8 @@ def open_source(config: DatasetConfig, seed: int) -> Source:
         return kind(config, seed)
     if isinstance(config, ClevrLikeConfig):
         choose_gl()
-        from scenes.clevr.likeness import ClevrLikeSource
+        with starting_gl():
+            from scenes.clevr.likeness import ClevrLikeSource
 
         return ClevrLikeSource(config, seed)
     if isinstance(config, ImportedConfig):
@@ -74,6 +79,23 @@ def choose_gl() -> None:
             raise CommandError(
                 f"MUJOCO_GL={chosen} needs lib{library}; on Debian: apt-get install {package}"
             )
+
+
+@contextmanager
+def starting_gl() -> Iterator[None]:
+    """Says what to try where OpenGL cannot be started, as MuJoCo is imported or later.
+
+    Raises:
+        CommandError: anything failed within.
+    """
+    try:
+        yield
+    except Exception as error:  # each way has errors of its own
+        raise CommandError(
+            f"MUJOCO_GL={os.environ.get('MUJOCO_GL', '')}: OpenGL cannot be started: "
+            f"{str(error).rstrip('.')}; "
+            "MUJOCO_GL=osmesa draws without a display or a GPU"
+        ) from error
 
 
 @dataclass(frozen=True)

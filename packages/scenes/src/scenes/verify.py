@@ -47,6 +47,7 @@ def verify(path: Path, *, remade: int = 4) -> Report:
 
     Raises:
         CommandError: this machine cannot make scenes.
+        OSError: the system refuses the file.
     """
     try:
         with SceneFile(path) as file:
@@ -61,6 +62,8 @@ def verify(path: Path, *, remade: int = 4) -> Report:
     except FileError as error:
         return Report(problems=(str(error),))
     except Exception as error:  # a damaged file makes HDF5 raise anything: KeyError, RuntimeError…
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the system's word, not the file's
         return Report(problems=(f"{path}: cannot be read: {error!r}",))
     if not numbers:
         return Report(rows, fields)

@@ -93,7 +93,9 @@ class ClevrRecordsSource(OneByOne):
             **object_fields(config.num_rows),
             **mask_fields(config.num_rows, SIZE),
         }
-        layout = ImportedConfig(config.source, "clevr_with_masks", config.num_entities, 320)
+        layout = ImportedConfig(
+            config.source, config.items, "clevr_with_masks", config.num_entities, 320
+        )
         self._num_entities = config.num_entities
         self._records = ImportedSource(layout, seed)
         self._kept: list[int] = []

@@ -12,6 +12,7 @@ from scenes.config import ImportedConfig, MultiDSpritesConfig
 from scenes.file import FileError, SceneFile
 from scenes.formats.multi_object_datasets import LAYOUTS, Layout
 from scenes.formats.tfrecord import encode, write_record
+from scenes.parts import whole_or_not
 
 ROWS = 64
 
@@ -25,15 +26,15 @@ def export_tfrecord(path: Path, out: Path) -> int:
     Raises:
         FileError: the file's dataset or image size has no such layout.
     """
-    temporary = out.with_name(out.name + ".tmp")
     with SceneFile(path) as file:
         layout = _layout(file)
-        with gzip.open(temporary, "wb", compresslevel=6) as stream:
+        with (
+            whole_or_not(out, out.parent) as temporary,
+            gzip.open(temporary, "wb", compresslevel=6) as stream,
+        ):
             for row in range(file.n):
                 write_record(stream, encode(_record(file, layout, row)))
-        count = file.n
-    temporary.replace(out)
-    return count
+        return file.n
 
 
 def _layout(file: SceneFile) -> Layout:
@@ -92,8 +93,11 @@ def export_object_centric_library(path: Path, out: Path) -> int:
         raise ValueError(
             f"{out}: under the name objects_room that library changes the labels; choose another"
         )
-    temporary = out.with_name(out.name + ".tmp")
-    with SceneFile(path) as file, h5py.File(temporary, "w") as target:
+    with (
+        SceneFile(path) as file,
+        whole_or_not(out, out.parent) as temporary,
+        h5py.File(temporary, "w") as target,
+    ):
         entities, first = len(file.entities), file.num_background
         segmentation = file["segmentation"]
         shape = (file.n, *segmentation.shape[1:], 1)
@@ -121,7 +125,7 @@ def export_object_centric_library(path: Path, out: Path) -> int:
                 for key, values in (("visibility", visibility), ("num_actual_objects", objects))
             },
         }
-        count = file.n
-    np.save(out.with_name(f"{out.stem}-metadata.npy"), np.array(metadata), allow_pickle=True)
-    temporary.replace(out)
-    return count
+        beside = out.with_name(f"{out.stem}-metadata.npy")
+        with whole_or_not(beside, out.parent) as described, described.open("wb") as stream:
+            np.save(stream, np.array(metadata), allow_pickle=True)
+        return file.n

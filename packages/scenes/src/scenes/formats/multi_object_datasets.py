@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from scenes.config import ImportedConfig
+from scenes.config import ImportedConfig, sha256_of
 from scenes.formats.tfrecord import RecordCursor, RecordError, decode, read_records
 from scenes.scene import Field, OneByOne, Scene
 
@@ -88,7 +88,8 @@ def describe(path: Path) -> ImportedConfig:
             continue
         if values["image"].size == layout.channels * pixels and not values["mask"].size % pixels:
             entities = values["mask"].size // pixels
-            return ImportedConfig(str(path), name, entities, max(layout.height, layout.width))
+            side = max(layout.height, layout.width)
+            return ImportedConfig(str(path), sha256_of(path), name, entities, side)
     held = ", ".join(f"{key} {value.size}" for key, value in sorted(values.items()))
     raise RecordError(f"{path}: record 0: in none of the layouts {', '.join(LAYOUTS)}: {held}")
 
@@ -97,16 +98,15 @@ class ImportedSource(OneByOne):
     """Scenes of a multi_object_datasets TFRecord, read in rising order."""
 
     dataset = ImportedConfig.dataset
-    provenance: Mapping[str, str]
     limit: int | None = None
 
     def __init__(self, config: ImportedConfig, seed: int) -> None:
         self.config = config
         self.seed = seed
+        self.provenance: Mapping[str, str] = {}
         self._layout = LAYOUTS[config.layout]
         self._path = Path(config.file)
         self._records = RecordCursor(self._path)
-        self.provenance = {"bytes": str(self._path.stat().st_size)}
         objects = config.num_entities - len(self._layout.background)
         names = tuple(f"object_{i}" for i in range(objects))
         self.entities = (*self._layout.background, *names)
@@ -123,11 +123,15 @@ class ImportedSource(OneByOne):
         layout, entities = self._layout, self.config.num_entities
         shape = (layout.height, layout.width)
         try:
-            image = values["image"].reshape(*shape, layout.channels)
+            image, mask = (
+                values[key].astype(np.uint8, casting="safe", copy=False)
+                for key in ("image", "mask")
+            )
+            image = image.reshape(*shape, layout.channels)
             if layout.mask_last:
-                mask = values["mask"].reshape(-1, entities).T.reshape(entities, *shape)
+                mask = mask.reshape(-1, entities).T.reshape(entities, *shape)
             else:
-                mask = values["mask"].reshape(entities, *shape)
+                mask = mask.reshape(entities, *shape)
             factors = {
                 key: values[key].reshape(entities, *tail).astype(kind, casting="safe")
                 for key, (tail, kind) in layout.factors.items()

@@ -20,7 +20,7 @@ WALLS = {
 """Direction of each wall from the centre, about the vertical from the x axis."""
 
 SUNS = {"sun_left": (-0.35, -0.29, -1.0), "sun_right": (-0.49, -0.21, -1.0)}
-"""Directions of the light. Two suns nine degrees apart make a shadow soft, which one cannot at
+"""Directions of the light. Two suns eight degrees apart make a shadow soft, which one cannot at
 this size: its edge is a pixel wide. Each costs a shadow map."""
 SAMPLES = 4
 
