@@ -28,7 +28,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pipeline")
     shell(
         "scenes render --n 600 --size 64"
-        " && monet-train --preset quick --stop-after 25s --log-every 5"
+        " && monet-train --preset quick --steps 40 --log-every 5"
         " && eval generalise --slots 9 --n 12",
         folder,
     )

@@ -208,6 +208,24 @@ def test_given_masks_are_not_taught(images: torch.Tensor) -> None:
     torch.testing.assert_close(loss.total, expected)
 
 
+def test_images_that_are_neither_bytes_nor_in_the_unit_interval_are_refused(model: Monet) -> None:
+    given = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), dtype=np.uint8)
+    for wrong, got in (
+        (given.astype(np.int64), "torch.int64"),
+        (given.astype(np.float32), "0 to 25"),
+        (given / np.float32(127.5) - 1, "-1 to 1"),
+        (np.full_like(given, np.nan, dtype=np.float32), "nan to nan"),
+    ):
+        message = f"images must be uint8 or floats in [0, 1], got {got}"
+        with pytest.raises(ValueError, match=re.escape(message)):
+            model.decompose(wrong)
+    with pytest.raises(ValueError, match="there are no images"):
+        model.decompose(given[:0])
+    masks = np.full((2, 3, 16, 16), 1 / 3, dtype=np.float32)
+    with pytest.raises(ValueError, match="num_slots goes with the attention"):
+        model.decompose(given, 3, masks=masks)
+
+
 def test_images_of_another_size_are_refused(model: Monet) -> None:
     message = "images must be (N, 16, 16, 3) for this model, got (2, 32, 32, 3)"
     with pytest.raises(ValueError, match=re.escape(message)):

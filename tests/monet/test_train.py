@@ -21,7 +21,10 @@ from monet.config import ModelConfig, OptimiserConfig, TrainConfig
 from monet.optimise import set_rate
 from monet.train import Trainer
 from PIL import Image
+from scenes.build import build
 from scenes.command_line import CommandError, UsageError
+from scenes.config import MultiDSpritesConfig
+from scenes.lock import locked
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 MODEL = ModelConfig(
@@ -116,8 +119,14 @@ def test_tensorboard_shows_what_the_metrics_hold(rooms_file: Path, tmp_path: Pat
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_and_stops(rooms_file: Path, tmp_path: Path, number: int) -> None:
     with Trainer(small(rooms_file, 1_000_000), tmp_path) as trainer:
-        threading.Timer(1.0, lambda: os.kill(os.getpid(), number)).start()
-        outcome = trainer.run(stop_after_s=30.0)
+
+        def interrupt() -> None:
+            while trainer.step == 0:
+                time.sleep(0.01)
+            os.kill(os.getpid(), number)
+
+        threading.Thread(target=interrupt).start()
+        outcome = trainer.run(stop_after_s=60.0)
     assert outcome.reason == "signal"
     state = torch.load(tmp_path / "state.pt", weights_only=True)
     assert state["step"] == outcome.step > 0
@@ -192,6 +201,48 @@ def test_more_steps_go_on_with_a_finished_run(rooms_file: Path, tmp_path: Path) 
     assert [step for step, _ in rows(tmp_path, "loss")] == [1, 2, 3]
 
 
+def test_a_finished_run_that_is_run_again_logs_nothing_twice(
+    rooms_file: Path, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        with Trainer(small(rooms_file, 2), tmp_path) as trainer:
+            assert trainer.run().step == 2
+    assert [step for step, _ in rows(tmp_path, "ari")] == [2]
+
+
+def test_two_commands_never_train_in_one_folder(rooms_file: Path, tmp_path: Path) -> None:
+    config = small(rooms_file, 2)
+    with Trainer(config, tmp_path) as first, Trainer(config, tmp_path) as second:
+        with (
+            locked(tmp_path, "training"),
+            pytest.raises(UsageError, match=re.escape(f"{tmp_path}: another command is training")),
+        ):
+            second.run()
+        first.run()
+        first.run()  # what it found is what it wrote
+        with pytest.raises(UsageError, match="another command trained there meanwhile"):
+            second.run()
+
+
+def test_other_scenes_under_the_same_name_are_refused_and_more_of_them_are_not(
+    tmp_path: Path,
+) -> None:
+    data, folder = tmp_path / "sprites.h5", tmp_path / "run"
+    sprites = MultiDSpritesConfig()
+    config = small(data, 2, model=replace(MODEL, image_size=32))
+    build(sprites, 0, 336, data, workers=1)
+    with Trainer(config, folder) as trainer:
+        trainer.run()
+    build(sprites, 0, 352, data, workers=1)
+    with Trainer(replace(config, steps=3), folder) as trainer:
+        assert trainer.run().step == 3
+    for seed, n in ((1, 352), (0, 336)):  # of fewer, some that were learned from would be held out
+        build(sprites, seed, n, data, workers=1, overwrite=True)
+        message = f"{folder}: {data} holds other scenes than this run began with; choose another"
+        with pytest.raises(UsageError, match=re.escape(message)):
+            Trainer(replace(config, steps=4), folder)
+
+
 def test_measuring_the_rate_changes_nothing(rooms_file: Path, tmp_path: Path) -> None:
     with Trainer(small(rooms_file, 2), tmp_path / "a") as trainer:
         assert trainer.seconds_per_step() > 0
@@ -214,6 +265,8 @@ def test_a_time_is_filled_with_steps_and_the_rate_falls_with_it(
     monkeypatch.setattr("monet.learner.set_rate", spy)
     optimiser = replace(OPTIMISER, schedule="cosine")
     with Trainer(small(rooms_file, 1, optimiser=optimiser), tmp_path) as trainer:
+        trainer.seconds_per_step()  # compiles what the first step needs
+        rates.clear()
         trainer.plan(3.0, seconds_per_step)  # far off, and mended on the way
         start = time.monotonic()
         outcome = trainer.run(stop_after_s=3.0, fill=True)
@@ -252,8 +305,9 @@ def test_late_looks_change_nothing(rooms_file: Path, tmp_path: Path) -> None:
     assert rows(tmp_path / "1", "loss") == rows(tmp_path / "4", "loss")
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "state.pt"])
 def test_a_full_disk_is_said_in_one_line_and_keeps_the_last_state(
-    rooms_file: Path, tmp_path: Path
+    rooms_file: Path, tmp_path: Path, name: str
 ) -> None:
     full = Path("/dev/full")
     if not full.exists():
@@ -262,7 +316,7 @@ def test_a_full_disk_is_said_in_one_line_and_keeps_the_last_state(
         trainer.run()
     before = (tmp_path / "state.pt").read_bytes()
     with Trainer(small(rooms_file, 2), tmp_path) as trainer:
-        (tmp_path / "state.pt.tmp").symlink_to(full)
+        (tmp_path / f"{name}.tmp").symlink_to(full)
         with pytest.raises(CommandError, match=r"No space left.*the last saved state is kept"):
             trainer.run()
     assert (tmp_path / "state.pt").read_bytes() == before
@@ -288,7 +342,7 @@ def test_a_run_starts_from_given_weights(rooms_file: Path, tmp_path: Path) -> No
         Stage(2, read_config(tmp_path / "first")),
         Stage(2, read_config(tmp_path / "b")),
     )
-    other = replace(MODEL, latent_dim=5)
+    other = replace(MODEL, latent_dim=5, sigma_bg=0.2)  # of which the second may differ
     message = "--init-from needs weights of the same architecture (latent_dim 4, not 5)"
     with pytest.raises(UsageError, match=re.escape(message)):
         Trainer(small(rooms_file, 2, init_from=start, model=other), tmp_path / "c")

@@ -180,6 +180,10 @@ class State:
     optimiser: dict[str, Any]
     stages: tuple[Stage, ...] = ()
     """The runs that this one goes on from, the first one first."""
+    data: str = ""
+    """What file it learns from: dataset, config and seed, on one line."""
+    rows: int = 0
+    """Rows of that file; its last ones are held out."""
 
 
 def save_state(folder: Path, state: State) -> None:

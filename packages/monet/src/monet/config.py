@@ -71,6 +71,19 @@ class ModelConfig:
         if self.posterior_weight < 0:
             raise ValueError(f"posterior_weight must be at least 0, got {self.posterior_weight}")
 
+    @property
+    def architecture(self) -> ModelConfig:
+        """The config without what may change under the same weights: slots and loss."""
+        return ModelConfig(
+            image_size=self.image_size,
+            latent_dim=self.latent_dim,
+            encoder_channels=self.encoder_channels,
+            encoder_hidden=self.encoder_hidden,
+            decoder_channels=self.decoder_channels,
+            unet_channels=self.unet_channels,
+            unet_hidden=self.unet_hidden,
+        )
+
 
 @dataclass(frozen=True)
 class OptimiserConfig:

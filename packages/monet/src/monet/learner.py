@@ -142,7 +142,9 @@ class Learner:
         try:
             self.model.load_state_dict(tensors)
         except RuntimeError as error:
-            difference = first_difference(weights.config.model, self.config.model)
+            difference = first_difference(
+                weights.config.model.architecture, self.config.model.architecture
+            )
             raise UsageError(
                 f"{weights.path}: --init-from needs weights of the same architecture ({difference})"
             ) from error

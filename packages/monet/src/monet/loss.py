@@ -65,7 +65,8 @@ def log_posterior(
 def _log_densities(
     image: Float[Tensor, "B 3 H W"], components: Float[Tensor, "B K 3 H W"], scales: list[float]
 ) -> Float[Tensor, "B K 3 H W"]:
-    sigma = torch.tensor(scales, device=image.device)[:, None, None, None]
+    # Filled there: a copy from the host would hold a GPU up at every step.
+    sigma = torch.stack([image.new_full((1, 1, 1), scale) for scale in scales])
     error = (image[:, None] - components) / sigma
     return -0.5 * error**2 - sigma.log() - 0.5 * math.log(2 * math.pi)
 

@@ -15,6 +15,9 @@ from monet.config import ModelConfig
 from monet.initialise import initialise_
 from monet.loss import LossTerms, component_scales, log_posterior, loss_terms
 
+RANGE_SLACK = 1e-3
+"""How far floats may be outside [0, 1], by rounding."""
+
 
 @dataclass(frozen=True)
 class Decomposition:
@@ -131,8 +134,9 @@ class Monet(nn.Module):
             batch_size: images at once.
 
         Raises:
-            ValueError: the images are of another shape or size than the model takes, the masks do
-                not suit them, or `refine` is negative.
+            ValueError: the images are of another shape, size, type or range than the model takes,
+                or there are none; the masks do not suit them, or come with `num_slots`; or `refine`
+                is negative.
         """
         given = _as_tensor(images)
         size = self.config.image_size
@@ -140,6 +144,11 @@ class Monet(nn.Module):
             raise ValueError(
                 f"images must be (N, {size}, {size}, 3) for this model, got {tuple(given.shape)}"
             )
+        if not len(given):
+            raise ValueError("there are no images")
+        _check_range(given)
+        if masks is not None and num_slots is not None:
+            raise ValueError("num_slots goes with the attention: masks bring a number of their own")
         log_masks = None if masks is None else _as_tensor(masks).float().log()
         if log_masks is not None and log_masks[:, 0].shape != given[..., 0].shape:
             raise ValueError(
@@ -186,6 +195,21 @@ def to_unit(images: Tensor) -> Float[Tensor, "B 3 H W"]:
 
 def _as_tensor(values: np.ndarray | Tensor) -> Tensor:
     return values if isinstance(values, Tensor) else torch.from_numpy(np.asarray(values))
+
+
+def _check_range(images: Tensor) -> None:
+    """Refuses bytes of another type than uint8, which would be taken for floats.
+
+    Raises:
+        ValueError: the images are neither uint8 nor floats in [0, 1].
+    """
+    if images.dtype == torch.uint8:
+        return
+    if not images.is_floating_point():
+        raise ValueError(f"images must be uint8 or floats in [0, 1], got {images.dtype}")
+    low, high = images.min().item(), images.max().item()
+    if not (low >= -RANGE_SLACK and high <= 1 + RANGE_SLACK):
+        raise ValueError(f"images must be uint8 or floats in [0, 1], got {low:g} to {high:g}")
 
 
 def _to_numpy(out: Decomposition) -> Decompositions:

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from scenes.command_line import CommandError, UsageError
 from scenes.file import SceneFile
+from scenes.lock import locked
 from scenes.progress import progress_bar
 from torch import Tensor
 
@@ -67,7 +68,8 @@ class Trainer:
             a look holds up, every `GPU_CHECK_EVERY`.
 
     Raises:
-        UsageError: the data do not suit, or the folder holds a run of another config.
+        UsageError: the data do not suit, or the folder holds a run of another config or of other
+            data.
         CommandError: a saved state cannot be read.
     """
 
@@ -83,6 +85,7 @@ class Trainer:
         self._ranks = Ranks() if ranks is None else ranks
         gpu = self._ranks.device.type == "cuda"
         self._check_every = check_every or (GPU_CHECK_EVERY if gpu else 1)
+        self._found = _state_on_disk(folder)
         saved = self._saved_state()
         self._learner = Learner(config, self._ranks)
         if saved is not None:
@@ -97,10 +100,24 @@ class Trainer:
         self._ranks.check_same(self.step, folder)
         self._file = SceneFile(config.data)
         try:
+            if saved is not None:
+                self._check_same_data(saved)
             self._open_data()
         except BaseException:
             self._file.close()
             raise
+
+    def _check_same_data(self, saved: State) -> None:
+        """Refuses another file under the same name; one that has grown is the same.
+
+        Raises:
+            UsageError: the run would hold out scenes that it has learned from.
+        """
+        if saved.data and (saved.data != self._file.identity or saved.rows > self._file.n):
+            raise UsageError(
+                f"{self.folder}: {self.config.data} holds other scenes than this run began with; "
+                f"choose another --run, and --init-from {self.folder} to start from its weights"
+            )
 
     def _open_data(self) -> None:
         config = self.config
@@ -184,14 +201,17 @@ class Trainer:
 
         Raises:
             CommandError: the loss is not finite; the state before that step is saved.
+            UsageError: another process trains in the folder, or has since this one read it.
         """
         if self._ranks.rank > 0:
             return self._run(None, stop_after_s, fill)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        save_config(self.folder, self.config)
-        with RunLog(self.folder, self.step) as log:
-            outcome = self._run(log, stop_after_s, fill)
-        save_config(self.folder, self.config)
+        with locked(self.folder, "training"):
+            if _state_on_disk(self.folder) != self._found:
+                raise UsageError(f"{self.folder}: another command trained there meanwhile")
+            save_config(self.folder, self.config)
+            with RunLog(self.folder, self.step) as log:
+                outcome = self._run(log, stop_after_s, fill)
+            save_config(self.folder, self.config)
         return outcome
 
     def _run(self, log: RunLog | None, stop_after_s: float | None, fill: bool) -> Outcome:
@@ -243,7 +263,7 @@ class Trainer:
             if unseen:
                 self._look(unseen)
             self.save()
-            if log is not None and reported != self.step:
+            if log is not None and self.step not in (reported, first):
                 self._report(log)
         return Outcome(self.step, reason)
 
@@ -256,11 +276,14 @@ class Trainer:
         if self._ranks.rank > 0:
             return
         try:
-            save_state(self.folder, self._learner.state())
+            # The state last: a run that is finished has its weights.
             save_weights(
                 self.folder / WEIGHTS, self._learner.weights, self.config, self.step,
                 self._file.dataset, {"seed": str(self.config.seed)}, self._learner.stages,
             )  # fmt: skip
+            state = self._learner.state()
+            save_state(self.folder, replace(state, data=self._file.identity, rows=self._file.n))
+            self._found = _state_on_disk(self.folder)
         except OSError as error:
             raise CommandError(f"{self.folder}: {error}; the last saved state is kept") from error
 
@@ -330,6 +353,15 @@ class Trainer:
     def _synchronise(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
+
+
+def _state_on_disk(folder: Path) -> tuple[int, int] | None:
+    """Returns what tells a saved state from one saved later; None where there is none."""
+    try:
+        found = (folder / STATE).stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _means(rows: list[list[float]]) -> dict[str, float]:

@@ -8,7 +8,6 @@ compressed chunks into one file and renames that, or keeps the parts and writes 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
 import signal
@@ -29,6 +28,7 @@ from scenes.engine import available_cores, make_here, make_in_processes
 from scenes.file import CHUNK_ROWS, FileError, SceneFile, parts_folder
 from scenes.join import Origin, index, join
 from scenes.joined import part_stop
+from scenes.lock import LOCK, locked
 from scenes.on_ray import make_on_ray
 from scenes.parts import UNFINISHED, Part, claim_renderer, plan, whole_or_not
 from scenes.progress import progress_bar
@@ -139,7 +139,7 @@ def build(
     with progress_bar() as bar:
         tally = _Tally(bar, folder, n)
         try:
-            with _sigterm_as_sigint(), _locked(folder):
+            with _sigterm_as_sigint(), locked(folder, "building"):
                 # Another process may have finished it meanwhile.
                 existing = _existing(config, seed, n, out, layout, overwrite=overwrite)
                 if not existing.is_all(n, layout):
@@ -197,30 +197,6 @@ def _existing(
     return found
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keeps a second build out of the folder of parts, which it makes.
-
-    Raises:
-        UsageError: another process is building there.
-    """
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        label = folder / "lock"
-        with label.open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UsageError(
-                    f"{folder}: another command is building there; wait for it"
-                ) from None
-            # The one before may have finished and removed the folder since.
-            if not label.exists() or label.stat().st_ino != os.fstat(lock.fileno()).st_ino:
-                continue
-            yield
-            return
-
-
 def _label(config: DatasetConfig, seed: int) -> str:
     """Returns the line by which a folder of parts says whose it is."""
     return f"{config.dataset} {to_json(config)} seed {seed}\n"
@@ -272,7 +248,7 @@ def _is_index(out: Path) -> bool:
 
 def _empty(folder: Path) -> None:
     for path in folder.iterdir():
-        if path.name != "lock":
+        if path.name != LOCK:
             path.unlink()
 
 

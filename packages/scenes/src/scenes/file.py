@@ -189,6 +189,11 @@ class SceneFile:
         return int(self._file.attrs["seed"])
 
     @property
+    def identity(self) -> str:
+        """What decides every row, on one line: dataset, config and seed."""
+        return f"{self.dataset} {self._file.attrs['config']} seed {self.seed}"
+
+    @property
     def entities(self) -> tuple[str, ...]:
         """Names of the entities in index order."""
         return tuple(str(name) for name in self._file.attrs["entities"])

@@ -1,0 +1,42 @@
+"""Keeps a second command out of a folder that one works in."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from scenes.command_line import UsageError
+
+LOCK = "lock"
+"""Name of the file that is locked; it holds nothing."""
+
+
+@contextmanager
+def locked(folder: Path, doing: str) -> Iterator[None]:
+    """Holds a folder, which is made, until the block or this process ends.
+
+    Args:
+        folder: what to hold.
+        doing: what the other command would be doing there, such as `building`.
+
+    Raises:
+        UsageError: another process holds it.
+    """
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        label = folder / LOCK
+        with label.open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UsageError(
+                    f"{folder}: another command is {doing} there; wait for it"
+                ) from None
+            # The one before may have finished and removed the folder since.
+            if not label.exists() or label.stat().st_ino != os.fstat(lock.fileno()).st_ino:
+                continue
+            yield
+            return
