@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -12,7 +13,9 @@ import pytest
 from evaluation import checkpoint
 from evaluation.checkpoint import choose_weights
 from evaluation.cli import main
+from monet.checkpoint import read_weights, save_weights
 from monet.model import Monet
+from scenes.cli import main as scenes
 from scenes.command_line import UsageError
 
 
@@ -64,6 +67,34 @@ def test_without_a_run_the_weights_that_ship_are_used(
     assert choose_weights(None, "objects_room").name == "mine"
 
 
+def test_a_run_that_cannot_be_used_or_was_made_for_other_scenes_is_said(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    run_folder: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = read_weights(run_folder / "model.safetensors")
+    element = replace(given.config, masks="element")
+    places = {"element": (element, "objects_room"), "sprites": (given.config, "multi_dsprites")}
+    for name, (config, dataset) in places.items():
+        path = tmp_path / "runs" / name / "model.safetensors"
+        path.parent.mkdir(parents=True)
+        save_weights(path, given.tensors, config, 4, dataset)
+    with pytest.raises(UsageError, match="trained with --masks element: its attention has learned"):
+        choose_weights("runs/element", "objects_room")
+    assert choose_weights("runs/sprites", "objects_room").name == "sprites"
+    said = "eval: sprites was trained on multi_dsprites, not on objects_room\n"
+    assert capsys.readouterr().err == said
+    assert choose_weights("runs/sprites", "").name == "sprites"
+    assert capsys.readouterr().err == ""
+    broken = Path("runs/broken/model.safetensors")
+    broken.parent.mkdir()
+    broken.write_text("none")
+    choose_weights(None, "multi_dsprites")
+    assert capsys.readouterr().err == f"eval: {broken}: not safetensors, or cut short; left out\n"
+
+
 @pytest.fixture
 def truth(tmp_path: Path, rooms_file: Path) -> Path:
     """Returns predictions that are the truth itself."""
@@ -83,6 +114,7 @@ def test_predictions_of_any_program_are_scored(
     )
     assert code == 0
     scores = json.loads((out / "scores.json").read_text())
+    assert (scores["checkpoint"], scores["predictions"]) == (None, str(truth))
     assert scores["metrics"]["ari"]["mean"] == 1
     assert scores["metrics"]["ari"]["count"] == 384
     assert scores["num_slots"] == 7
@@ -92,6 +124,41 @@ def test_predictions_of_any_program_are_scored(
     assert "ceiling (walls with sky)" in printed
     assert "…" not in printed, "a column is cut"
     assert printed.splitlines()[-1] == str(out / "scores.json")
+
+
+def test_scores_of_several_files_lie_side_by_side(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    rooms_file: Path,
+    run_folder: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(rooms_file, "other.h5")
+    for data in (rooms_file, Path("other.h5")):
+        assert run(capsys, "score", "--data", str(data), "--checkpoint", str(run_folder),
+                   "--n", "4", "--no-baselines")[0] == 0  # fmt: skip
+        scores = json.loads(Path(f"results/score/small/{data.stem}/scores.json").read_text())
+        path = str(run_folder / "model.safetensors")
+        assert scores["checkpoint"] == {"path": path, "name": "small", "step": 4}
+        assert scores["data"] == str(data)
+
+
+def test_scenes_that_are_not_square_are_scored(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, shared_data: Path
+) -> None:
+    data, predictions = tmp_path / "clevr.h5", tmp_path / "p.h5"
+    source = shared_data / "tfrecords/clevr_with_masks.tfrecords"
+    assert scenes(["import", str(source), "--out", str(data)]) == 0
+    with h5py.File(data) as file, h5py.File(predictions, "w") as given:
+        assert file["segmentation"].shape[1:] == (240, 320)
+        given["segmentation"] = file["segmentation"][:]
+        n = len(given["segmentation"])
+    code, _, err = run(capsys, "score", "--data", str(data), "--predictions", str(predictions),
+                       "--out", str(tmp_path / "out"))  # fmt: skip
+    assert (code, err) == (0, "")
+    ari = json.loads((tmp_path / "out/scores.json").read_text())["metrics"]["ari"]
+    assert (ari["mean"], ari["count"]) == (1, n)
 
 
 def test_shorter_predictions_are_refused(

@@ -245,6 +245,10 @@ def test_finished_scenes_are_used_again_and_extended(folder: Path, result: Gener
     with SceneFile(path) as file:
         assert file.n == 5
         np.testing.assert_array_equal(file["image"][:3], first)
+    other = scene_file("objects_2", 32, folder, seed=1, n=3)
+    assert scene_file("objects_2", 32, folder, seed=0, n=5) == path
+    with SceneFile(other) as file:
+        assert (file["image"][:] != first).any(axis=(1, 2, 3)).all()
 
 
 def test_a_users_own_file_of_larger_scenes_serves(tmp_path: Path) -> None:
@@ -252,7 +256,8 @@ def test_a_users_own_file_of_larger_scenes_serves(tmp_path: Path) -> None:
     build(condition_config("objects_1", 64), 0, 2, own)
     assert scene_file("objects_1", 32, tmp_path, seed=0, n=2) == own
     # Not one of another seed, nor one whose size is no multiple.
-    assert scene_file("objects_1", 32, tmp_path, seed=1, n=2) == tmp_path / "objects_1_32px.h5"
+    seeded = tmp_path / "objects_1_32px_seed1.h5"
+    assert scene_file("objects_1", 32, tmp_path, seed=1, n=2) == seeded
     assert scene_file("objects_1", 48, tmp_path, seed=0, n=2) == tmp_path / "objects_1_48px.h5"
 
 

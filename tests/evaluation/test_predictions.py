@@ -10,6 +10,7 @@ from evaluation.predictions import read_predictions
 from scenes.command_line import CommandError
 
 N, K, SIZE = 3, 4, 8
+SIZES = (SIZE, SIZE)
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def write(path: Path, **datasets: np.ndarray) -> Path:
 
 
 def test_masks_become_the_slot_where_they_are_largest(tmp_path: Path, masks: np.ndarray) -> None:
-    read = read_predictions(write(tmp_path / "p.h5", masks=masks), N, SIZE)
+    read = read_predictions(write(tmp_path / "p.h5", masks=masks), N, SIZES)
     np.testing.assert_array_equal(read.segmentation, masks.argmax(axis=1))
     assert read.num_slots == K
     assert read.reconstruction is None
@@ -37,7 +38,7 @@ def test_a_segmentation_is_taken_as_it_is(tmp_path: Path) -> None:
     segmentation = np.random.default_rng(0).integers(0, 6, (N, SIZE, SIZE))
     picture = np.zeros((N, SIZE, SIZE, 3), np.float32)
     path = write(tmp_path / "p.h5", segmentation=segmentation, reconstruction=picture)
-    read = read_predictions(path, N, SIZE)
+    read = read_predictions(path, N, SIZES)
     np.testing.assert_array_equal(read.segmentation, segmentation)
     assert read.num_slots == segmentation.max() + 1
     assert read.reconstruction is not None
@@ -48,6 +49,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, masks: np.ndarray) -> None
     nan, unnormalised = masks.copy(), masks.copy()
     nan[1, 0, 2, 2] = np.nan
     unnormalised[2, :, 0, 0] = 0.5
+    picture = np.random.default_rng(1).random((N, SIZE, SIZE, 3))
     cases = {
         "masks: expected (3, K, 8, 8), got (2, 4, 8, 8)": {"masks": masks[:2]},
         "masks: expected (3, K, 8, 8), got (3, 4, 4, 4)": {"masks": masks[:, :, ::2, ::2]},
@@ -58,42 +60,55 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, masks: np.ndarray) -> None
         "segmentation: slots must be 0 to 254, got -1 to 0": {
             "segmentation": np.full((N, SIZE, SIZE), 0) - np.eye(SIZE, dtype=int)
         },
+        "reconstruction: expected floats in [0, 1], got uint8": {
+            "masks": masks,
+            "reconstruction": (255 * picture).astype(np.uint8),
+        },
+        "reconstruction: must be in [0, 1], got ": {
+            "masks": masks,
+            "reconstruction": 255 * picture,
+        },
+        "reconstruction: must be in [0, 1], got nan to nan": {
+            "masks": masks,
+            "reconstruction": np.full_like(picture, np.nan),
+        },
+        "masks: expected a dataset, got a group": {"masks/0": masks},
     }
     for reason, datasets in cases.items():
         write(path, **datasets)
         with pytest.raises(CommandError, match=re.escape(f"{path}: {reason}")):
-            read_predictions(path, N, SIZE)
+            read_predictions(path, N, SIZES)
 
 
 def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "p.h5"
     with pytest.raises(CommandError, match=re.escape(f"{path}: no such file")):
-        read_predictions(path, N, SIZE)
+        read_predictions(path, N, SIZES)
     path.write_text("masks")
     with pytest.raises(CommandError, match=re.escape(f"{path}: not a readable HDF5 file")):
-        read_predictions(path, N, SIZE)
+        read_predictions(path, N, SIZES)
 
 
 def test_rows_that_are_named_must_be_in_order(tmp_path: Path, masks: np.ndarray) -> None:
     path = write(tmp_path / "p.h5", masks=masks, scene=np.arange(N))
-    assert len(read_predictions(path, N, SIZE).segmentation) == N
+    assert len(read_predictions(path, N, SIZES).segmentation) == N
     write(path, masks=masks, scene=np.array([0, 2, 1]))
     with pytest.raises(CommandError, match=re.escape(f"{path}: scene: prediction 1 is of scene 2")):
-        read_predictions(path, N, SIZE)
+        read_predictions(path, N, SIZES)
 
 
 def test_masks_below_zero_are_refused(tmp_path: Path, masks: np.ndarray) -> None:
     masks[0, :2, 0, 0] += np.float32(2) * np.array([1, -1], np.float32)
     path = write(tmp_path / "p.h5", masks=masks)
     with pytest.raises(CommandError, match=re.escape("masks: must be in [0, 1], got -1.")):
-        read_predictions(path, N, SIZE)
+        read_predictions(path, N, SIZES)
 
 
 def test_predictions_of_further_scenes_are_left_out_where_that_is_asked(
     tmp_path: Path, masks: np.ndarray
 ) -> None:
     path = write(tmp_path / "p.h5", masks=masks)
-    read = read_predictions(path, 2, SIZE, may_be_longer=True)
+    read = read_predictions(path, 2, SIZES, may_be_longer=True)
     np.testing.assert_array_equal(read.segmentation, masks[:2].argmax(axis=1))
     with pytest.raises(CommandError, match=re.escape("expected (2, K, 8, 8), got (3, 4, 8, 8)")):
-        read_predictions(path, 2, SIZE)
+        read_predictions(path, 2, SIZES)

@@ -52,6 +52,18 @@ def test_latents_that_are_the_factors_are_perfect(factors: dict[str, np.ndarray]
         assert scores["mlp"] > 0.9, name
 
 
+def test_what_never_varies_is_left_out(factors: dict[str, np.ndarray]) -> None:
+    latents = np.stack(list(factors.values()), axis=1)
+    fixed = {**factors, "shape": np.full(M, 2.0), "y": np.full(M, 0.3)}
+    scores = predict_properties(objects(fixed, latents))
+    for name in ("shape", "y"):
+        assert all(np.isnan(value) for value in scores[name].values())
+    assert scores["x"]["linear"] > 0.95
+    varying = {name: factors[name] for name in ("size", "x")}
+    assert dci(objects(fixed, latents)) == dci(objects(varying, latents))
+    assert np.isnan(dci(objects({"y": fixed["y"], "x": factors["x"]}, latents)).completeness)
+
+
 def test_noise_predicts_no_better_than_chance(factors: dict[str, np.ndarray]) -> None:
     given = objects(factors, np.random.default_rng(1).normal(size=(M, 4)))
     scores = predict_properties(given)

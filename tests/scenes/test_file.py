@@ -142,5 +142,9 @@ def test_images_are_averaged_by_area_and_segmentations_by_majority() -> None:
     labels = np.array([[[1, 2, 0, 0], [2, 3, 0, 5], [4, 4, 1, 2], [3, 3, 2, 1]]], dtype=np.uint8)
     assert segmentation_at(labels, 2)[0].tolist() == [[2, 0], [3, 1]], "a draw: the lowest"
     assert images_at(image, 4) is image
+    assert images_at(image[:, :, :2], 2)[0, :, 0].tolist() == [[26, 0, 0], [0, 0, 0]]
+    assert segmentation_at(labels[:, :, :2], 2)[0].tolist() == [[2], [3]]
+    with pytest.raises(ValueError, match="images of 4 x 3 pixels cannot be averaged down to 2"):
+        images_at(image[:, :, :3], 2)
     with pytest.raises(ValueError, match="images of 4 pixels cannot be averaged down to 3"):
         images_at(image, 3)

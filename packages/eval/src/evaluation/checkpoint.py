@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,13 +17,22 @@ def choose_weights(checkpoint: str | None, dataset: str) -> Weights:
 
     Args:
         checkpoint: run folder, file or name; `None` chooses.
-        dataset: data that the chosen run must have been trained on, such as `objects_room`.
+        dataset: data that the chosen run must have been trained on, such as `objects_room`; of a
+            checkpoint that is named, another one is said on stderr, and none where this is empty.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or its masks were given in training (section 2.2).
     """
     if checkpoint is not None:
-        return read_weights(find_weights(checkpoint))
+        weights = read_weights(find_weights(checkpoint))
+        if weights.config.masks != "attention":
+            raise UsageError(
+                f"{weights.path}: trained with --masks {weights.config.masks}: its attention has "
+                "learned nothing that could be scored"
+            )
+        if dataset not in ("", weights.dataset):
+            _say(f"{weights.name} was trained on {weights.dataset}, not on {dataset}")
+        return weights
     for weights in newest_runs():
         if weights.dataset == dataset and weights.config.masks == "attention":
             return weights
@@ -35,14 +45,19 @@ def choose_weights(checkpoint: str | None, dataset: str) -> Weights:
     )
 
 
+def identity_of(weights: Weights) -> dict[str, object]:
+    """Returns what a file of scores says of the weights."""
+    return {"path": str(weights.path), "name": weights.name, "step": weights.step}
+
+
 def newest_runs(folder: Path = RUNS) -> Iterator[Weights]:
-    """Yields the runs under a folder that can be read, the one saved last first."""
+    """Yields the runs under a folder, the one saved last first; what is none is said on stderr."""
     saved = sorted(folder.glob(f"*/{WEIGHTS}"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in saved:
         try:
             yield read_weights(path)
-        except CommandError:
-            continue
+        except CommandError as error:
+            _say(f"{error}; left out")
 
 
 def every_run(checkpoints: Sequence[str]) -> Iterator[Weights]:
@@ -52,3 +67,7 @@ def every_run(checkpoints: Sequence[str]) -> Iterator[Weights]:
         return
     yield from newest_runs()
     yield from (read_weights(path) for path in sorted(SHIPPED.glob("*.safetensors")))
+
+
+def _say(line: str) -> None:
+    print(f"eval: {line}", file=sys.stderr)  # noqa: T201

@@ -168,7 +168,8 @@ def scene_file(
     """Returns a file with enough scenes of a condition, rendering what is lacking.
 
     A file `CONDITION.h5` in the folder serves if it is of that condition and seed, its size is a
-    multiple and it holds full extents; otherwise `CONDITION_SIZEpx.h5` is made or extended.
+    multiple and it holds full extents; otherwise `CONDITION_SIZEpx.h5` is made or extended, or
+    `CONDITION_SIZEpx_seedSEED.h5` for another seed than 0.
 
     Args:
         condition: one of `CONDITIONS` or of `HELD`.
@@ -185,7 +186,7 @@ def scene_file(
     given = folder / f"{condition}.h5"
     if given.exists() and _serves(given, config, seed, n):
         return given
-    made = folder / f"{condition}_{size}px.h5"
+    made = folder / f"{condition}_{size}px{f'_seed{seed}' if seed else ''}.h5"
     if made.exists() and _serves(made, config, seed, n):
         return made
     from scenes.build import build

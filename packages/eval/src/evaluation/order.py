@@ -14,7 +14,7 @@ from scenes.ari import ari_of_table
 from scenes.command_line import CommandError
 
 GRID = 16
-"""Pixels a side at which segmentations are compared."""
+"""Pixels of height at which segmentations are compared."""
 ROWS = 64
 """Predictions that are compared with other scenes."""
 SCENES = 2000
@@ -85,13 +85,13 @@ def check_rows(path: Path, scene: np.ndarray) -> None:
         )
 
 
-def _coarse(labels: Integer[np.ndarray, "N H W"]) -> Integer[np.ndarray, "N G G"]:
+def _coarse(labels: Integer[np.ndarray, "N H W"]) -> Integer[np.ndarray, "N G L"]:
     step = max(1, labels.shape[1] // GRID)
     return labels[:, step // 2 :: step, step // 2 :: step]
 
 
 def _fit(
-    pred: Integer[np.ndarray, "M G G"], true: Integer[np.ndarray, "N G G"]
+    pred: Integer[np.ndarray, "M G L"], true: Integer[np.ndarray, "N G L"]
 ) -> Float64[np.ndarray, "M N"]:
     """Returns the adjusted Rand index of every prediction with every scene."""
     slots = _one_hot(pred)  # (M, K, P)
@@ -107,6 +107,6 @@ def _fit(
     return fit
 
 
-def _one_hot(labels: Integer[np.ndarray, "N G G"]) -> np.ndarray:
+def _one_hot(labels: Integer[np.ndarray, "N G L"]) -> np.ndarray:
     codes = np.arange(int(labels.max()) + 1)[:, None]
     return (labels.reshape(len(labels), 1, -1) == codes).astype(np.float32)

@@ -29,6 +29,8 @@ ROUNDS = 3
 """Rounds of the refined masks that stand beside the attention's."""
 MASK_SUM_TOLERANCE = 1e-2
 MAX_SLOTS = 255
+PICTURE_SLACK = 1.0
+"""How far a reconstruction may be outside [0, 1]: models do not squash theirs."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,15 @@ def predict(
     )
 
 
-def read_predictions(path: Path, n: int, size: int, *, may_be_longer: bool = False) -> Predictions:
+def read_predictions(
+    path: Path, n: int, size: tuple[int, int], *, may_be_longer: bool = False
+) -> Predictions:
     """Reads the predictions of any program.
 
     Args:
         path: HDF5 file as described above.
         n: scenes that it must cover.
-        size: side of its images, in pixels.
+        size: height and width of its images, in pixels.
         may_be_longer: whether predictions of further scenes may follow, which are not read.
 
     Raises:
@@ -113,9 +117,9 @@ def read_predictions(path: Path, n: int, size: int, *, may_be_longer: bool = Fal
             name: _dataset(path, file[name], n, form, may_be_longer=may_be_longer)
             for name, form in {
                 "scene": (),
-                "masks": (None, size, size),
-                "segmentation": (size, size),
-                "reconstruction": (size, size, 3),
+                "masks": (None, *size),
+                "segmentation": size,
+                "reconstruction": (*size, 3),
             }.items()
             if name in file
         }
@@ -130,21 +134,21 @@ def read_predictions(path: Path, n: int, size: int, *, may_be_longer: bool = Fal
             raise CommandError(f"{path}: neither 'masks' nor 'segmentation' is in it")
         reconstruction = None
         if "reconstruction" in kept:
-            reconstruction = kept["reconstruction"][:n].astype(np.float32)
-            if not np.isfinite(reconstruction).all():
-                raise CommandError(f"{path}: reconstruction: holds NaN or infinity")
+            reconstruction = _pictures(path, kept["reconstruction"][:n])
     return Predictions(segmentation, slots, reconstruction, names_scenes="scene" in kept)
 
 
 def _dataset(
     path: Path,
-    dataset: h5py.Dataset,
+    dataset: h5py.Dataset | h5py.Group,
     n: int,
     form: tuple[int | None, ...],
     *,
     may_be_longer: bool,
 ) -> h5py.Dataset:
     """Returns the dataset if it has that many rows of that shape."""
+    if not isinstance(dataset, h5py.Dataset):
+        raise CommandError(f"{path}: {dataset.name.lstrip('/')}: expected a dataset, got a group")
     shape = dataset.shape
     fits = (
         len(shape) == 1 + len(form)
@@ -178,6 +182,17 @@ def _segment(path: Path, masks: h5py.Dataset, n: int) -> tuple[np.ndarray, int]:
             )
         segmentation[start : start + len(rows)] = rows.argmax(axis=1)
     return segmentation, masks.shape[1]
+
+
+def _pictures(path: Path, values: np.ndarray) -> np.ndarray:
+    if not np.issubdtype(values.dtype, np.floating):
+        raise CommandError(f"{path}: reconstruction: expected floats in [0, 1], got {values.dtype}")
+    low, high = values.min(), values.max()
+    if not (low >= -PICTURE_SLACK and high <= 1 + PICTURE_SLACK):  # NaN is not either
+        raise CommandError(
+            f"{path}: reconstruction: must be in [0, 1], got {low:.3g} to {high:.3g}"
+        )
+    return values.astype(np.float32)
 
 
 def _slots(path: Path, values: np.ndarray) -> np.ndarray:

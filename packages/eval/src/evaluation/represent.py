@@ -68,8 +68,9 @@ def read_factors(path: Path, n: int) -> dict[str, Float64[np.ndarray, "N O"]]:
         CommandError: the file does not know its objects' factors.
     """
     with SceneFile(path) as file:
-        if not (file.has("factors/shape") and file.has("factors/color_rgb")):
-            raise CommandError(f"{path}: factors/shape: missing: nothing to predict from latents")
+        for key in ("factors/shape", "factors/color_rgb"):
+            if not file.has(key):
+                raise CommandError(f"{path}: {key}: missing: nothing to predict from latents")
         factors = {CATEGORICAL: file["factors/shape"][:n]}
         for index, name in enumerate(("red", "green", "blue")):
             factors[name] = file["factors/color_rgb"][:n, :, index]
@@ -146,17 +147,22 @@ def _too_few(objects: Objects) -> bool:
     return len(objects.scene) == 0 or any(side.sum() < FEWEST for side in _split(objects))
 
 
+def _varies(objects: Objects, values: Float64[np.ndarray, " M"]) -> bool:
+    """Whether a factor has several values on both sides of the split."""
+    return all(np.ptp(values[side]) > 0 for side in _split(objects))
+
+
 def predict_properties(objects: Objects) -> dict[str, dict[str, float]]:
     """Returns how well each factor is predicted on scenes not seen.
 
     Returns:
         For each factor the scores `linear` and `mlp`, and `chance`: accuracy for shape, with the
         commonest one as chance; else the coefficient of determination R², whose chance is 0. NaN
-        with too few objects.
+        with too few objects, or where all of them have the same value.
     """
     scores = {}
     for name, values in objects.factors.items():
-        if _too_few(objects):
+        if _too_few(objects) or not _varies(objects, values):
             scores[name] = dict.fromkeys(("linear", "mlp", "chance"), np.nan)
             continue
         train, test = _split(objects)
@@ -183,12 +189,18 @@ def predict_properties(objects: Objects) -> dict[str, dict[str, float]]:
 
 
 def dci(objects: Objects) -> Dci:
-    """Returns DCI over the latents, from the importances of one random forest for each factor."""
+    """Returns DCI over the latents, from the importances of one random forest for each factor.
+
+    NaN with too few objects, or with fewer than two factors in which they differ.
+    """
     if _too_few(objects):
+        return Dci(np.nan, np.nan, np.nan)
+    factors = {name: v for name, v in objects.factors.items() if _varies(objects, v)}
+    if len(factors) < 2:
         return Dci(np.nan, np.nan, np.nan)
     train, test = _split(objects)
     importances, scores = [], []
-    for name, values in objects.factors.items():
+    for name, values in factors.items():
         kind = RandomForestClassifier if name == CATEGORICAL else RandomForestRegressor
         target = values.astype(np.int64) if name == CATEGORICAL else values
         # A classifier would look at a random few latents per split, which spreads importance.

@@ -37,7 +37,7 @@ class Generalise:
     def run(self) -> int:
         """Scores, prints the tables, and writes scores.json and the pictures."""
         from evaluation.cache import cache_of
-        from evaluation.checkpoint import choose_weights
+        from evaluation.checkpoint import choose_weights, identity_of
         from evaluation.figures import draw_decompositions, save
         from evaluation.figures.generalisation import (
             plot_generalisation,
@@ -68,8 +68,7 @@ class Generalise:
         out = self.out or RESULTS / "generalise" / weights.name
         cache = cache_of(self.out)
         checkpoint = {
-            "path": str(weights.path), "name": weights.name, "step": weights.step,
-            "trained_slots": weights.config.model.num_slots,
+            **identity_of(weights), "trained_slots": weights.config.model.num_slots
         }  # fmt: skip
         results, written = [], []
         for slots in self.slots:
@@ -124,7 +123,7 @@ class Score:
     baselines: bool = True
     """Score baselines beside."""
     out: Path | None = None
-    """Folder to write; results/score/NAME by default."""
+    """Folder to write; results/score/NAME/FILE by default."""
 
     def run(self) -> int:
         """Scores, prints the tables and writes scores.json."""
@@ -145,7 +144,7 @@ class Score:
 
         self._check()
         cache = cache_of(self.out)
-        refined = None
+        refined = checkpoint = None
         if self.predictions is not None:
             from evaluation.order import check_order
 
@@ -154,15 +153,16 @@ class Score:
             given = read_predictions(
                 self.predictions,
                 len(scenes.images),
-                scenes.images.shape[1],
+                scenes.images.shape[1:3],
                 may_be_longer=self.n is not None,
             )
             if not given.names_scenes:
                 check_order(self.predictions, scenes.segmentation, given.segmentation)
         else:
-            from evaluation.checkpoint import choose_weights
+            from evaluation.checkpoint import choose_weights, identity_of
 
             weights = choose_weights(self.checkpoint, "")
+            checkpoint = identity_of(weights)
             name, model = weights.name, weights.model()
             scenes = read_scenes(self.data, self.n, model.config.image_size)
             given = cache.of_model(model, scenes.images, self.slots)
@@ -180,6 +180,8 @@ class Score:
             values[CEILING] = highest
         rows = statistics_of_rows(values)
         content: dict[str, Any] = {
+            "checkpoint": checkpoint,
+            "predictions": None if self.predictions is None else str(self.predictions),
             "data": str(self.data),
             "n": len(scenes.images),
             "num_slots": given.num_slots,
@@ -192,7 +194,7 @@ class Score:
             "baselines": {label: all_to_json(rows[label]) for label in baselines},
             "ceiling": all_to_json(rows[CEILING]) if CEILING in rows else None,
         }
-        out = self.out or RESULTS / "score" / name
+        out = self.out or RESULTS / "score" / name / self.data.stem
         write_json(out / "scores.json", content)
         terminal = console()
         title = f"{len(scenes.images)} scenes of {self.data}; ± half of a 95% interval over images"
@@ -239,8 +241,10 @@ class Represent:
         """Scores, prints the tables and writes representation.json."""
         from dataclasses import asdict, replace
 
+        from monet.checkpoint import find_weights, read_weights
+
         from evaluation.cache import cache_of
-        from evaluation.checkpoint import choose_weights
+        from evaluation.checkpoint import choose_weights, identity_of
         from evaluation.generalise import scene_file
         from evaluation.represent import (
             dci,
@@ -261,8 +265,8 @@ class Represent:
         size = model.config.image_size
         whole = None
         if self.whole_image is not None:
-            whole = choose_weights(self.whole_image, "")
-            if getattr(whole.config, "masks", "attention") != "all-in-one":
+            whole = read_weights(find_weights(self.whole_image))
+            if whole.config.masks != "all-in-one":
                 raise UsageError(f"{whole.path}: was not trained with --masks all-in-one")
             if whole.config.model.image_size != size:
                 raise UsageError(f"{whole.path}: takes images of another size than {weights.path}")
@@ -282,7 +286,7 @@ class Represent:
         disentangling = {name: dci(row) for name, row in rows.items()}
         out = self.out or RESULTS / "represent" / weights.name
         content = {
-            "checkpoint": {"path": str(weights.path), "name": weights.name, "step": weights.step},
+            "checkpoint": identity_of(weights),
             "whole_image": None if whole is None else str(whole.path),
             "data": str(data),
             "n": self.n,

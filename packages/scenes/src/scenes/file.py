@@ -216,33 +216,36 @@ class SceneFile:
         return segmentation[:, None] == np.arange(len(self.entities))[:, None, None]
 
 
-def images_at(images: UInt8[np.ndarray, "N H W 3"], size: int) -> UInt8[np.ndarray, "N S S 3"]:
-    """Averages images down by area to `size` pixels, rounded to the nearest.
+def images_at(images: UInt8[np.ndarray, "N H W 3"], size: int) -> UInt8[np.ndarray, "N h w 3"]:
+    """Averages images down by area to a height of `size` pixels, rounded to the nearest.
 
     Raises:
-        ValueError: the images' size is no multiple of `size`.
+        ValueError: the images' height is no multiple of `size`, or their width none of the factor.
     """
-    n, factor = len(images), _factor(images.shape[1], size)
+    n, height, width, _ = images.shape
+    factor = _factor(height, width, size)
     if factor == 1:
         return images
-    sums = images.reshape(n, size, factor, size, factor, 3).sum(axis=(2, 4), dtype=np.uint32)
+    blocks = images.reshape(n, size, factor, width // factor, factor, 3)
+    sums = blocks.sum(axis=(2, 4), dtype=np.uint32)
     return ((2 * sums + factor**2) // (2 * factor**2)).astype(np.uint8)
 
 
 def segmentation_at(
     segmentation: UInt8[np.ndarray, "N H W"], size: int
-) -> UInt8[np.ndarray, "N S S"]:
-    """Reduces segmentations to `size` pixels by majority; the lowest index wins a draw.
+) -> UInt8[np.ndarray, "N h w"]:
+    """Reduces segmentations to a height of `size` by majority; the lowest index wins a draw.
 
     Raises:
-        ValueError: the segmentations' size is no multiple of `size`.
+        ValueError: as from `images_at`.
     """
-    n, factor = len(segmentation), _factor(segmentation.shape[1], size)
+    n, height, width = segmentation.shape
+    factor = _factor(height, width, size)
     if factor == 1:
         return segmentation
-    blocks = segmentation.reshape(n, size, factor, size, factor)
-    best = np.zeros((n, size, size), dtype=np.uint8)
-    most = np.zeros((n, size, size), dtype=np.int64)
+    blocks = segmentation.reshape(n, size, factor, width // factor, factor)
+    best = np.zeros((n, size, width // factor), dtype=np.uint8)
+    most = np.zeros(best.shape, dtype=np.int64)
     for entity in np.unique(segmentation):
         count = (blocks == entity).sum(axis=(2, 4))
         best[count > most] = entity
@@ -250,7 +253,9 @@ def segmentation_at(
     return best
 
 
-def _factor(have: int, want: int) -> int:
-    if have % want:
-        raise ValueError(f"images of {have} pixels cannot be averaged down to {want}")
-    return have // want
+def _factor(height: int, width: int, want: int) -> int:
+    factor, rest = divmod(height, want)
+    if rest or width % factor:
+        shape = str(height) if width == height else f"{height} x {width}"
+        raise ValueError(f"images of {shape} pixels cannot be averaged down to {want}")
+    return factor

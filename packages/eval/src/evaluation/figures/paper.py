@@ -273,7 +273,9 @@ def _others(
     parts = materials.decompositions(model, images)
     slots = largest_slots(parts.masks, rows) if chosen and rows else None
     which = "; the slots with the largest masks after the very largest" if chosen else ""
-    note = f"{materials.named(weights)}; scenes that training leaves out, not chosen{which}"
+    own = path == weights.config.data
+    scenes = "scenes that training leaves out" if own else f"scenes of {path.name}"
+    note = f"{materials.named(weights)}; {scenes}, not chosen{which}"
     group = Group(NAMES[weights.dataset], images, parts, slots)
     return draw_slots([group], rows=rows, masked=False, note=note)
 

@@ -88,9 +88,13 @@ def _lead(report: Report, conditions: Sequence[Scores]) -> str:
         f"with {checkpoint['config']['model']['num_slots']} slots on images of "
         f"{report.image_size} pixels."
     )
-    own = [s for s in conditions if s.content["checkpoint"].get("name") == checkpoint["name"]]
+    own = [
+        s
+        for s in conditions
+        if all(s.content["checkpoint"].get(key) == checkpoint[key] for key in ("name", "step"))
+    ]
     if not own:
-        return f"<p>{first} No scores of it lie among the results.</p>"
+        return f"<p>{first} No scores of it at this step lie among the results.</p>"
     items = "".join(f"<li>{_compared(own[0], *row)}</li>" for row in LEADING)
     return f"<p>{first}</p><ul>{items}</ul>"
 
