@@ -124,11 +124,12 @@ def build(
     _check_request(n, workers, engine, address)
     existing = _existing(config, seed, n, out, layout, overwrite=overwrite)
     folder = parts_folder(out)
-    if existing.is_all(n, layout) and (layout == "parts" or not folder.exists()):
-        return
-    if existing.is_all(n, layout) and not _is_rest(folder, config, seed, n):
-        print(f"scenes: {folder} holds parts of another build, which are kept", file=sys.stderr)  # noqa: T201
-        return
+    if existing.is_all(n, layout):
+        if layout == "parts" or not folder.exists():
+            return
+        if not _is_rest(folder, config, seed, n):
+            print(f"scenes: {folder} holds parts of another build, which are kept", file=sys.stderr)  # noqa: T201
+            return
     opener = OpenSource(config, seed)
     if not config.isolated:
         limit = opener().limit
