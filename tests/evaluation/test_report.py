@@ -17,6 +17,7 @@ from evaluation.generalise import Generalisation
 from evaluation.report.browse import as_webp, without, worst_and_best
 from evaluation.score import read_scenes, write_json
 from monet import load
+from monet.checkpoint import read_weights, save_weights
 from monet.model import Decompositions, Monet
 from PIL import Image
 from scenes.gallery import slot_palette
@@ -78,6 +79,23 @@ def test_runs_are_listed_with_config_and_last_losses(
     assert run["config"] == json.loads((run_folder / "config.json").read_text())
     assert run["step"] == 4
     assert {"python", "torch", "monet"} <= machines["versions"].keys()
+
+
+def test_scores_of_an_earlier_step_do_not_lead_and_weights_alone_list_no_runs(
+    page: Path, run_folder: Path, rooms_file: Path, tmp_path: Path
+) -> None:
+    assert "On scenes as in training, with 9 slots: ari_fg" in page.read_text()
+    assert "the last values that each logged" in page.read_text()
+    weights = read_weights(run_folder / "model.safetensors")
+    later = tmp_path / "small.safetensors"
+    save_weights(later, weights.tensors, weights.config, 5, weights.dataset)
+    results = str(page.parent.parent / "results")
+    assert main(["report", "--checkpoint", str(later), "--runs", str(tmp_path), "--results",
+                 results, "--data", str(rooms_file), "--n", "4",
+                 "--out", str(tmp_path / "out")]) == 0  # fmt: skip
+    text = (tmp_path / "out/report.html").read_text()
+    assert "No scores of it at this step lie among the results." in text
+    assert "the last values that each logged" not in text
 
 
 def test_the_page_refers_to_nothing_outside(page: Path) -> None:

@@ -164,6 +164,8 @@ def _training(report: Report) -> str:
 
 
 def _runs(report: Report) -> str:
+    if not report.runs:
+        return ""
     rows = []
     for run in report.runs:
         last = run.as_json()["last"]
