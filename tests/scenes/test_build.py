@@ -22,7 +22,6 @@ import numpy as np
 import psutil
 import pytest
 from monet.data import TrainingImages
-from scenes import build as build_module
 from scenes import sources
 from scenes.build import build
 from scenes.cli import main
@@ -30,6 +29,7 @@ from scenes.command_line import CommandError, UsageError
 from scenes.config import MultiDSpritesConfig, ObjectsRoomConfig
 from scenes.file import FileError, SceneFile, dataset_keys, parts_folder
 from scenes.join import Origin, join
+from scenes.lock import locked
 from scenes.multi_dsprites.source import MultiDSpritesSource
 from scenes.parts import Part, PartWriter, plan
 from scenes.scene import UnreadableSceneError
@@ -349,7 +349,7 @@ def test_a_second_build_of_the_same_file_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "twice.h5"
     message = f"{out}.parts: another command is building there; wait for it"
     with (
-        build_module._locked(parts_folder(out)),
+        locked(parts_folder(out), "building"),
         pytest.raises(UsageError, match=re.escape(message)),
     ):
         build(SPRITES, 0, 20, out, workers=1)

@@ -7,6 +7,7 @@ from scenes.build import build
 from scenes.cli import main
 from scenes.config import SPRITE_COUNTS, MultiDSpritesConfig
 from scenes.file import SceneFile
+from scenes.multi_dsprites import source as compositing
 from scenes.multi_dsprites import sprites
 from scenes.multi_dsprites.source import MultiDSpritesSource
 from scenes.multi_dsprites.sprites import DrawnSprites, draw, open_sprites
@@ -104,7 +105,8 @@ def test_sprites_stay_inside_the_image_at_every_corner():
 def small_grid(monkeypatch):
     """A grid of 2 x 2 positions, so that a whole file is 2,880 sprites."""
     grid = (3, 6, 40, 2, 2)
-    monkeypatch.setattr(sprites, "GRID", grid)
+    for module in (sprites, compositing):
+        monkeypatch.setattr(module, "GRID", grid)
     drawn = DrawnSprites()
     classes = np.stack(np.unravel_index(np.arange(np.prod(grid)), grid), axis=1)
     images = np.stack([drawn.mask(row) for row in classes]).astype(np.uint8)
