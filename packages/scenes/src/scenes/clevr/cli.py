@@ -118,24 +118,24 @@ class Clevr:
         """Returns the config, the number of scenes, and what was broken, in words."""
         from scenes.clevr.folder import digest
         from scenes.clevr.source import count_records
-        from scenes.formats.multi_object_datasets import describe
+        from scenes.formats.multi_object_datasets import recognise
 
-        layout = describe(self.source)
-        if layout.layout != "clevr_with_masks":
-            raise UsageError(f"{self.source}: {layout.layout}; scenes import reads that")
+        layout, num_entities = recognise(self.source)
+        if layout != "clevr_with_masks":
+            raise UsageError(f"{self.source}: {layout}; scenes import reads that")
         count, error = count_records(self.source, self.max_objects)
         if error is not None and self.strict:
             raise CommandError(f"{error}; without --strict the records before it are kept")
         if not count:
             raise CommandError(f"{self.source}: no scene with at most {self.max_objects} objects")
-        objects = layout.num_entities - 1
+        objects = num_entities - 1
         config = ClevrConfig(
             source=str(self.source),
             items=digest([self.source]),
             original_width=320,
             original_height=240,
             num_rows=min(objects, self.max_objects or objects),
-            num_entities=layout.num_entities,
+            num_entities=num_entities,
             max_objects=self.max_objects,
         )
         return config, count, "" if error is None else str(error)

@@ -73,7 +73,19 @@ LAYOUTS = {
 
 
 def describe(path: Path) -> ImportedConfig:
-    """Tells from its first record which dataset a file holds.
+    """Returns the config of a file, which is read whole for its digest.
+
+    Raises:
+        RecordError: as from `recognise`.
+    """
+    name, entities = recognise(path)
+    layout = LAYOUTS[name]
+    side = max(layout.height, layout.width)
+    return ImportedConfig(str(path), sha256_of(path), name, entities, side)
+
+
+def recognise(path: Path) -> tuple[str, int]:
+    """Tells from its first record which dataset a file holds, and of how many entities.
 
     Raises:
         RecordError: there is no first record, or it is in none of the layouts.
@@ -87,9 +99,7 @@ def describe(path: Path) -> ImportedConfig:
         if set(values) != {"image", "mask", *layout.factors}:
             continue
         if values["image"].size == layout.channels * pixels and not values["mask"].size % pixels:
-            entities = values["mask"].size // pixels
-            side = max(layout.height, layout.width)
-            return ImportedConfig(str(path), sha256_of(path), name, entities, side)
+            return name, values["mask"].size // pixels
     held = ", ".join(f"{key} {value.size}" for key, value in sorted(values.items()))
     raise RecordError(f"{path}: record 0: in none of the layouts {', '.join(LAYOUTS)}: {held}")
 
