@@ -30,7 +30,7 @@ from scenes.join import Origin, index, join
 from scenes.joined import part_stop
 from scenes.lock import LOCK, locked
 from scenes.on_ray import make_on_ray
-from scenes.parts import UNFINISHED, Part, claim_renderer, plan, whole_or_not
+from scenes.parts import Part, claim_renderer, clear_unfinished, plan, whole_or_not
 from scenes.progress import progress_bar
 from scenes.scene import UnreadableSceneError
 from scenes.serialise import to_json
@@ -232,8 +232,7 @@ def _claim(
         if not overwrite:
             raise UsageError(f"{folder} holds parts of another build; --overwrite replaces them")
         _empty(folder)
-    for leftover in folder.glob(f"*{UNFINISHED}"):
-        leftover.unlink(missing_ok=True)
+    clear_unfinished(folder)
     label.write_text(wanted)
     if existing.provenance is not None:
         claim_renderer(folder, existing.provenance)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import cast
 
 from scenes.command_line import CommandError
-from scenes.parts import Opener, Part, PartWriter
+from scenes.parts import Opener, Part, PartWriter, clear_unfinished
 
 MOST_DEATHS = 5
 """So many workers may die before the next part is finished."""
@@ -94,6 +94,7 @@ def make_in_processes(
         for connection, process in team.items():
             process.join()
             connection.close()
+        clear_unfinished(folder)
 
 
 def _hire(team: dict[Connection, SpawnProcess], opener: Opener, folder: Path) -> Connection:

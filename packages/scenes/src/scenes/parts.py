@@ -22,7 +22,7 @@ from scenes.writer import append_rows, blank, identity, seal
 PART_BYTES = 8 << 20
 MAX_PART_ROWS = 512
 UNFINISHED = ".tmp"
-"""Ends the name of what is being written; a restart removes it."""
+"""Ends the name of what is being written."""
 
 Opener = Callable[[], Source]
 """Opens the source of a build; it travels to the workers."""
@@ -131,6 +131,12 @@ def whole_or_not(target: Path, folder: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         raise
     _sync(target.parent)
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Removes what was being written by processes that were killed; none may be writing now."""
+    for leftover in folder.glob(f"*{UNFINISHED}"):
+        leftover.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:
