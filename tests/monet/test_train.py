@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -306,20 +307,29 @@ def test_late_looks_change_nothing(rooms_file: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "state.pt"])
-def test_a_full_disk_is_said_in_one_line_and_keeps_the_last_state(
+def test_a_file_that_cannot_be_written_is_said_in_one_line_and_keeps_the_last_state(
     rooms_file: Path, tmp_path: Path, name: str
 ) -> None:
-    full = Path("/dev/full")
-    if not full.exists():
-        pytest.skip("this system has no /dev/full")
     with Trainer(small(rooms_file, 1), tmp_path) as trainer:
         trainer.run()
     before = (tmp_path / "state.pt").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with Trainer(small(rooms_file, 2), tmp_path) as trainer:
-        (tmp_path / f"{name}.tmp").symlink_to(full)
-        with pytest.raises(CommandError, match=r"No space left.*the last saved state is kept"):
-            trainer.run()
+        resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / name).stat().st_size - 1, hard))
+        try:
+            with pytest.raises(CommandError, match=r"File too large; the last saved state is kept"):
+                trainer.run()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert (tmp_path / "state.pt").read_bytes() == before
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_what_a_kill_left_half_written_is_removed(rooms_file: Path, tmp_path: Path) -> None:
+    with Trainer(small(rooms_file, 1), tmp_path) as trainer:
+        (tmp_path / "state.pt.0.tmp").write_bytes(b"half")
+        trainer.run()
+    assert not list(tmp_path.glob("*.tmp"))
 
 
 def test_a_run_starts_from_given_weights(rooms_file: Path, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 import h5py
 import numpy as np
 from jaxtyping import Float, UInt8
+from scenes.whole import whole_or_not
 
 from evaluation import predictions as contract
 from evaluation.predictions import Predictions, predict
@@ -111,11 +111,10 @@ class Cache:
                 path.unlink()  # cut short or foreign: it is made again
         made = compute()
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # others may make the same
-        with h5py.File(temporary, "w") as file:
+        # Others may make the same at the same time.
+        with whole_or_not(path) as temporary, h5py.File(temporary, "w") as file:
             file.attrs["key"] = text
             write(file, made)
-        temporary.replace(path)
         return made
 
 

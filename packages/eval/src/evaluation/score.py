@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float64, UInt8
 from scenes.ari import contingency
 from scenes.command_line import UsageError
 from scenes.file import SceneFile, images_at, segmentation_at
+from scenes.whole import write_whole
 
 from evaluation.metrics import metrics_of_tables
 from evaluation.metrics.ari import has_room, walls_and_sky_in_one_slot
@@ -151,8 +152,6 @@ def all_to_json(scores: Mapping[str, Statistic]) -> dict[str, dict[str, float | 
 
 
 def write_json(path: Path, content: object) -> None:
-    """Writes JSON under a temporary name and renames it."""
+    """Writes JSON, the folder too, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-    temporary.replace(path)
+    write_whole(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())

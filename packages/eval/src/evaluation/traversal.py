@@ -15,6 +15,7 @@ from monet.data import check_size
 from scenes.command_line import UsageError
 from scenes.file import SceneFile, images_at
 from scenes.gallery import slot_palette, tile
+from scenes.whole import whole_or_not
 
 from evaluation.figures.decompositions import on_white
 from evaluation.figures.style import Canvas, note_height
@@ -180,14 +181,10 @@ def write_gif(traversal: Traversal, path: Path) -> None:
     sheets = [tile(frames[:, step], columns) for step in (*range(T), *range(T - 2, 0, -1))]
     large = [sheet.repeat(scale, axis=0).repeat(scale, axis=1) for sheet in sheets]
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    try:
+    with whole_or_not(path) as temporary:
         imageio.imwrite(
             temporary, large, extension=".gif", duration=1000 * GIF_SECONDS / (T - 1), loop=0
         )
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def check_slot(slot: int, num_slots: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from scenes.command_line import CommandError, UsageError
 from scenes.serialise import from_json, list_from_json, to_json
+from scenes.whole import write_whole
 
 from monet.config import TrainConfig
 from monet.model import Monet
@@ -24,19 +24,6 @@ STATE = "state.pt"
 CONFIG = "config.json"
 SHIPPED = Path(__file__).parent / "weights"
 """Folder of the weights that come with the package, as NAME.safetensors."""
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Writes a file under a temporary name, flushes it to the disk, and renames it."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -72,7 +59,7 @@ def save_weights(
     facts = {"config": to_json(config), "step": str(step), "dataset": dataset}
     if stages:
         facts["stages"] = to_json(stages)
-    replace_file(path, save(tensors, {**(notes or {}), **facts}))
+    write_whole(path, save(tensors, {**(notes or {}), **facts}))
 
 
 @dataclass(frozen=True)
@@ -191,7 +178,7 @@ def save_state(folder: Path, state: State) -> None:
     # By way of memory: torch's own writer does not say why a write failed.
     content = io.BytesIO()
     torch.save({**vars(state), "stages": to_json(state.stages)}, content)
-    replace_file(folder / STATE, content.getvalue())
+    write_whole(folder / STATE, content.getvalue())
 
 
 _UNREADABLE = (
@@ -221,7 +208,7 @@ def read_state(folder: Path) -> State:
 
 def save_config(folder: Path, config: TrainConfig) -> None:
     """Writes the run's config."""
-    replace_file(folder / CONFIG, (to_json(config) + "\n").encode())
+    write_whole(folder / CONFIG, (to_json(config) + "\n").encode())
 
 
 def read_config(folder: Path) -> TrainConfig:

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
+from scenes.whole import whole_or_not, write_whole
 from torch.utils.tensorboard import SummaryWriter
-
-from monet.checkpoint import replace_file
 
 METRICS = "metrics.jsonl"
 PICTURE = "decomposition.png"
@@ -32,7 +31,7 @@ class RunLog:
         if self._metrics.exists():
             lines = self._metrics.read_text().splitlines()
             kept = "".join(f"{line}\n" for line in lines if _step_of(line) <= step)
-            replace_file(self._metrics, kept.encode())
+            write_whole(self._metrics, kept.encode())
         self._writer = SummaryWriter(str(folder), purge_step=step + 1)
 
     def __enter__(self) -> RunLog:
@@ -53,7 +52,8 @@ class RunLog:
         self._writer.add_image("decomposition", sheet, step, dataformats="HWC")
         scale = max(1, SHOWN_PIXELS // image_size)
         enlarged = Image.fromarray(sheet.repeat(scale, axis=0).repeat(scale, axis=1))
-        enlarged.save(self._picture)
+        with whole_or_not(self._picture) as temporary:
+            enlarged.save(temporary, "PNG")
 
 
 def _step_of(line: str) -> int:

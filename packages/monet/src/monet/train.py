@@ -16,6 +16,7 @@ from scenes.command_line import CommandError, UsageError
 from scenes.file import SceneFile
 from scenes.lock import locked
 from scenes.progress import progress_bar
+from scenes.whole import clear_unfinished
 from torch import Tensor
 
 from monet.checkpoint import (
@@ -206,6 +207,7 @@ class Trainer:
         if self._ranks.rank > 0:
             return self._run(None, stop_after_s, fill)
         with locked(self.folder, "training"):
+            clear_unfinished(self.folder)
             if _state_on_disk(self.folder) != self._found:
                 raise UsageError(f"{self.folder}: another command trained there meanwhile")
             save_config(self.folder, self.config)

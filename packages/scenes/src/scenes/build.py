@@ -30,11 +30,12 @@ from scenes.join import Origin, index, join
 from scenes.joined import part_stop
 from scenes.lock import LOCK, locked
 from scenes.on_ray import make_on_ray
-from scenes.parts import Part, claim_renderer, clear_unfinished, plan, whole_or_not
+from scenes.parts import Part, claim_renderer, plan
 from scenes.progress import progress_bar
 from scenes.scene import UnreadableSceneError
 from scenes.serialise import to_json
 from scenes.sources import OpenSource, choose_gl
+from scenes.whole import clear_unfinished, whole_or_not
 
 Layout = Literal["file", "parts"]
 Engine = Literal["local", "ray"]

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import cast
 
 from scenes.command_line import CommandError
-from scenes.parts import Opener, Part, PartWriter, clear_unfinished
+from scenes.parts import Opener, Part, PartWriter
+from scenes.whole import clear_unfinished
 
 MOST_DEATHS = 5
 """So many workers may die before the next part is finished."""

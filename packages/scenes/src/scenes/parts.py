@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +14,11 @@ from scenes.command_line import CommandError
 from scenes.file import CHUNK_ROWS
 from scenes.joined import part_name
 from scenes.scene import Source
+from scenes.whole import whole_or_not
 from scenes.writer import append_rows, blank, identity, seal
 
 PART_BYTES = 8 << 20
 MAX_PART_ROWS = 512
-UNFINISHED = ".tmp"
-"""Ends the name of what is being written."""
 
 Opener = Callable[[], Source]
 """Opens the source of a build; it travels to the workers."""
@@ -109,39 +105,3 @@ def claim_renderer(folder: Path, provenance: str) -> None:
                 "with the former, or delete that folder and begin again with --overwrite"
             )
         own.write_text(provenance)
-
-
-@contextmanager
-def whole_or_not(target: Path, folder: Path) -> Iterator[Path]:
-    """Gives a name to write under; what was written gets the name `target` once it is on disk.
-
-    Args:
-        target: the final name.
-        folder: where it is written, on the same disk.
-
-    Yields:
-        The temporary name, no other process's.
-    """
-    temporary = folder / f"{target.name}.{uuid.uuid4().hex}{UNFINISHED}"
-    try:
-        yield temporary
-        _sync(temporary)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync(target.parent)
-
-
-def clear_unfinished(folder: Path) -> None:
-    """Removes what was being written by processes that were killed; none may be writing now."""
-    for leftover in folder.glob(f"*{UNFINISHED}"):
-        leftover.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scenes.gallery import slot_palette
+from scenes.whole import write_whole
 
 from evaluation.report import plots, tables
 from evaluation.report.browse import SLOT_ROW, TOP_ROW, as_webp
@@ -26,9 +27,7 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     """Writes the page and the JSON; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / PAGE
-    temporary = page.with_name(page.name + ".tmp")
-    temporary.write_text(to_html(report), encoding="utf-8")
-    temporary.replace(page)
+    write_whole(page, to_html(report).encode())
     write_json(folder / FOR_MACHINES, report.as_json())
     return [page, folder / FOR_MACHINES]
 

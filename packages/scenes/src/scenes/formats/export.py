@@ -12,7 +12,7 @@ from scenes.config import ImportedConfig, MultiDSpritesConfig
 from scenes.file import FileError, SceneFile
 from scenes.formats.multi_object_datasets import LAYOUTS, Layout
 from scenes.formats.tfrecord import encode, write_record
-from scenes.parts import whole_or_not
+from scenes.whole import whole_or_not
 
 ROWS = 64
 
@@ -29,7 +29,7 @@ def export_tfrecord(path: Path, out: Path) -> int:
     with SceneFile(path) as file:
         layout = _layout(file)
         with (
-            whole_or_not(out, out.parent) as temporary,
+            whole_or_not(out) as temporary,
             gzip.open(temporary, "wb", compresslevel=6) as stream,
         ):
             for row in range(file.n):
@@ -95,7 +95,7 @@ def export_object_centric_library(path: Path, out: Path) -> int:
         )
     with (
         SceneFile(path) as file,
-        whole_or_not(out, out.parent) as temporary,
+        whole_or_not(out) as temporary,
         h5py.File(temporary, "w") as target,
     ):
         entities, first = len(file.entities), file.num_background
@@ -126,6 +126,6 @@ def export_object_centric_library(path: Path, out: Path) -> int:
             },
         }
         beside = out.with_name(f"{out.stem}-metadata.npy")
-        with whole_or_not(beside, out.parent) as described, described.open("wb") as stream:
+        with whole_or_not(beside) as described, described.open("wb") as stream:
             np.save(stream, np.array(metadata), allow_pickle=True)
         return file.n

@@ -1,0 +1,59 @@
+"""Files that are whole or not there at all, whatever ends the process that writes them."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+UNFINISHED = ".tmp"
+"""Ends the name of what is being written."""
+
+
+@contextmanager
+def whole_or_not(target: Path, folder: Path | None = None) -> Iterator[Path]:
+    """Gives a name to write under; what was written gets the name `target` once it is on disk.
+
+    Args:
+        target: the final name.
+        folder: where it is written, on the same disk; beside the target by default.
+
+    Yields:
+        The temporary name, no other process's.
+    """
+    folder = target.parent if folder is None else folder
+    temporary = folder / f"{target.name}.{uuid.uuid4().hex}{UNFINISHED}"
+    try:
+        yield temporary
+        _sync(temporary)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync(target.parent)
+
+
+def write_whole(target: Path, content: bytes) -> None:
+    """Writes a file at once.
+
+    Raises:
+        OSError: it could not be written; what was there before is there still.
+    """
+    with whole_or_not(target) as temporary:
+        temporary.write_bytes(content)
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Removes what was being written by processes that were killed; none may be writing now."""
+    for leftover in folder.glob(f"*{UNFINISHED}"):
+        leftover.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
