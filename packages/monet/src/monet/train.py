@@ -12,33 +12,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
-from scenes.command_line import CommandError, UsageError
+from scenes.command_line import CommandError
 from scenes.file import SceneFile
-from scenes.lock import locked
 from scenes.progress import progress_bar
-from scenes.whole import clear_unfinished
 from torch import Tensor
 
-from monet.checkpoint import (
-    CONFIG,
-    STATE,
-    WEIGHTS,
-    State,
-    find_weights,
-    read_config,
-    read_state,
-    read_weights,
-    save_config,
-    save_state,
-    save_weights,
-)
-from monet.config import TrainConfig, first_difference
+from monet.checkpoint import find_weights, read_weights
+from monet.config import TrainConfig
 from monet.data import TrainingImages, held_out
 from monet.learner import TERMS, Learner
 from monet.log import RunLog
 from monet.masks import check_entities, needs_segmentation
 from monet.model import Monet
 from monet.ranks import Ranks
+from monet.run_folder import RunFolder
 from monet.signals import stop_signals
 from monet.validation import Validation
 
@@ -82,43 +69,26 @@ class Trainer:
         *,
         check_every: int | None = None,
     ) -> None:
-        self.config, self.folder = config, folder
+        self.config = config
         self._ranks = Ranks() if ranks is None else ranks
         gpu = self._ranks.device.type == "cuda"
         self._check_every = check_every or (GPU_CHECK_EVERY if gpu else 1)
-        self._found = _state_on_disk(folder)
-        saved = self._saved_state()
+        self._folder = RunFolder(folder)
+        saved = self._folder.saved_state(config)
         self._learner = Learner(config, self._ranks)
         if saved is not None:
-            try:
-                self._learner.restore(saved)
-            except ValueError as error:
-                raise CommandError(
-                    f"{folder / STATE}: of another model than {folder / CONFIG} says"
-                ) from error
+            self._folder.restore(saved, self._learner)
         elif config.init_from is not None:
             self._learner.start_from(read_weights(find_weights(config.init_from)))
         self._ranks.check_same(self.step, folder)
         self._file = SceneFile(config.data)
         try:
             if saved is not None:
-                self._check_same_data(saved)
+                self._folder.check_data(saved, self._file)
             self._open_data()
         except BaseException:
             self._file.close()
             raise
-
-    def _check_same_data(self, saved: State) -> None:
-        """Refuses another file under the same name; one that has grown is the same.
-
-        Raises:
-            UsageError: the run would hold out scenes that it has learned from.
-        """
-        if saved.data and (saved.data != self._file.identity or saved.rows > self._file.n):
-            raise UsageError(
-                f"{self.folder}: {self.config.data} holds other scenes than this run began with; "
-                f"choose another --run, and --init-from {self.folder} to start from its weights"
-            )
 
     def _open_data(self) -> None:
         config = self.config
@@ -206,14 +176,11 @@ class Trainer:
         """
         if self._ranks.rank > 0:
             return self._run(None, stop_after_s, fill)
-        with locked(self.folder, "training"):
-            clear_unfinished(self.folder)
-            if _state_on_disk(self.folder) != self._found:
-                raise UsageError(f"{self.folder}: another command trained there meanwhile")
-            save_config(self.folder, self.config)
-            with RunLog(self.folder, self.step) as log:
+        with self._folder.held():
+            self._folder.save_config(self.config)
+            with RunLog(self._folder.path, self.step) as log:
                 outcome = self._run(log, stop_after_s, fill)
-            save_config(self.folder, self.config)
+            self._folder.save_config(self.config)
         return outcome
 
     def _run(self, log: RunLog | None, stop_after_s: float | None, fill: bool) -> Outcome:
@@ -275,19 +242,8 @@ class Trainer:
         Raises:
             CommandError: there is no space left, or the like.
         """
-        if self._ranks.rank > 0:
-            return
-        try:
-            # The state last: a run that is finished has its weights.
-            save_weights(
-                self.folder / WEIGHTS, self._learner.weights, self.config, self.step,
-                self._file.dataset, {"seed": str(self.config.seed)}, self._learner.stages,
-            )  # fmt: skip
-            state = self._learner.state()
-            save_state(self.folder, replace(state, data=self._file.identity, rows=self._file.n))
-            self._found = _state_on_disk(self.folder)
-        except OSError as error:
-            raise CommandError(f"{self.folder}: {error}; the last saved state is kept") from error
+        if self._ranks.rank == 0:
+            self._folder.save(self.config, self._learner, self._file)
 
     def _make_step(self) -> Float[Tensor, " T"]:
         """Makes a step; returns its terms, on the device.
@@ -310,8 +266,8 @@ class Trainer:
             if not math.isfinite(value):
                 self.save()
                 raise CommandError(
-                    f"{self.folder}: {name} is {value} at step {self.step + 1}; the state before "
-                    f"it is saved; try a lower --learning-rate than {self._learner.rate:g}"
+                    f"{self._folder.path}: {name} is {value} at step {self.step + 1}; the state "
+                    f"before it is saved; try a lower --learning-rate than {self._learner.rate:g}"
                 )
 
     def _look(self, unseen: list[Tensor]) -> list[list[float]]:
@@ -341,29 +297,9 @@ class Trainer:
         log.scalars(self.step, self._validation.scores(weights))
         log.picture(self.step, self._validation.sheet(weights), self.config.model.image_size)
 
-    def _saved_state(self) -> State | None:
-        if not (self.folder / STATE).exists():
-            return None
-        before = read_config(self.folder)
-        if before.identity != self.config.identity:
-            difference = first_difference(before, self.config)
-            raise UsageError(
-                f"{self.folder}: a run of another config ({difference}); choose another --run"
-            )
-        return read_state(self.folder)
-
     def _synchronise(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
-
-
-def _state_on_disk(folder: Path) -> tuple[int, int] | None:
-    """Returns what tells a saved state from one saved later; None where there is none."""
-    try:
-        found = (folder / STATE).stat()
-    except FileNotFoundError:
-        return None
-    return found.st_ino, found.st_mtime_ns
 
 
 def _means(rows: list[list[float]]) -> dict[str, float]:
