@@ -135,8 +135,9 @@ class TrainConfig:
     (`all-in-one`), or on the masks of another scene (`wrong-element`)."""
     init_from: str | None = None
     """Run folder, weights file or name of shipped weights to start from; the optimiser starts
-    afresh. The model must be the same but for slots, loss weights and a wider U-Net, whose new
-    channels first change nothing."""
+    afresh. The model must be the same but for slots, loss weights, a wider U-Net, whose new
+    channels first change nothing, and twice the image size, with one more entry in front of
+    encoder_channels and, as wide as its first, of unet_channels (docs/monet.md)."""
     cache: Annotated[Literal["host", "device"], arg(name="data.cache")] = "host"
     """Where images wait for their step: `host` reads ahead through the file in windows; `device`
     keeps all of them on the device as bytes (12.3 GB for a million of 64 pixels), drawn there."""

@@ -12,11 +12,11 @@ from monet.checkpoint import Stage, State, Weights
 from monet.config import TrainConfig, first_difference
 from monet.cores import Cores
 from monet.data import Batch, noise
+from monet.grow import grow
 from monet.masks import log_masks_of
 from monet.model import Monet, to_unit
 from monet.optimise import WeightAverage, learning_rate, make_optimiser, set_rate
 from monet.ranks import Ranks
-from monet.widen import can_widen, widen
 
 TERMS = ("loss", "nll", "kl_latent", "kl_mask", "gradient_norm")
 
@@ -129,18 +129,13 @@ class Learner:
         self.step, self.stages = state.step, state.stages
 
     def start_from(self, weights: Weights) -> None:
-        """Takes the weights of another run, whose U-Net may be narrower (`widen`).
+        """Takes the weights of another run, whose model may be smaller (`grow`).
 
         Raises:
             UsageError: they are another architecture's.
         """
-        before, now = (c.unet_channels for c in (weights.config.model, self.config.model))
-        tensors = weights.tensors
-        if before != now and can_widen(before, now):
-            fresh = {name: tensor.cpu() for name, tensor in self.model.state_dict().items()}
-            tensors = widen(tensors, fresh, before, now)
         try:
-            self.model.load_state_dict(tensors)
+            self.model.load_state_dict(grow(weights.tensors, weights.config.model, self.model))
         except RuntimeError as error:
             difference = first_difference(
                 weights.config.model.architecture, self.config.model.architecture
