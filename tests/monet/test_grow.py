@@ -73,6 +73,19 @@ def test_the_larger_attention_divides_images_much_as_the_smaller_one_does(
 
 
 @torch.no_grad()
+def test_a_scope_of_no_contrast_stays_one_in_the_larger_attention(
+    large: Monet, images: torch.Tensor
+) -> None:
+    nothing = torch.zeros(len(images), 1, 64, 64)
+    faint = nothing.clone()
+    faint[:, :, 32:] = -1e-3  # to an instance norm as good as any
+    unet = large.attention.unet
+    of_image = unet.image_part(images)
+    moved = unet(of_image, faint).sigmoid() - unet(of_image, nothing).sigmoid()
+    assert moved.abs().mean() < 2e-3
+
+
+@torch.no_grad()
 def test_the_larger_decoder_draws_much_the_same_twice_as_large(
     small: Monet, large: Monet, images: torch.Tensor
 ) -> None:
@@ -90,7 +103,7 @@ def first_run(rooms_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Tra
     folder = tmp_path_factory.mktemp("runs") / "small"
     model = ModelConfig(
         image_size=16, num_slots=3, latent_dim=4, encoder_channels=(8, 8), encoder_hidden=16,
-        decoder_channels=(8, 8), unet_channels=(8, 8, 8), unet_hidden=(16,),
+        decoder_channels=(8, 8), unet_channels=(10, 9, 8), unet_hidden=(16,),
     )  # fmt: skip
     config = TrainConfig(
         name=str(folder), model=model, optimiser=OptimiserConfig(kind="adam", learning_rate=1e-3),
@@ -107,7 +120,7 @@ def going_on(first: TrainConfig, **changes: object) -> TrainConfig:
 
 
 def test_a_run_goes_on_at_twice_the_image_size(first_run: TrainConfig, tmp_path: Path) -> None:
-    config = going_on(first_run, unet_channels=(10, 9, 8, 8))  # and wider
+    config = going_on(first_run, unet_channels=(11, 10, 10, 8))  # and wider
     with Trainer(config, tmp_path) as trainer:
         start = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
         trained = read_weights(find_weights(first_run.name)).tensors
@@ -122,10 +135,10 @@ def test_a_run_goes_on_at_twice_the_image_size(first_run: TrainConfig, tmp_path:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"unet_channels": (7, 8, 8, 8)},
-        {"unet_channels": (8, 8, 8)},
-        {"unet_channels": (8, 8, 8, 8), "encoder_channels": (3, 8, 8)},
-        {"unet_channels": (8, 8, 8, 8), "encoder_channels": (8, 8)},
+        {"unet_channels": (9, 10, 9, 8)},
+        {"unet_channels": (10, 9, 8)},
+        {"unet_channels": (10, 10, 9, 8), "encoder_channels": (3, 8, 8)},
+        {"unet_channels": (10, 10, 9, 8), "encoder_channels": (8, 8)},
     ],
     ids=["narrow U-Net", "short U-Net", "narrow encoder", "short encoder"],
 )

@@ -23,6 +23,11 @@ layer after the new one has to undo that. Measured on 128 test rooms: 0.19 to 0.
 channels, 2.7 to 4.4 from the second attention step to the last."""
 INPUTS = 4
 """Channels of an image and a mask or scope."""
+CARRIER = 0.25
+"""Deviations of the image that a deviation of the scope goes with: few, so that the norms' divisors
+follow the image little, and a norm makes a faint scope at most four times as strong."""
+HANDING = 10
+"""Channels by which the attention's first block hands on what it takes."""
 
 ENCODER, UNET = "vae.encoder.", "attention.unet."
 
@@ -44,7 +49,7 @@ def enlarged(config: ModelConfig, encoder_first: int) -> ModelConfig:
 
 def can_enlarge(config: ModelConfig, encoder_first: int) -> bool:
     """Says whether the new layers are wide enough to hand on what the old ones take."""
-    return encoder_first >= INPUTS and config.unet_channels[0] >= 2 * INPUTS
+    return encoder_first >= INPUTS and config.unet_channels[0] >= HANDING
 
 
 def enlarge(
@@ -99,13 +104,11 @@ def _attention(
         new[f"{UNET}first.{part}"] = fresh[f"{UNET}first.{part}"].clone()
         new[f"{UNET}down.0.{part}"] = old[f"{UNET}first.{part}"]
 
-    # Each input passes the ReLU as its positive and its negative part.
-    both = torch.stack([torch.eye(INPUTS), -torch.eye(INPUTS)], dim=1).flatten(0, 1)  # (8, 4)
-    new[f"{UNET}first.conv.weight"][: 2 * INPUTS] = both[..., None, None] * _half()
-    deviations = torch.tensor([IMAGE_DEVIATION] * 3 + [SCOPE_DEVIATION])
+    taken, given_back = _through_a_block()
+    new[f"{UNET}first.conv.weight"][:HANDING] = taken[..., None, None] * _half()
     down = torch.zeros_like(fresh[f"{UNET}down.0.conv.weight"])
-    scaled = old[f"{UNET}first.conv.weight"] * deviations[:, None, None]
-    down[:, : 2 * INPUTS] = torch.einsum("dcrs,ec->ders", scaled, both)
+    first = old[f"{UNET}first.conv.weight"]
+    down[:, :HANDING] = torch.einsum("dcrs,ce->ders", first, given_back)
     new[f"{UNET}down.0.conv.weight"] = down
 
     # The last block hands on what comes from below; the logits undo what its norm divides by.
@@ -117,6 +120,25 @@ def _attention(
     new[f"{UNET}up.{blocks}.bias"] = mean / deviation
     new[f"{UNET}logits.weight"] = old[f"{UNET}logits.weight"] * deviation[:, None, None]
     return new
+
+
+def _through_a_block() -> tuple[Float[Tensor, "E 4"], Float[Tensor, "4 E"]]:
+    """Returns what brings image and scope through a block: in, and out of its channels again.
+
+    Each is the difference of two channels, the block's ReLU leaving one of them its positive and
+    one its negative part. A scope that says nothing has no deviation that a norm could divide by,
+    and what little else such a channel sees would be blown up: so the scope goes with the image,
+    once added to it and once subtracted, and comes back as the difference.
+    """
+    colours = torch.cat([torch.eye(3), torch.zeros(3, 1)], dim=1) / IMAGE_DEVIATION  # (3, 4)
+    grey = CARRIER * colours.mean(dim=0)
+    scope = torch.tensor([0, 0, 0, 1 / SCOPE_DEVIATION])
+    signed = torch.cat([colours, torch.stack([grey + scope, grey - scope])])  # (5, 4)
+    taken = torch.stack([signed, -signed], dim=1).flatten(0, 1)  # (10, 4)
+    back = torch.zeros(INPUTS, len(signed))
+    back[:3, :3] = IMAGE_DEVIATION * torch.eye(3)
+    back[3, 3:] = SCOPE_DEVIATION * math.hypot(CARRIER, 1) / 2 * torch.tensor([1.0, -1.0])
+    return taken, torch.stack([back, -back], dim=2).flatten(1)  # (4, 10)
 
 
 def _half() -> Float[Tensor, "3 3"]:
