@@ -105,9 +105,10 @@ def _attention(
         new[f"{UNET}down.0.{part}"] = old[f"{UNET}first.{part}"]
 
     taken, given_back = _through_a_block()
-    new[f"{UNET}first.conv.weight"][:HANDING] = taken[..., None, None] * _half()
-    down = torch.zeros_like(fresh[f"{UNET}down.0.conv.weight"])
     first = old[f"{UNET}first.conv.weight"]
+    handing = taken[..., None, None] * _half()
+    new[f"{UNET}first.conv.weight"][:HANDING] = _as_long(handing, first)
+    down = torch.zeros_like(fresh[f"{UNET}down.0.conv.weight"])
     down[:, :HANDING] = torch.einsum("dcrs,ce->ders", first, given_back)
     new[f"{UNET}down.0.conv.weight"] = down
 
@@ -116,7 +117,7 @@ def _attention(
     for channel in range(len(up)):
         up[channel, channel, 1, 1] = 1
     mean, deviation = _rectified(old[f"{UNET}up.{blocks - 1}.bias"])
-    new[f"{UNET}up.{blocks}.conv.weight"] = up
+    new[f"{UNET}up.{blocks}.conv.weight"] = _as_long(up, old[f"{UNET}up.{blocks - 1}.conv.weight"])
     new[f"{UNET}up.{blocks}.bias"] = mean / deviation
     new[f"{UNET}logits.weight"] = old[f"{UNET}logits.weight"] * deviation[:, None, None]
     return new
@@ -139,6 +140,17 @@ def _through_a_block() -> tuple[Float[Tensor, "E 4"], Float[Tensor, "4 E"]]:
     back[:3, :3] = IMAGE_DEVIATION * torch.eye(3)
     back[3, 3:] = SCOPE_DEVIATION * math.hypot(CARRIER, 1) / 2 * torch.tensor([1.0, -1.0])
     return taken, torch.stack([back, -back], dim=2).flatten(1)  # (4, 10)
+
+
+def _as_long(
+    weight: Float[Tensor, "D C 3 3"], trained: Float[Tensor, "E F 3 3"]
+) -> Float[Tensor, "D C 3 3"]:
+    """Scales the kernels of each output to the mean norm of a trained block's.
+
+    To the norm that follows, all scales are one; but a step of training turns a short one further.
+    """
+    norm = torch.linalg.vector_norm(trained, dim=(1, 2, 3)).mean()
+    return weight * norm / torch.linalg.vector_norm(weight, dim=(1, 2, 3), keepdim=True)
 
 
 def _half() -> Float[Tensor, "3 3"]:
