@@ -69,7 +69,7 @@ def test_the_larger_attention_divides_images_much_as_the_smaller_one_does(
 ) -> None:
     expected = small.attention(halved(images), 7).argmax(dim=1)
     got = halved(large.attention(images, 7).exp()).argmax(dim=1)
-    assert (got == expected).float().mean() > 0.93  # 0.95; 0.56 of the pixels by a fresh model
+    assert (got == expected).float().mean() > 0.93  # 0.96; 0.53 by a fresh model
 
 
 @torch.no_grad()
@@ -92,7 +92,7 @@ def test_the_larger_decoder_draws_much_the_same_twice_as_large(
     z, _ = small.vae.encoder(halved(images), small.attention(halved(images), 7).clamp(min=-11))
     expected, logits = small.vae.decode(z)
     got, larger_logits = large.vae.decode(z)
-    assert (halved(got) - expected).abs().mean() < 0.3 * expected.std()  # 0.24
+    assert (halved(got) - expected).abs().mean() < 0.3 * expected.std()  # 0.25
     same = halved(larger_logits.softmax(dim=1)).argmax(dim=1) == logits.argmax(dim=1)
     assert same.float().mean() > 0.8  # 0.87
 

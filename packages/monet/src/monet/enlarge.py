@@ -25,7 +25,7 @@ INPUTS = 4
 """Channels of an image and a mask or scope."""
 CARRIER = 0.25
 """Deviations of the image that a deviation of the scope goes with: few, so that the norms' divisors
-follow the image little, and a norm makes a faint scope at most four times as strong."""
+follow the image little, and a norm makes a faint scope about four times as strong at most."""
 HANDING = 10
 """Channels by which the attention's first block hands on what it takes."""
 
@@ -114,8 +114,7 @@ def _attention(
 
     # The last block hands on what comes from below; the logits undo what its norm divides by.
     up = torch.zeros_like(fresh[f"{UNET}up.{blocks}.conv.weight"])
-    for channel in range(len(up)):
-        up[channel, channel, 1, 1] = 1
+    up[:, :, 1, 1] = torch.eye(*up.shape[:2])
     mean, deviation = _rectified(old[f"{UNET}up.{blocks - 1}.bias"])
     new[f"{UNET}up.{blocks}.conv.weight"] = _as_long(up, old[f"{UNET}up.{blocks - 1}.conv.weight"])
     new[f"{UNET}up.{blocks}.bias"] = mean / deviation
