@@ -396,10 +396,10 @@ def test_a_folder_that_cannot_be_written_is_named(
     (tmp_path / "file").write_text("no folder")
     below = tmp_path / "file" / "a.h5"
     assert main(["sprites", "--n", "5", "--out", str(below)]) == 1
-    assert capsys.readouterr().err == f"scenes: {below}.parts: Not a directory\n"
+    assert capsys.readouterr().err == f"scenes: {below}.parts: not a directory\n"
     remount(small_disk, "ro")
     assert main(["sprites", "--n", "5", "--out", str(small_disk / "a.h5")]) == 1
-    assert capsys.readouterr().err == f"scenes: {small_disk}/a.h5.parts: Read-only file system\n"
+    assert capsys.readouterr().err == f"scenes: {small_disk}/a.h5.parts: read-only file system\n"
 
 
 def test_a_damaged_part_is_named(tmp_path: Path) -> None:

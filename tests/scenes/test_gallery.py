@@ -80,6 +80,39 @@ def test_what_a_file_does_not_hold_is_said(
     assert main(["show", str(path), *html]) == 0
 
 
+@pytest.mark.parametrize(
+    ("html", "kind", "suffix"),
+    [([], "a contact sheet", ".png"), (["--html"], "a page (--html)", ".html")],
+    ids=["sheet", "page"],
+)
+def test_scenes_are_not_shown_under_the_name_of_something_else(
+    rooms: Path, capsys: pytest.CaptureFixture[str], html: list[str], kind: str, suffix: str
+) -> None:
+    before = rooms.read_bytes()
+    assert main(["show", str(rooms), "--out", str(rooms), *html]) == 2
+    said = f"scenes: {rooms}: {kind} must have a name that ends in {suffix}\n"
+    assert capsys.readouterr().err == said
+    assert rooms.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("html", "name"), [([], "sheet.png"), (["--html"], "page.html")], ids=["sheet", "page"]
+)
+def test_what_cannot_be_written_whole_leaves_what_was_there(
+    rooms: Path, tmp_path: Path, html: list[str], name: str
+) -> None:
+    out = tmp_path / name
+    out.write_text("before")
+    limited = f"ulimit -f 1; exec scenes show {rooms} --out {out} {' '.join(html)}"  # a kilobyte
+    done = subprocess.run(
+        ["bash", "-c", limited], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"scenes: {out}: file too large\n"
+    assert out.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [out]
+
+
 def test_a_page_holds_everything_itself(rooms: Path, tmp_path: Path) -> None:
     out = tmp_path / "page.html"
     assert main(["show", str(rooms), "--html", "--out", str(out)]) == 0

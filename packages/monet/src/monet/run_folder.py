@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from scenes.command_line import CommandError, UsageError
+from scenes.command_line import CommandError, UsageError, in_words
 from scenes.file import SceneFile
 from scenes.lock import locked
 from scenes.whole import clear_unfinished
@@ -118,7 +118,7 @@ class RunFolder:
             save_state(self.path, replace(learner.state(), data=file.identity, rows=file.n))
             self._found = self._state_on_disk()
         except OSError as error:
-            raise CommandError(f"{self.path}: {error}; the last saved state is kept") from error
+            raise CommandError(f"{in_words(error)}; the last saved state is kept") from error
 
     def _state_on_disk(self) -> tuple[int, int] | None:
         """Returns what tells a saved state from one saved later; None where there is none."""

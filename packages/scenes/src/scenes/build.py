@@ -22,7 +22,7 @@ from typing import Literal
 
 from rich.progress import Progress
 
-from scenes.command_line import CommandError, UsageError
+from scenes.command_line import CommandError, UsageError, in_words
 from scenes.config import DatasetConfig
 from scenes.engine import available_cores, make_here, make_in_processes
 from scenes.file import CHUNK_ROWS, FileError, SceneFile, parts_folder
@@ -305,5 +305,4 @@ def _reason(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         reason = os.strerror(error.errno)
         return f"{reason}: make room and run the same command again"
-    where = "" if error.filename is None else f"{error.filename}: "
-    return f"{where}{error.strerror or error}"
+    return in_words(error)

@@ -139,7 +139,11 @@ class Show:
 
         if self.n is not None and self.n < 1:
             raise UsageError(f"--n must be at least 1, got {self.n}")
-        out = self.out or self.file.with_suffix(".html" if self.html else ".png")
+        suffix = ".html" if self.html else ".png"
+        out = self.out or self.file.with_suffix(suffix)
+        if out.suffix.lower() != suffix:
+            kind = "a page (--html)" if self.html else "a contact sheet"
+            raise UsageError(f"{out}: {kind} must have a name that ends in {suffix}")
         with SceneFile(self.file) as file:
             if self.html:
                 scene_page(file, out, n=self.n or 240, masks=self.masks, depth=self.depth)

@@ -39,7 +39,7 @@ def run_command(program: str, command: Callable[[], int | None]) -> int:
     except CommandError as error:
         return _fail(program, error, EXIT_FAILURE)
     except OSError as error:
-        return _fail(program, _in_words(error), EXIT_FAILURE)
+        return _fail(program, in_words(error), EXIT_FAILURE)
     except KeyboardInterrupt as interrupt:
         said = str(interrupt) or "interrupted; run the same command again to continue"
         return _fail(program, said, EXIT_FAILURE)
@@ -74,11 +74,12 @@ def _unboxed(box: str) -> str:
     return " ".join(text)
 
 
-def _in_words(error: OSError) -> str:
+def in_words(error: OSError) -> str:
     """Says what the system refused, the file first; other errors speak for themselves."""
-    if error.filename is None or not error.strerror:
+    if not error.strerror:
         return str(error)
-    return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
+    where = "" if error.filename is None else f"{error.filename}: "
+    return f"{where}{error.strerror[0].lower()}{error.strerror[1:]}"
 
 
 def _fail(program: str, error: object, code: int) -> int:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from scenes.command_line import UsageError
 from scenes.file import SceneFile
+from scenes.whole import whole_or_not
 
 GAP = 2
 SHEET_WIDTH = 1024
@@ -114,7 +115,8 @@ def contact_sheet(
     scale = max(1, round(SHEET_WIDTH / sheet.width))
     sheet = sheet.resize((sheet.width * scale, sheet.height * scale), Image.Resampling.NEAREST)
     out.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(out)
+    with whole_or_not(out) as temporary:
+        sheet.save(temporary, "PNG")
 
 
 def check_shown(file: SceneFile, *, masks: bool, depth: bool) -> None:

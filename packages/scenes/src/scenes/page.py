@@ -16,6 +16,7 @@ from PIL import Image
 
 from scenes.file import SceneFile
 from scenes.gallery import check_shown, colorize_depth, entity_palette
+from scenes.whole import write_whole
 
 
 def scene_page(
@@ -71,7 +72,7 @@ def scene_page(
     ):
         text = text.replace(f"%{name}%", value)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text, encoding="utf-8")
+    write_whole(out, text.encode())
 
 
 def _png(image: UInt8[np.ndarray, "H W 3"]) -> str:

@@ -22,6 +22,9 @@ def whole_or_not(target: Path, folder: Path | None = None) -> Iterator[Path]:
 
     Yields:
         The temporary name, no other process's.
+
+    Raises:
+        OSError: it could not be written; names the target, and what was there before still is.
     """
     folder = target.parent if folder is None else folder
     temporary = folder / f"{target.name}.{uuid.uuid4().hex}{UNFINISHED}"
@@ -29,8 +32,10 @@ def whole_or_not(target: Path, folder: Path | None = None) -> Iterator[Path]:
         yield temporary
         _sync(temporary)
         temporary.replace(target)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            error.filename = str(target)
         raise
     _sync(target.parent)
 
@@ -39,7 +44,7 @@ def write_whole(target: Path, content: bytes) -> None:
     """Writes a file at once.
 
     Raises:
-        OSError: it could not be written; what was there before is there still.
+        OSError: as from `whole_or_not`.
     """
     with whole_or_not(target) as temporary:
         temporary.write_bytes(content)

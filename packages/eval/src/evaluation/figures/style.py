@@ -14,6 +14,7 @@ from jaxtyping import UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from scenes.whole import whole_or_not
 
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -48,7 +49,10 @@ def save(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) -> list[P
     paths = [stem.with_name(f"{stem.name}.{suffix}") for suffix in formats]
     with mpl.rc_context(STYLE):
         for path in paths:
-            figure.savefig(path, dpi=DPI, metadata=_undated(path.suffix))
+            with whole_or_not(path) as temporary:
+                figure.savefig(
+                    temporary, format=path.suffix[1:], dpi=DPI, metadata=_undated(path.suffix)
+                )
     return paths
 
 
