@@ -163,6 +163,7 @@ def test_kills_at_any_moment_lose_nothing_that_was_saved(rooms_file: Path, tmp_p
     kill_and_restart(config, tmp_path / "killed", kills=3)
     assert_same(tmp_path / "whole", tmp_path / "killed")
     assert rows(tmp_path / "whole", "ari") == rows(tmp_path / "killed", "ari")
+    assert rows(tmp_path / "whole", "loss") == rows(tmp_path / "killed", "loss")
 
 
 @pytest.mark.slow
@@ -172,6 +173,7 @@ def test_twenty_kills_lose_nothing_that_was_saved(rooms_file: Path, tmp_path: Pa
         trainer.run()
     kill_and_restart(config, tmp_path / "killed", kills=20)
     assert_same(tmp_path / "whole", tmp_path / "killed")
+    assert rows(tmp_path / "whole", "loss") == rows(tmp_path / "killed", "loss")
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_with_a_sound_state(
@@ -295,6 +297,9 @@ def test_a_late_look_stops_at_the_same_step_with_the_same_state(
     assert said[0] == said[1]
     assert_same(tmp_path / "1", tmp_path / "16")
     assert all(value.isfinite().all() for value in weights(tmp_path / "16").values())
+    terms = [torch.load(tmp_path / every / "state.pt")["unlogged"] for every in ("1", "16")]
+    assert terms[0] == terms[1]
+    assert len(terms[0]) == torch.load(tmp_path / "1" / "state.pt")["step"]
 
 
 def test_late_looks_change_nothing(rooms_file: Path, tmp_path: Path) -> None:

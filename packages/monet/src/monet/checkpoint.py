@@ -171,6 +171,8 @@ class State:
     """What file it learns from: dataset, config and seed, on one line."""
     rows: int = 0
     """Rows of that file; its last ones are held out."""
+    unlogged: tuple[tuple[float, ...], ...] = ()
+    """Terms of the steps since the last line of metrics.jsonl."""
 
 
 def save_state(folder: Path, state: State) -> None:

@@ -98,13 +98,20 @@ class RunFolder:
         """Saves the config alone."""
         save_config(self.path, config)
 
-    def save(self, config: TrainConfig, learner: Learner, file: SceneFile) -> None:
+    def save(
+        self,
+        config: TrainConfig,
+        learner: Learner,
+        file: SceneFile,
+        unlogged: tuple[tuple[float, ...], ...],
+    ) -> None:
         """Saves weights and state; a kill at any moment leaves the old ones or the new.
 
         Args:
             config: the run's, which goes with the weights.
             learner: what is saved.
             file: what it learns from.
+            unlogged: terms of the steps since the last line of the log.
 
         Raises:
             CommandError: there is no space left, or the like.
@@ -115,7 +122,8 @@ class RunFolder:
                 self.path / WEIGHTS, learner.weights, config, learner.step,
                 file.dataset, {"seed": str(config.seed)}, learner.stages,
             )  # fmt: skip
-            save_state(self.path, replace(learner.state(), data=file.identity, rows=file.n))
+            state = replace(learner.state(), data=file.identity, rows=file.n, unlogged=unlogged)
+            save_state(self.path, state)
             self._found = self._state_on_disk()
         except OSError as error:
             raise CommandError(f"{in_words(error)}; the last saved state is kept") from error

@@ -76,6 +76,7 @@ class Trainer:
         self._folder = RunFolder(folder)
         saved = self._folder.saved_state(config)
         self._learner = Learner(config, self._ranks)
+        self._unlogged = [] if saved is None else list(saved.unlogged)
         if saved is not None:
             self._folder.restore(saved, self._learner)
         elif config.init_from is not None:
@@ -188,7 +189,6 @@ class Trainer:
         first = self.step
         reason = "steps"
         unseen: list[Tensor] = []  # terms on the device, not yet looked at
-        unlogged: list[list[float]] = []
         reported = -1
         self._remember()
         with progress_bar() as progress, stop_signals() as asked:
@@ -203,15 +203,14 @@ class Trainer:
                 planned = self.step >= self.config.steps
                 if not (logs or scores or planned or self.step % self._check_every == 0):
                     continue
-                unlogged += self._look(unseen)
+                self._look(unseen)
                 unseen = []
-                progress.update(
-                    task, total=self.config.steps, completed=self.step, note=_note(unlogged[-1])
-                )
+                note = _note(self._unlogged[-1])
+                progress.update(task, total=self.config.steps, completed=self.step, note=note)
                 if logs and log is not None:
-                    log.scalars(self.step, _means(unlogged))
+                    log.scalars(self.step, _means(self._unlogged))
                 if logs:
-                    unlogged = []
+                    self._unlogged = []
                 if scores and log is not None:
                     self._report(log)
                     reported = self.step
@@ -243,7 +242,7 @@ class Trainer:
             CommandError: there is no space left, or the like.
         """
         if self._ranks.rank == 0:
-            self._folder.save(self.config, self._learner, self._file)
+            self._folder.save(self.config, self._learner, self._file, tuple(self._unlogged))
 
     def _make_step(self) -> Float[Tensor, " T"]:
         """Makes a step; returns its terms, on the device.
@@ -270,22 +269,24 @@ class Trainer:
                     f"before it is saved; try a lower --learning-rate than {self._learner.rate:g}"
                 )
 
-    def _look(self, unseen: list[Tensor]) -> list[list[float]]:
-        """Returns the terms of the steps since the last look.
+    def _look(self, unseen: list[Tensor]) -> None:
+        """Takes the terms of the steps since the last look off the device, for the log.
 
         Raises:
             CommandError: one is not finite.
         """
         seen = torch.stack(unseen).tolist()
-        if not np.isfinite(seen).all():
+        if np.isfinite(seen).all():
+            self._unlogged += map(tuple, seen)
+        else:
             # Back to the last look, and step by step to where it happened.
             reached, check_every = self.step, self._check_every
             self._learner.restore(self._remembered)
             self._check_every = 1
-            seen = [self._make_step().tolist() for _ in range(self.step, reached)]
+            for _ in range(self.step, reached):
+                self._unlogged.append(tuple(self._make_step().tolist()))
             self._check_every = check_every
         self._remember()
-        return seen
 
     def _remember(self) -> None:
         """Keeps a copy of the state, on the device, for when a later look finds it spoilt."""
@@ -302,10 +303,10 @@ class Trainer:
             torch.cuda.synchronize()
 
 
-def _means(rows: list[list[float]]) -> dict[str, float]:
+def _means(rows: list[tuple[float, ...]]) -> dict[str, float]:
     return dict(zip(TERMS, np.mean(rows, axis=0).tolist(), strict=True))
 
 
-def _note(terms: list[float]) -> str:
+def _note(terms: tuple[float, ...]) -> str:
     loss, nll, kl_latent, kl_mask, _ = terms
     return f"loss {loss:,.0f} (nll {nll:,.0f}, latents {kl_latent:,.0f}, masks {kl_mask:,.0f})"
