@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -43,3 +43,19 @@ def progress_bar() -> Iterator[Progress]:
         disable=not console.is_terminal,
     ) as progress:
         yield progress
+
+
+@contextmanager
+def counting(description: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Shows a bar for one thing that is done row by row.
+
+    Args:
+        description: what is done.
+        total: rows in all; `None` where that is what is being found out.
+
+    Yields:
+        What moves the bar on by so many rows.
+    """
+    with progress_bar() as progress:
+        task = progress.add_task(description, total=total, note="")
+        yield lambda rows: progress.advance(task, rows)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from scenes.file import CHECKSUMS, CHUNK_ROWS, FileError, SceneFile
+from scenes.progress import counting
 from scenes.remake import Remade, difference, remake
 from scenes.sources import OpenSource
 from scenes.writer import checksum, chunks_of, digest
@@ -97,8 +98,11 @@ def _problems(file: SceneFile, keys: list[str]) -> Iterator[str]:
         return
     row = sum(file[key].dtype.itemsize * int(np.prod(file[key].shape[1:])) for key in keys)
     step = max(1, BLOCK_BYTES // row // CHUNK_ROWS) * CHUNK_ROWS
-    for start in range(0, file.n, step):
-        yield from _block_problems(file, keys, slice(start, start + step), checksums)
+    with counting("verifying", file.n) as advance:
+        for start in range(0, file.n, step):
+            block = slice(start, min(start + step, file.n))
+            yield from _block_problems(file, keys, block, checksums)
+            advance(block.stop - start)
     # Last, since what it says is the least precise.
     if digest(file.hdf5) != file.attributes[SEALED_BY]:
         yield f"{where}: {SEALED_BY}: attributes, types, shapes or checksums are not as written"
@@ -112,14 +116,14 @@ def _block_problems(
         try:
             rows[key] = np.asarray(file[key][block])
         except OSError as error:
-            last = min(block.stop, file.n) - 1
-            yield f"{file.path}: {key}: rows {block.start} to {last} cannot be read: {error}"
+            between = f"rows {block.start} to {block.stop - 1}"
+            yield f"{file.path}: {key}: {between} cannot be read: {error}"
             return
-    for first in range(block.start, min(block.stop, file.n), CHUNK_ROWS):
+    for first in range(block.start, block.stop, CHUNK_ROWS):
         within = slice(first - block.start, first - block.start + CHUNK_ROWS)
         made = checksum({key: values[within] for key, values in rows.items()})
         if made != checksums[first // CHUNK_ROWS].tobytes():
-            last = min(first + CHUNK_ROWS, file.n) - 1
+            last = min(first + CHUNK_ROWS, block.stop) - 1
             yield f"{file.path}: rows {first} to {last} are not as written"
     for key, wrong, rule in _ranges(file, rows):
         for row in np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1))[:1]:

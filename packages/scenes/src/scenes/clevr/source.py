@@ -21,6 +21,7 @@ from scenes.config import ClevrConfig, ImportedConfig
 from scenes.file import FileError
 from scenes.formats.multi_object_datasets import ImportedSource
 from scenes.formats.tfrecord import RecordError, decode, read_records, scan
+from scenes.progress import counting
 from scenes.scene import Field, OneByOne, Scene, UnreadableSceneError
 
 IMAGE = Field((SIZE, SIZE, 3), "uint8", "RGB")
@@ -143,12 +144,14 @@ def count_records(path: Path, max_objects: int | None) -> tuple[int, RecordError
         return scan(path)
     count = 0
     try:
-        for number, record in enumerate(read_records(path)):
-            try:
-                visible = decode(record)["visibility"][1:] > 0
-            except (KeyError, ValueError) as error:
-                raise RecordError(f"{path}: record {number}: {error}", number) from error
-            count += int(visible.sum()) <= max_objects
+        with counting("counting records") as advance:
+            for number, record in enumerate(read_records(path)):
+                try:
+                    visible = decode(record)["visibility"][1:] > 0
+                except (KeyError, ValueError) as error:
+                    raise RecordError(f"{path}: record {number}: {error}", number) from error
+                count += int(visible.sum()) <= max_objects
+                advance(1)
     except RecordError as error:
         return count, error
     return count, None

@@ -12,6 +12,7 @@ from scenes.config import ImportedConfig, MultiDSpritesConfig
 from scenes.file import FileError, SceneFile
 from scenes.formats.multi_object_datasets import LAYOUTS, Layout
 from scenes.formats.tfrecord import encode, write_record
+from scenes.progress import counting
 from scenes.whole import whole_or_not
 
 ROWS = 64
@@ -31,9 +32,11 @@ def export_tfrecord(path: Path, out: Path) -> int:
         with (
             whole_or_not(out) as temporary,
             gzip.open(temporary, "wb", compresslevel=6) as stream,
+            counting("exporting", file.n) as advance,
         ):
             for row in range(file.n):
                 write_record(stream, encode(_record(file, layout, row)))
+                advance(1)
         return file.n
 
 
@@ -97,6 +100,7 @@ def export_object_centric_library(path: Path, out: Path) -> int:
         SceneFile(path) as file,
         whole_or_not(out) as temporary,
         h5py.File(temporary, "w") as target,
+        counting("exporting", file.n) as advance,
     ):
         entities, first = len(file.entities), file.num_background
         segmentation = file["segmentation"]
@@ -110,6 +114,7 @@ def export_object_centric_library(path: Path, out: Path) -> int:
             images[rows], mask[rows] = file["image"][rows], segmentation[rows][..., None]
             seen = file.masks(rows).any(axis=(2, 3)).astype(np.float32)
             visibility[rows] = seen.reshape(*seen.shape, *tail)
+            advance(rows.stop - start)
         objects = visibility.reshape(file.n, entities)[:, first:].sum(axis=1, keepdims=True)
         target["visibility"] = visibility
         target["num_actual_objects"] = objects.astype(np.float32)

@@ -18,6 +18,8 @@ import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
+from scenes.progress import counting
+
 GZIP_MAGIC = b"\x1f\x8b"
 BYTE_TAG = b"\x0a\x01"
 """Protobuf's tag and length before each one-byte string of a BytesList."""
@@ -56,8 +58,10 @@ def scan(path: Path) -> tuple[int, RecordError | None]:
     """Returns how many records can be read, and what is wrong with the next one, if anything."""
     count = 0
     try:
-        for _ in read_records(path):
-            count += 1
+        with counting("counting records") as advance:
+            for _ in read_records(path):
+                count += 1
+                advance(1)
     except RecordError as error:
         return count, error
     return count, None

@@ -1,0 +1,69 @@
+"""What a command shows while it works: a bar on a terminal, nothing elsewhere."""
+
+import os
+import pty
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from scenes.build import build
+from scenes.config import MultiDSpritesConfig
+
+N = 40
+EXPORTS = {"tfrecord": "sprites.tfrecords", "object-centric-library": "sprites-ocl.hdf5"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns a folder of sprites and of the same as a TFRecord."""
+    folder = tmp_path_factory.mktemp("progress")
+    build(MultiDSpritesConfig(), 0, N, folder / "sprites.h5", workers=1)
+    subprocess.run(["scenes", "export", folder / "sprites.h5"], check=True)
+    return folder
+
+
+def on_a_terminal(command: list[str], folder: Path) -> str:
+    """Runs a command; returns what it wrote to a terminal as wide as most."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=theirs, env=environment
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            shown += (read := os.read(ours, 4096))
+        except OSError:  # Linux's end of file
+            break
+        if not read:
+            break
+    os.close(ours)
+    assert process.wait() == 0, shown
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        (["verify", "sprites.h5", "--n", "0"], f"verifying .*{N}/{N}"),
+        *(
+            (["export", "sprites.h5", "--format", name, "--out", f"again-{out}"],
+             f"exporting .*{N}/{N}")
+            for name, out in EXPORTS.items()
+        ),
+        (["import", "sprites.tfrecords", "--out", "again.h5"], rf"counting records .*{N}/\?"),
+    ],
+    ids=["verify", *(f"export {name}" for name in EXPORTS), "import"],
+)  # fmt: skip
+def test_what_goes_through_a_file_row_by_row_shows_how_far_it_is(
+    folder: Path, command: list[str], shown: str
+) -> None:
+    assert re.search(shown, on_a_terminal(["scenes", *command], folder))
+
+
+def test_nothing_is_shown_where_there_is_no_terminal(folder: Path) -> None:
+    command = ["scenes", "verify", str(folder / "sprites.h5"), "--n", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
