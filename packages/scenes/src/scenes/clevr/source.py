@@ -20,8 +20,7 @@ from scenes.clevr.properties import (
 from scenes.config import ClevrConfig, ImportedConfig
 from scenes.file import FileError
 from scenes.formats.multi_object_datasets import ImportedSource
-from scenes.formats.tfrecord import RecordError, decode, read_records, scan
-from scenes.progress import counting
+from scenes.formats.tfrecord import RecordError, decode, scan
 from scenes.scene import Field, OneByOne, Scene, UnreadableSceneError
 
 IMAGE = Field((SIZE, SIZE, 3), "uint8", "RGB")
@@ -142,16 +141,8 @@ def count_records(path: Path, max_objects: int | None) -> tuple[int, RecordError
     """Returns how many scenes can be read, and what is wrong with the next record, if anything."""
     if max_objects is None:
         return scan(path)
-    count = 0
-    try:
-        with counting("counting records") as advance:
-            for number, record in enumerate(read_records(path)):
-                try:
-                    visible = decode(record)["visibility"][1:] > 0
-                except (KeyError, ValueError) as error:
-                    raise RecordError(f"{path}: record {number}: {error}", number) from error
-                count += int(visible.sum()) <= max_objects
-                advance(1)
-    except RecordError as error:
-        return count, error
-    return count, None
+    return scan(path, lambda record: _visible(record) <= max_objects)
+
+
+def _visible(record: bytes) -> int:
+    return int((decode(record)["visibility"][1:] > 0).sum())

@@ -10,7 +10,7 @@ import gzip
 import io
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +54,24 @@ def read_records(path: Path) -> Iterator[bytes]:
             number += 1
 
 
-def scan(path: Path) -> tuple[int, RecordError | None]:
-    """Returns how many records can be read, and what is wrong with the next one, if anything."""
+def scan(
+    path: Path, wanted: Callable[[bytes], bool] | None = None
+) -> tuple[int, RecordError | None]:
+    """Returns how many records can be read, and what is wrong with the next one, if anything.
+
+    Args:
+        path: the file.
+        wanted: says which records count, all by default; a KeyError or ValueError of it is
+            something wrong with the record.
+    """
     count = 0
     try:
         with counting("counting records") as advance:
-            for _ in read_records(path):
-                count += 1
+            for number, record in enumerate(read_records(path)):
+                try:
+                    count += wanted is None or wanted(record)
+                except (KeyError, ValueError) as error:
+                    raise RecordError(f"{path}: record {number}: {error}", number) from error
                 advance(1)
     except RecordError as error:
         return count, error
