@@ -67,6 +67,26 @@ def test_without_a_run_the_weights_that_ship_are_used(
     assert choose_weights(None, "objects_room").name == "mine"
 
 
+def test_a_file_of_other_scenes_asks_for_a_model_of_them(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    run_folder: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run_folder, tmp_path / "runs/rooms")
+    data = "sprites.h5"
+    assert scenes(["sprites", "--n", "2", "--split", "test", "--workers", "1", "--out", data]) == 0
+    capsys.readouterr()
+    one = ("traverse", "--data", data, "--latent", "0")
+    code, out, err = run(capsys, *one)
+    assert (code, err) == (0, "")
+    assert out.startswith("results/traverse/multi_dsprites_quick/scene_0_slot_1_latent_0.")
+    code, _, err = run(capsys, *one, "--checkpoint", "runs/rooms")
+    assert (code, err) == (0, "eval: rooms was trained on objects_room, not on multi_dsprites\n")
+    assert run(capsys, *one, "--checkpoint", "multi_dsprites_quick")[2] == ""
+
+
 def test_a_run_that_cannot_be_used_or_was_made_for_other_scenes_is_said(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -86,7 +106,7 @@ def test_a_run_that_cannot_be_used_or_was_made_for_other_scenes_is_said(
     assert choose_weights("runs/sprites", "objects_room").name == "sprites"
     said = "eval: sprites was trained on multi_dsprites, not on objects_room\n"
     assert capsys.readouterr().err == said
-    assert choose_weights("runs/sprites", "").name == "sprites"
+    assert choose_weights("runs/sprites", "multi_dsprites").name == "sprites"
     assert capsys.readouterr().err == ""
     broken = Path("runs/broken/model.safetensors")
     broken.parent.mkdir()

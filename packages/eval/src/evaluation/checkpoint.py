@@ -8,6 +8,8 @@ from pathlib import Path
 
 from monet.checkpoint import SHIPPED, WEIGHTS, Weights, find_weights, read_weights
 from scenes.command_line import CommandError, UsageError
+from scenes.config import ObjectsRoomConfig
+from scenes.file import SceneFile
 
 RUNS = Path("runs")
 
@@ -18,7 +20,7 @@ def choose_weights(checkpoint: str | None, dataset: str) -> Weights:
     Args:
         checkpoint: run folder, file or name; `None` chooses.
         dataset: data that the chosen run must have been trained on, such as `objects_room`; of a
-            checkpoint that is named, another one is said on stderr, and none where this is empty.
+            checkpoint that is named, another one is said on stderr.
 
     Raises:
         UsageError: there is none, or its masks were given in training (section 2.2).
@@ -30,7 +32,7 @@ def choose_weights(checkpoint: str | None, dataset: str) -> Weights:
                 f"{weights.path}: trained with --masks {weights.config.masks}: its attention has "
                 "learned nothing that could be scored"
             )
-        if dataset not in ("", weights.dataset):
+        if weights.dataset != dataset:
             _say(f"{weights.name} was trained on {weights.dataset}, not on {dataset}")
         return weights
     for weights in newest_runs():
@@ -43,6 +45,18 @@ def choose_weights(checkpoint: str | None, dataset: str) -> Weights:
         f"no run on {dataset} under {RUNS} and no weights come with the package; monet-train "
         "makes a run, --checkpoint names one that lies elsewhere"
     )
+
+
+def dataset_of(data: Path | None) -> str:
+    """Returns the name of a file's dataset; without a file, that of the test rooms.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    if data is None:
+        return ObjectsRoomConfig.dataset
+    with SceneFile(data) as file:
+        return file.dataset
 
 
 def identity_of(weights: Weights) -> dict[str, object]:

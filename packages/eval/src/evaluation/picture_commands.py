@@ -87,7 +87,7 @@ class Traverse:
     relative: bool = False
     """Add -1 to 1 to what the latent is, instead of replacing it."""
     checkpoint: str | None = None
-    """Run folder or name of shipped weights; by default the newest run on the Objects Room."""
+    """Run folder or name of shipped weights; by default the newest run on the data's dataset."""
     data: Path | None = None
     """File of scenes; by default the Objects Room's test scenes in --data-folder."""
     data_folder: Path = Path("data/objects_room")
@@ -104,7 +104,7 @@ class Traverse:
     def run(self) -> int:
         """Writes the strip and the GIF."""
         from evaluation.cache import cache_of
-        from evaluation.checkpoint import choose_weights
+        from evaluation.checkpoint import choose_weights, dataset_of
         from evaluation.figures.style import save
         from evaluation.traversal import (
             check_slot,
@@ -118,7 +118,7 @@ class Traverse:
             write_gif,
         )
 
-        weights = choose_weights(self.checkpoint, "objects_room")
+        weights = choose_weights(self.checkpoint, dataset_of(self.data))
         model = weights.model()
         slots = model.config.num_slots if self.slots is None else self.slots
         if slots < 2:
@@ -172,7 +172,7 @@ class Report:
     """Gather runs and scores into one HTML page, with scenes to look into slot by slot."""
 
     checkpoint: str | None = None
-    """Run whose scenes to show; by default the newest run on the Objects Room."""
+    """Run whose scenes to show; by default the newest run on the data's dataset."""
     runs: Path = Path("runs")
     """Folder of the runs to list."""
     results: Path = Path("results")
@@ -197,7 +197,7 @@ class Report:
     def run(self) -> int:
         """Writes report.html and report.json."""
         from evaluation.cache import cache_of
-        from evaluation.checkpoint import choose_weights
+        from evaluation.checkpoint import choose_weights, dataset_of
         from evaluation.report import gather, write_report
 
         if self.slots < 2:
@@ -205,7 +205,7 @@ class Report:
         if self.n < 2:
             raise UsageError(f"--n must be at least 2, got {self.n}")
         report = gather(
-            choose_weights(self.checkpoint, "objects_room"),
+            choose_weights(self.checkpoint, dataset_of(self.data)),
             runs=self.runs,
             results=self.results,
             data=self.data,

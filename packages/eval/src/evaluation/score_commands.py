@@ -159,9 +159,9 @@ class Score:
             if not given.names_scenes:
                 check_order(self.predictions, scenes.segmentation, given.segmentation)
         else:
-            from evaluation.checkpoint import choose_weights, identity_of
+            from evaluation.checkpoint import choose_weights, dataset_of, identity_of
 
-            weights = choose_weights(self.checkpoint, "")
+            weights = choose_weights(self.checkpoint, dataset_of(self.data))
             checkpoint = identity_of(weights)
             name, model = weights.name, weights.model()
             scenes = read_scenes(self.data, self.n, model.config.image_size)
@@ -219,7 +219,7 @@ class Represent:
     """Predict objects' properties from the latents of their slots, and score disentangling."""
 
     checkpoint: str | None = None
-    """Run folder or name of shipped weights; by default the newest run on the Objects Room."""
+    """Run folder or name of shipped weights; by default the newest run on the data's dataset."""
     whole_image: str | None = None
     """Run trained with --masks all-in-one (section 2.2), for comparison: one code for the image."""
     data: Path | None = None
@@ -244,7 +244,7 @@ class Represent:
         from monet.checkpoint import find_weights, read_weights
 
         from evaluation.cache import cache_of
-        from evaluation.checkpoint import choose_weights, identity_of
+        from evaluation.checkpoint import choose_weights, dataset_of, identity_of
         from evaluation.generalise import scene_file
         from evaluation.represent import (
             dci,
@@ -260,7 +260,7 @@ class Represent:
             raise UsageError(f"--n must be at least 1, got {self.n}")
         if self.slots is not None and self.slots < 2:
             raise UsageError(f"--slots must be at least 2, got {self.slots}")
-        weights = choose_weights(self.checkpoint, "objects_room")
+        weights = choose_weights(self.checkpoint, dataset_of(self.data))
         model = weights.model()
         size = model.config.image_size
         whole = None
