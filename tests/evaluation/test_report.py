@@ -20,6 +20,7 @@ from monet import load
 from monet.checkpoint import read_weights, save_weights
 from monet.model import Decompositions, Monet
 from PIL import Image
+from scenes.cli import main as scenes
 from scenes.gallery import slot_palette
 
 SLOTS = 6
@@ -96,6 +97,28 @@ def test_scores_of_an_earlier_step_do_not_lead_and_weights_alone_list_no_runs(
     text = (tmp_path / "out/report.html").read_text()
     assert "No scores of it at this step lie among the results." in text
     assert "the last values that each logged" not in text
+
+
+def test_scores_of_a_file_lead_where_the_model_is_not_of_rooms(tmp_path: Path) -> None:
+    data, results = str(tmp_path / "sprites.h5"), tmp_path / "results"
+    made = ["sprites", "--n", "8", "--split", "test", "--workers", "1", "--out", data]
+    assert scenes(made) == 0
+    common = ["--checkpoint", "multi_dsprites_quick", "--data", data]
+    report = ["report", *common, "--results", str(results), "--runs", str(tmp_path), "--n", "8",
+              "--slots", "5", "--out", str(tmp_path / "out")]  # fmt: skip
+    page = tmp_path / "out/report.html"
+    assert main(report) == 0
+    assert "No scores of it at this step lie among the results." in page.read_text()
+    assert "eval score --checkpoint multi_dsprites_quick --data FILE" in page.read_text()
+    assert main(["score", *common, "--out", str(results / "score")]) == 0
+    assert main(report) == 0
+    scores = json.loads((results / "score/scores.json").read_text())
+    fits = {name: row["ari_fg"]["mean"] for name, row in scores["baselines"].items()}
+    lead = re.search(r"<li>On 8 scenes of .*?</li>", page.read_text())
+    assert lead is not None
+    words = re.sub(r" ?<[^>]*>", "", lead[0])
+    assert f"with 5 slots: ari_fg{scores['metrics']['ari_fg']['mean']:.2f}±" in words
+    assert f"; k-means on colour{fits['k-means on colour']:.2f}±" in words
 
 
 def test_the_page_refers_to_nothing_outside(page: Path) -> None:

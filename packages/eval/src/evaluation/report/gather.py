@@ -69,6 +69,8 @@ class Report:
     scores: tuple[Scores, ...]
     checkpoint: dict[str, Any]
     """The model whose scenes can be looked into."""
+    dataset: str
+    """What it was trained on."""
     num_slots: int
     image_size: int
     metric: str
@@ -88,6 +90,7 @@ class Report:
             "runs": [run.as_json() for run in self.runs],
             "scores": [{"path": s.path, **s.content} for s in self.scores],
             "checkpoint": self.checkpoint,
+            "dataset": self.dataset,
             "num_slots": self.num_slots,
             "metric": self.metric,
             "ranked": self.ranked,
@@ -167,6 +170,7 @@ def gather(
             "path": str(weights.path), "name": weights.name, "step": weights.step,
             "config": json.loads(to_json(weights.config)),
         },
+        dataset=weights.dataset,
         num_slots=num_slots,
         image_size=size,
         metric=metric,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from scenes.config import ObjectsRoomConfig
 from scenes.gallery import slot_palette
 from scenes.whole import write_whole
 
@@ -39,8 +40,8 @@ def to_html(report: Report) -> str:
         "style": _asset("report.css"),
         "script": _asset("report.js"),
         "title": escape(f"MONet: {report.checkpoint['name']}"),
-        "lead": _lead(report, conditions),
-        "generalisation": _generalisation(conditions),
+        "lead": _lead(report),
+        "generalisation": _generalisation(report, conditions),
         "files": _files(report.scores),
         "ranked": f"{report.ranked:,}",
         "metric": escape(report.metric),
@@ -79,7 +80,7 @@ def _script_json(content: object) -> str:
     return json.dumps(content, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
 
 
-def _lead(report: Report, conditions: Sequence[Scores]) -> str:
+def _lead(report: Report) -> str:
     """Says in a few sentences what the scores of the shown model are."""
     checkpoint = report.checkpoint
     first = (
@@ -88,14 +89,25 @@ def _lead(report: Report, conditions: Sequence[Scores]) -> str:
         f"{report.image_size} pixels."
     )
     own = [
-        s
-        for s in conditions
-        if all(s.content["checkpoint"].get(key) == checkpoint[key] for key in ("name", "step"))
+        s.content
+        for s in report.scores
+        if all(
+            (s.content.get("checkpoint") or {}).get(k) == checkpoint[k] for k in ("name", "step")
+        )
     ]
-    if not own:
+    lines = []
+    for content in [content for content in own if "conditions" in content][:1]:
+        baseline = content.get("baselines", {}).get(plots.BASELINE, {})
+        for condition, name, where in LEADING:
+            score = content["conditions"][condition].get(name)
+            lines.append(_compared(content, where, name, score, baseline.get(condition)))
+    for content in [content for content in own if "metrics" in content]:
+        where = f"On {content['n']:,} scenes of {content['data']}"
+        baseline = content.get("baselines", {}).get(plots.BASELINE)
+        lines.append(_compared(content, where, "ari_fg", content["metrics"]["ari_fg"], baseline))
+    if not lines:
         return f"<p>{first} No scores of it at this step lie among the results.</p>"
-    items = "".join(f"<li>{_compared(own[0], *row)}</li>" for row in LEADING)
-    return f"<p>{first}</p><ul>{items}</ul>"
+    return f"<p>{first}</p><ul>{''.join(f'<li>{line}</li>' for line in lines)}</ul>"
 
 
 LEADING = (
@@ -105,16 +117,27 @@ LEADING = (
 )
 
 
-def _compared(scores: Scores, condition: str, name: str, where: str) -> str:
-    own = tables.cell(name, scores.content["conditions"][condition].get(name))
-    baseline = scores.content.get("baselines", {}).get(plots.BASELINE, {}).get(condition)
+def _compared(
+    content: Mapping[str, Any],
+    where: str,
+    name: str,
+    score: tables.Statistic | None,
+    baseline: Mapping[str, tables.Statistic] | None,
+) -> str:
+    own = tables.cell(name, score)
     beside = "" if baseline is None else f"; {plots.BASELINE} {tables.cell(name, baseline[name])}"
-    return f"{where}, with {scores.content['num_slots']} slots: {name} <b>{own}</b>{beside}."
+    return f"{escape(where)}, with {content['num_slots']} slots: {name} <b>{own}</b>{beside}."
 
 
-def _generalisation(conditions: Sequence[Scores]) -> str:
+def _generalisation(report: Report, conditions: Sequence[Scores]) -> str:
     if not conditions:
-        return "<p>No scores yet: <code>eval generalise --slots 9</code> makes them.</p>"
+        if report.dataset == ObjectsRoomConfig.dataset:
+            return "<p>No scores yet: <code>eval generalise --slots 9</code> makes them.</p>"
+        return (
+            "<p>No scores: the conditions of <code>eval generalise</code> are rooms, and this "
+            f"model was trained on {escape(report.dataset)}. <code>eval score --checkpoint "
+            f"{escape(report.checkpoint['name'])} --data FILE</code> scores any file.</p>"
+        )
     keys = [
         (f'<i style="background:{plots.color(index)}"></i>', plots.label(scores, conditions))
         for index, scores in enumerate(conditions)
