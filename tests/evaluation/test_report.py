@@ -17,7 +17,7 @@ from evaluation.generalise import Generalisation
 from evaluation.report.browse import as_webp, without, worst_and_best
 from evaluation.score import read_scenes, write_json
 from monet import load
-from monet.checkpoint import read_weights, save_weights
+from monet.checkpoint import SHIPPED, read_weights, save_weights
 from monet.model import Decompositions, Monet
 from PIL import Image
 from scenes.cli import main as scenes
@@ -119,6 +119,10 @@ def test_scores_of_a_file_lead_where_the_model_is_not_of_rooms(tmp_path: Path) -
     words = re.sub(r" ?<[^>]*>", "", lead[0])
     assert f"with 5 slots: ari_fg{scores['metrics']['ari_fg']['mean']:.2f}±" in words
     assert f"; k-means on colour{fits['k-means on colour']:.2f}±" in words
+    mine = shutil.copy(SHIPPED / "multi_dsprites_quick.safetensors", tmp_path / "mine.safetensors")
+    report[report.index("multi_dsprites_quick")] = str(mine)
+    assert main(report) == 0
+    assert f"eval score --checkpoint {mine} --data FILE" in page.read_text()
 
 
 def test_the_page_refers_to_nothing_outside(page: Path) -> None:

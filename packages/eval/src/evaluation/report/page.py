@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from monet.checkpoint import SHIPPED
 from scenes.config import ObjectsRoomConfig
 from scenes.gallery import slot_palette
 from scenes.whole import write_whole
@@ -133,10 +134,12 @@ def _generalisation(report: Report, conditions: Sequence[Scores]) -> str:
     if not conditions:
         if report.dataset == ObjectsRoomConfig.dataset:
             return "<p>No scores yet: <code>eval generalise --slots 9</code> makes them.</p>"
+        path = Path(report.checkpoint["path"])
+        named = report.checkpoint["name"] if path.parent == SHIPPED else str(path)
         return (
             "<p>No scores: the conditions of <code>eval generalise</code> are rooms, and this "
             f"model was trained on {escape(report.dataset)}. <code>eval score --checkpoint "
-            f"{escape(report.checkpoint['name'])} --data FILE</code> scores any file.</p>"
+            f"{escape(named)} --data FILE</code> scores any file.</p>"
         )
     keys = [
         (f'<i style="background:{plots.color(index)}"></i>', plots.label(scores, conditions))
