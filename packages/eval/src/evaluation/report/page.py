@@ -97,15 +97,18 @@ def _lead(report: Report) -> str:
         )
     ]
     lines = []
-    for content in [content for content in own if "conditions" in content][:1]:
-        baseline = content.get("baselines", {}).get(plots.BASELINE, {})
+    of_rooms = next((content for content in own if "conditions" in content), None)
+    if of_rooms is not None:
+        baseline = of_rooms.get("baselines", {}).get(plots.BASELINE, {})
         for condition, name, where in LEADING:
-            score = content["conditions"][condition].get(name)
-            lines.append(_compared(content, where, name, score, baseline.get(condition)))
-    for content in [content for content in own if "metrics" in content]:
-        where = f"On {content['n']:,} scenes of {content['data']}"
-        baseline = content.get("baselines", {}).get(plots.BASELINE)
-        lines.append(_compared(content, where, "ari_fg", content["metrics"]["ari_fg"], baseline))
+            score = of_rooms["conditions"][condition].get(name)
+            lines.append(_compared(of_rooms, where, name, score, baseline.get(condition)))
+    for content in own:
+        if "metrics" in content:
+            where = f"On {content['n']:,} scenes of {content['data']}"
+            baseline = content.get("baselines", {}).get(plots.BASELINE)
+            score = content["metrics"]["ari_fg"]
+            lines.append(_compared(content, where, "ari_fg", score, baseline))
     if not lines:
         return f"<p>{first} No scores of it at this step lie among the results.</p>"
     return f"<p>{first}</p><ul>{''.join(f'<li>{line}</li>' for line in lines)}</ul>"
