@@ -1,15 +1,20 @@
+import colorsys
+import gzip
 import json
 import math
 import re
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
 from scenes.clevr.folder import find_scenes, inspect, read_scenes
 from scenes.clevr.images import crop_image, crop_labels, read_png
+from scenes.clevr.properties import COLORS_RGB
 from scenes.cli import main
 from scenes.config import ClevrConfig
-from scenes.file import SceneFile
+from scenes.file import FileError, SceneFile
+from scenes.formats.tfrecord import encode, write_record
 
 
 def ramp(width=320, height=240, blue=0):
@@ -108,7 +113,8 @@ def test_the_json_beside_the_images_gives_the_factors(clevr_root, tmp_path):
         assert [names[code] for code in file["factors/shape"][1]] == [
             "cube", "cylinder", "none", "none", "none",
         ]  # fmt: skip
-        assert file["factors/color"][0, 0] == 7
+        names = file["factors/color"].attrs["categories"].tolist()
+        assert names[file["factors/color"][0, 0]] == "cyan"
         np.testing.assert_allclose(file["factors/position"][2, 1], [0.1, -1.5, 0.35])
         assert file["factors/rotation"][2, 1] == pytest.approx(math.pi / 2)
         assert not file.has("segmentation")
@@ -284,6 +290,88 @@ def test_records_with_masks_take_the_same_crop(shared_data, tmp_path):
         for row, number in zip(rows, objects, strict=True):
             mean = file["image"][row][file["segmentation"][row] == number + 1].mean(axis=0)
             assert mean[0] > 1.3 * mean[1]
+
+
+SEEN = [
+    ("sphere", "large", "rubber", "red"),
+    ("cylinder", "large", "rubber", "cyan"),
+    ("sphere", "small", "metal", "green"),
+    ("sphere", "small", "metal", "red"),
+    ("cube", "small", "rubber", "red"),
+    ("cube", "small", "metal", "blue"),
+    ("cube", "large", "metal", "brown"),
+]
+"""The objects of the released record, as one sees them in its picture."""
+
+
+@pytest.fixture
+def released(shared_data, tmp_path):
+    """Writes the first record of the released `clevr_with_masks` that is public, codes and all."""
+    folder = shared_data / "clevr_with_masks_real"
+    segmentation = np.asarray(Image.open(folder / "segmentation_0.png"))
+
+    def column(*objects, dtype=np.uint8):
+        values = np.zeros((11, *np.shape(objects[0])), dtype=dtype)
+        values[1:8] = objects
+        return values
+
+    record = {
+        "image": read_png(folder / "image_0.png"),
+        "mask": (segmentation == np.arange(11)[:, None, None]).astype(np.uint8) * np.uint8(255),
+        "color": column(1, 2, 3, 1, 1, 4, 5),
+        "material": column(1, 1, 2, 2, 1, 2, 2),
+        "shape": column(1, 2, 1, 1, 3, 3, 3),
+        "size": column(1, 1, 2, 2, 2, 2, 1),
+        "visibility": column(1, 1, 1, 1, 1, 1, 1, dtype=np.float32),
+        "pixel_coords": np.zeros((11, 3), np.float32),
+        **{name: np.zeros(11, np.float32) for name in ("x", "y", "z", "rotation")},
+    }
+    path = tmp_path / "released.tfrecords"
+    with gzip.open(path, "wb") as stream:
+        write_record(stream, encode(record))
+    return path
+
+
+def test_codes_of_the_released_file_mean_what_is_seen_in_its_picture(released, tmp_path):
+    out = tmp_path / "a.h5"
+    assert clevr(released, "--out", out) == 0
+    with SceneFile(out) as file:
+        names = [
+            [file[f"factors/{f}"].attrs["categories"][c] for c in file[f"factors/{f}"][0, :7]]
+            for f in ("shape", "size", "material", "color")
+        ]
+        assert list(zip(*names, strict=True)) == SEEN
+        image, labels = file["image"][0].astype(float), file["segmentation"][0]
+    seen = 0
+    for number, (_, size, material, color) in enumerate(SEEN, start=1):
+        inside = labels == number
+        if inside.sum() < 40:  # the small blue cube is outside the crop
+            continue
+        seen += 1
+        shown = np.median(image[inside], axis=0) / 255
+        if material == "rubber":  # metal mirrors what is around it
+            hues = {name: hue_of(np.array(rgb) / 255) for name, rgb in COLORS_RGB.items()
+                    if name != "gray"}  # fmt: skip
+            assert min(hues, key=lambda name: abs(hues[name] - hue_of(shown))) == color
+        # The farthest large object is larger in the picture than the nearest small one.
+        assert (np.ptp(np.nonzero(inside)[0]) > 21) == (size == "large")
+    assert seen >= 5
+
+
+def hue_of(rgb):
+    return colorsys.rgb_to_hsv(*rgb)[0]
+
+
+def test_names_that_an_earlier_version_gave_to_records_codes_are_refused(released, tmp_path):
+    out = tmp_path / "a.h5"
+    assert clevr(released, "--out", out) == 0
+    with h5py.File(out, "r+") as file:
+        file["factors/shape"].attrs["categories"] = ["none", "cube", "sphere", "cylinder"]
+    with SceneFile(out) as file:
+        assert file["image"].shape == (1, 128, 128, 3)
+        assert file["factors/size"][0, 0] == 1
+        with pytest.raises(FileError, match="factors/shape: an earlier version gave these codes"):
+            file["factors/shape"]
 
 
 def test_a_cut_tfrecord_keeps_what_came_before(shared_data, tmp_path, capsys):

@@ -1,5 +1,6 @@
 import re
 
+import h5py
 import numpy as np
 import pytest
 from scenes.build import build
@@ -7,15 +8,17 @@ from scenes.clevr.images import SIZE, crop_image
 from scenes.clevr.likeness import MIN_VISIBLE_PIXELS, ClevrLikeSource
 from scenes.clevr.meshes import build_mesh, ground_mesh
 from scenes.clevr.mirror import mirrored, surroundings
-from scenes.clevr.properties import CODES, Objects
+from scenes.clevr.properties import CODES, Objects, code_of, names_of
 from scenes.clevr.renderer import DISPLAY_RGB, Renderer
 from scenes.clevr.sampling import Setting, sample_objects, sample_setting
 from scenes.clevr.stage import CAMERA_M, HALF_HEIGHT, LAMPS, facing
 from scenes.cli import main
 from scenes.config import ClevrLikeConfig
-from scenes.file import SceneFile
+from scenes.file import CHECKSUMS, SceneFile, dataset_keys
 from scenes.formats.tfrecord import decode, read_records
-from scenes.scene import Source
+from scenes.scene import Source, scene_rng
+from scenes.verify import verify
+from scenes.writer import checksum, field_of, seal
 
 STILL = Setting(np.array(CAMERA_M), np.array([lamp.position_m for lamp in LAMPS.values()]))
 
@@ -36,8 +39,8 @@ def renderer():
 
 
 def one(shape, size, material, color, x=0.0, y=0.0, z=0.7):
-    codes = [(CODES["shape"].index(shape), CODES["size"].index(size),
-              CODES["material"].index(material), CODES["color"].index(color))]  # fmt: skip
+    names = {"shape": shape, "size": size, "material": material, "color": color}
+    codes = [[code_of(factor, name) for factor, name in names.items()]]
     return Objects(np.array(codes, dtype=np.uint8), np.array([[x, y, z]]), np.array([0.3]))
 
 
@@ -82,12 +85,57 @@ def test_objects_keep_the_generators_distances():
             along = np.sort(place @ axis)
             assert np.diff(along).min() >= 0.4 - 1e-9
         radius = np.array([0.7, 0.35])[objects.codes[:, 1] - 1]
-        cube = objects.codes[:, 0] == 1
+        cube = objects.codes[:, 0] == code_of("shape", "cube")
         np.testing.assert_allclose(objects.position[:, 2], np.where(cube, radius / 2**0.5, radius))
     assert len(set(counts)) > 4
     codes = np.concatenate([objects.codes for objects, _ in drawn])
     for column, names in enumerate(CODES.values()):
         assert set(codes[:, column].tolist()) == set(range(1, len(names)))
+
+
+def test_objects_are_those_drawn_before_their_codes_were_the_released_ones():
+    # As the version drew them that numbered shapes and colours by clevr-dataset-gen's order.
+    rng = scene_rng(0, ClevrLikeConfig("train", 6).stream, 0)
+    count = int(rng.integers(3, 7))
+    objects = sample_objects(rng, count, sample_setting(rng))
+    assert [names_of(codes) for codes in objects.codes] == [
+        ("cube", "small", "metal", "yellow"),
+        ("sphere", "large", "rubber", "blue"),
+        ("cube", "small", "metal", "brown"),
+    ]
+    np.testing.assert_allclose(
+        objects.position,
+        [[0.92179656, -0.05870001, 0.24748737], [0.42071491, -2.20907831, 0.7],
+         [-2.10736752, -1.10829401, 0.24748737]], atol=1e-7,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def old_file(tmp_path):
+    """Makes a file as the version wrote it that numbered shapes in clevr-dataset-gen's order."""
+    out = tmp_path / "a.h5"
+    build(ClevrLikeConfig(max_objects=3), seed=0, n=16, out=out, workers=1)
+    before = ("none", "cube", "sphere", "cylinder")
+    with h5py.File(out, "r+") as file:
+        key = "factors/shape"
+        theirs = np.array([before.index(name) for name in CODES["shape"]], np.uint8)
+        file[key][:] = theirs[file[key][:]]
+        file[key].attrs["categories"] = list(before)
+        keys = dataset_keys(file)
+        file[CHECKSUMS][0] = np.frombuffer(checksum({k: file[k][:] for k in keys}), np.uint8)
+        seal(file, {k: field_of(file[k]) for k in keys})
+    return out
+
+
+def test_a_file_of_other_codes_verifies_by_their_names_and_is_not_extended(old_file, capsys):
+    report = verify(old_file)
+    assert (report.problems, len(report.remade)) == ((), 4)
+    command = ["clevr-like", "--max-objects", "3", "--n", "32", "--out", str(old_file)]
+    content = old_file.read_bytes()
+    assert main([*command, "--workers", "1"]) == 1
+    error = capsys.readouterr().err
+    assert "factors/shape: begun with the codes none, cube, sphere, cylinder, here" in error
+    assert old_file.read_bytes() == content
 
 
 def test_the_camera_and_the_lamps_move_within_their_boxes():
@@ -211,11 +259,11 @@ def brightness(scenes, name):
         if name == "ground":
             values.append(image[labels == 0].mean() / 255)
             continue
-        for i in np.flatnonzero(material == CODES["material"].index(name)):
+        for i in np.flatnonzero(material == code_of("material", name)):
             inside = labels == i + 1
             if inside.sum() > 20:
                 shown = image[inside].mean(axis=0) / 255
-                values.append((shown / DISPLAY_RGB[color[i] - 1]).mean())
+                values.append((shown / DISPLAY_RGB[CODES["color"][color[i]]]).mean())
     assert len(values) > 10
     return float(np.mean(values))
 

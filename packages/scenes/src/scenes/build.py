@@ -13,9 +13,9 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -25,17 +25,18 @@ from rich.progress import Progress
 from scenes.command_line import CommandError, UsageError, in_words
 from scenes.config import DatasetConfig
 from scenes.engine import available_cores, make_here, make_in_processes
-from scenes.file import CHUNK_ROWS, FileError, SceneFile, parts_folder
+from scenes.file import CHUNK_ROWS, FileError, SceneFile, dataset_keys, parts_folder
 from scenes.join import Origin, index, join
 from scenes.joined import part_stop
 from scenes.lock import LOCK, locked
 from scenes.on_ray import make_on_ray
-from scenes.parts import Part, claim_renderer, plan
+from scenes.parts import Part, claim_categories, claim_renderer, plan
 from scenes.progress import progress_bar
-from scenes.scene import UnreadableSceneError
+from scenes.scene import Field, UnreadableSceneError
 from scenes.serialise import to_json
 from scenes.sources import OpenSource, choose_gl
 from scenes.whole import clear_unfinished, whole_or_not
+from scenes.writer import field_of
 
 Layout = Literal["file", "parts"]
 Engine = Literal["local", "ray"]
@@ -48,6 +49,7 @@ class _Existing:
     rows: int = 0
     is_index: bool = False
     provenance: str | None = None
+    fields: Mapping[str, Field] = field(default_factory=dict)
 
     def is_all(self, n: int, layout: Layout) -> bool:
         """Whether nothing is left to do."""
@@ -185,7 +187,9 @@ def _existing(
     try:
         with SceneFile(out) as file:
             same = (file.dataset, file.config, file.seed) == (config.dataset, config, seed)
-            found = _Existing(file.n, file.is_index, str(file.attributes["provenance"]))
+            fields = {key: field_of(file.hdf5[key]) for key in dataset_keys(file.hdf5)}
+            provenance = str(file.attributes["provenance"])
+            found = _Existing(file.n, file.is_index, provenance, fields)
     except (FileError, ValueError, KeyError):
         same = False
     if not same:
@@ -237,6 +241,7 @@ def _claim(
     label.write_text(wanted)
     if existing.provenance is not None:
         claim_renderer(folder, existing.provenance)
+        claim_categories(folder, existing.fields)
 
 
 def _is_index(out: Path) -> bool:

@@ -18,7 +18,8 @@ import h5py
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from scenes.config import DATASETS
+from scenes.clevr.properties import are_misnamed
+from scenes.config import DATASETS, ClevrConfig
 from scenes.joined import JoinedParts, JoinedRows
 from scenes.serialise import from_json
 
@@ -135,12 +136,22 @@ class SceneFile:
         """Returns a field's rows: an HDF5 dataset, or what reads like one from parts.
 
         Raises:
-            FileError: the file has none of that key.
+            FileError: the file has none of that key, or gives its codes wrong names.
         """
         if key not in self._file:
             raise FileError(f"{self.path}: {key}: missing; there is {', '.join(self.keys())}")
         dataset = self._file[key]
+        if self._is_cut_from_records and are_misnamed(key, dataset.attrs["categories"].tolist()):
+            raise FileError(
+                f"{self.path}: {key}: an earlier version gave these codes wrong names; make the "
+                "file again: scenes clevr SOURCE --overwrite"
+            )
         return dataset if self._joined is None else JoinedRows(self._joined, key, dataset)
+
+    @property
+    def _is_cut_from_records(self) -> bool:
+        """Whether its codes are those of a `clevr_with_masks` TFRecord, as they stood there."""
+        return self.dataset == ClevrConfig.dataset and self.config.num_entities is not None
 
     def has(self, key: str) -> bool:
         """Tells whether the file knows this field."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 
 from scenes.command_line import CommandError
 from scenes.file import CHECKSUMS, PARTS, dataset_keys
-from scenes.parts import Part
+from scenes.parts import Part, reading_part
 from scenes.writer import append_chunks, create, describe, describe_field, field_of, seal
 
 
@@ -37,13 +36,13 @@ def join(origins: list[Origin], target: Path, advance: Callable[[int], None]) ->
         CommandError: an origin is damaged, or of another renderer than the others.
         OSError: the target could not be written.
     """
-    with _reading(origins[0].path) as first:
+    with reading_part(origins[0].path) as first:
         attributes = dict(first.attrs)
         fields = {key: field_of(first[key]) for key in dataset_keys(first)}
     with create(target, attributes, fields) as file:
         datasets = {key: file[key] for key in (*fields, CHECKSUMS)}
         for origin in origins:
-            with _reading(origin.path) as rows:
+            with reading_part(origin.path) as rows:
                 _check_renderer(origin.path, rows, attributes)
                 append_chunks(datasets, rows, origin.rows)
             advance(origin.rows)
@@ -64,11 +63,11 @@ def index(parts: list[Part], folder: Path, target: Path) -> None:
         CommandError: a part is damaged, or of another renderer than the others.
     """
     checksums = []
-    with _reading(parts[0].path(folder)) as first:
+    with reading_part(parts[0].path(folder)) as first:
         attributes = dict(first.attrs)
         fields = {key: field_of(first[key]) for key in dataset_keys(first)}
     for part in parts:
-        with _reading(part.path(folder)) as rows:
+        with reading_part(part.path(folder)) as rows:
             _check_renderer(part.path(folder), rows, attributes)
             checksums.append(rows[CHECKSUMS][:])
     n = parts[-1].stop
@@ -89,16 +88,6 @@ def index(parts: list[Part], folder: Path, target: Path) -> None:
         file[PARTS] = np.array([(part.start, part.stop) for part in parts], dtype=np.uint64)
         file[PARTS].attrs["meaning"] = "first row of each part, and the row after its last"
         seal(file, fields)
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[h5py.File]:
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise CommandError(f"{path}: damaged; delete it and run the same command again") from error
-    with file:
-        yield file
 
 
 def _check_renderer(path: Path, file: h5py.File, attributes: dict[str, Any]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +15,8 @@ import h5py
 from scenes.command_line import CommandError
 from scenes.file import CHUNK_ROWS
 from scenes.joined import part_name
-from scenes.scene import Source
-from scenes.whole import whole_or_not
+from scenes.scene import Field, Source
+from scenes.whole import whole_or_not, write_whole
 from scenes.writer import append_rows, blank, identity, seal
 
 PART_BYTES = 8 << 20
@@ -66,7 +68,7 @@ class PartWriter:
         folder: where the parts go.
 
     Raises:
-        CommandError: the folder holds parts of another renderer.
+        CommandError: the folder holds parts of another renderer, or whose codes have other names.
     """
 
     def __init__(self, opener: Opener, folder: Path) -> None:
@@ -74,6 +76,7 @@ class PartWriter:
         self._folder = folder
         attributes = identity(self.source)
         claim_renderer(folder, str(attributes["provenance"]))
+        claim_categories(folder, self.source.fields)
         self._blank = blank(attributes, self.source.fields)
 
     def write(self, part: Part) -> None:
@@ -91,6 +94,21 @@ class PartWriter:
             temporary.write_bytes(content.getbuffer())
 
 
+@contextmanager
+def reading_part(path: Path) -> Iterator[h5py.File]:
+    """Opens a finished part.
+
+    Raises:
+        CommandError: it cannot be read.
+    """
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise CommandError(f"{path}: damaged; delete it and run the same command again") from error
+    with file:
+        yield file
+
+
 def claim_renderer(folder: Path, provenance: str) -> None:
     """Marks a folder of parts as one renderer's, for all machines that write into it.
 
@@ -105,3 +123,29 @@ def claim_renderer(folder: Path, provenance: str) -> None:
                 "with the former, or delete that folder and begin again with --overwrite"
             )
         own.write_text(provenance)
+
+
+def claim_categories(folder: Path, fields: Mapping[str, Field]) -> None:
+    """Marks a folder of parts as one whose codes have these names, which parts of it share.
+
+    Raises:
+        CommandError: its codes have other names, of another version of this package, or a part is
+            damaged.
+    """
+    ours = {key: list(field.categories) for key, field in fields.items() if field.categories}
+    mark = folder / "categories.json"
+    if mark.exists():
+        begun = json.loads(mark.read_text())
+    elif part := next(folder.glob("*-*.h5"), None):  # begun before folders had such a mark
+        with reading_part(part) as file:
+            begun = {key: file[key].attrs["categories"].tolist() for key in ours if key in file}
+    else:
+        begun = ours
+    for key, names in ours.items():
+        if key in begun and begun[key] != names:
+            raise CommandError(
+                f"{folder}: {key}: begun with the codes {', '.join(begun[key])}, here they would "
+                f"be {', '.join(names)}; go on with the version of this package that began it, or "
+                "delete that folder and begin again with --overwrite"
+            )
+    write_whole(mark, json.dumps(begun).encode())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,26 @@ class Remade:
     fields: Mapping[str, Field]
     rows: Mapping[int, Mapping[str, np.ndarray]]
     """By number; each field in the file's type."""
+
+    def with_codes(self, categories: Mapping[str, Sequence[str]]) -> Remade:
+        """Returns the same scenes with the codes that a file gives to the same names.
+
+        Args:
+            categories: the file's names of each field's codes, in order.
+        """
+        recoded = {}
+        for key, field in self.fields.items():
+            theirs = list(categories.get(key, ()))
+            if theirs and sorted(theirs) == sorted(field.categories):
+                recoded[key] = np.array([theirs.index(name) for name in field.categories])
+        rows = {
+            number: {
+                key: recoded[key][values].astype(values.dtype) if key in recoded else values
+                for key, values in row.items()
+            }
+            for number, row in self.rows.items()
+        }
+        return replace(self, rows=rows)
 
 
 def remake(opener: OpenSource, numbers: list[int]) -> Remade:

@@ -59,6 +59,7 @@ def verify(path: Path, *, remade: int = 4) -> Report:
             opener = OpenSource(file.config, file.seed)
             numbers = np.linspace(0, rows - 1, min(remade, rows)).astype(int).tolist()
             stored = {i: {key: np.asarray(file[key][i]) for key in keys} for i in numbers}
+            categories = {key: file[key].attrs["categories"].tolist() for key in keys}
             provenance = str(file.attributes["provenance"])
     except FileError as error:
         return Report(problems=(str(error),))
@@ -76,7 +77,7 @@ def verify(path: Path, *, remade: int = 4) -> Report:
     return Report(
         rows,
         fields,
-        tuple(_differences(path, stored, made, exact=same)),
+        tuple(_differences(path, stored, made.with_codes(categories), exact=same)),
         tuple(numbers),
         "" if same else provenance,
     )

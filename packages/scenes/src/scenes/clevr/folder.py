@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from scenes.clevr.properties import CODES, Objects
+from scenes.clevr.properties import CODES, Objects, code_of
 
 POOL_FROM = 256
 """Below so many images a pool of processes takes longer to start than to work."""
@@ -95,7 +95,7 @@ def read_scenes(path: Path) -> Mapping[str, Objects]:
 
 def _boiled_down(item: dict[str, Any]) -> Any:
     if "3d_coords" in item:
-        codes = [_code(kind, item[kind]) for kind in CODES]
+        codes = [code_of(kind, item[kind]) for kind in CODES]
         return codes, item["3d_coords"], math.radians(item["rotation"] % 360)
     if "objects" in item and "image_filename" in item:
         columns = list(zip(*item["objects"], strict=True)) or [(), (), ()]
@@ -105,12 +105,6 @@ def _boiled_down(item: dict[str, Any]) -> Any:
             rotation_rad=np.array(columns[2], dtype=np.float32),
         )
     return item
-
-
-def _code(kind: str, name: str) -> int:
-    if name not in CODES[kind][1:]:
-        raise ValueError(f"{kind} {name!r}; there are {', '.join(CODES[kind][1:])}")
-    return CODES[kind].index(name)
 
 
 def kept_names(

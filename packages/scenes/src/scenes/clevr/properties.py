@@ -1,7 +1,12 @@
-"""What CLEVR's objects can be, as clevr-dataset-gen names and orders it, and the fields of them."""
+"""What CLEVR's objects can be, as clevr-dataset-gen names and orders it, and the fields of them.
+
+The order of the names here is the order in which properties are drawn; the integer codes that files
+hold have another one, `CODES`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,12 +31,46 @@ COLORS_RGB = {
 MAX_OBJECTS = 10
 
 CODES: dict[str, tuple[str, ...]] = {
-    "shape": ("none", *SHAPES),
-    "size": ("none", *SIZES_M),
-    "material": ("none", *MATERIALS),
-    "color": ("none", *COLORS_RGB),
+    "shape": ("none", "sphere", "cylinder", "cube"),
+    "size": ("none", "large", "small"),
+    "material": ("none", "rubber", "metal"),
+    "color": ("none", "red", "cyan", "green", "blue", "brown", "gray", "purple", "yellow"),
 }
-"""Names of the integer codes of each categorical factor: from 1, as in clevr_with_masks."""
+"""Names of the integer codes of each categorical factor, as in the released `clevr_with_masks`.
+
+Read off a record of the released file beside its picture (1 to 5 of the colours); gray, purple and
+yellow as one public reader of it has them."""
+
+
+def code_of(factor: str, name: str) -> int:
+    """Returns the code of a name, such as 3 for the shape "cube".
+
+    Raises:
+        ValueError: there is no such name.
+    """
+    names = CODES[factor]
+    if name not in names[1:]:
+        raise ValueError(f"{factor} {name!r}; there are {', '.join(names[1:])}")
+    return names.index(name)
+
+
+def names_of(codes: UInt8[np.ndarray, "4"]) -> tuple[str, ...]:
+    """Returns the names of one object's codes, in the order of `CODES`."""
+    return tuple(names[code] for names, code in zip(CODES.values(), codes, strict=True))
+
+
+def are_misnamed(key: str, categories: Sequence[str]) -> bool:
+    """Whether a file cut from a `clevr_with_masks` TFRecord gives its codes wrong names.
+
+    Version 0.1.0 wrote the record's codes as they were beside names in the order of
+    clevr-dataset-gen's properties.json.
+
+    Args:
+        key: of a field, such as `factors/shape`.
+        categories: the names that the file gives.
+    """
+    names = CODES.get(key.removeprefix("factors/"))
+    return names is not None and tuple(categories) != names
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Int, UInt8
 
 from scenes.clevr.images import CROP_COLUMNS, CROP_ROWS
 from scenes.clevr.mirror import mirrored, surroundings
-from scenes.clevr.properties import COLORS_RGB, MATERIALS, SHAPES, SIZES_M, Objects
+from scenes.clevr.properties import COLORS_RGB, MATERIALS, SIZES_M, Objects, names_of
 from scenes.clevr.sampling import Setting
 from scenes.clevr.stage import (
     HALF_HEIGHT,
@@ -25,7 +25,7 @@ from scenes.offscreen import Offscreen, code_of_geom
 NO_GEOM = -1
 CROP_WIDTH = CROP_COLUMNS.stop - CROP_COLUMNS.start
 CROP_HEIGHT = CROP_ROWS.stop - CROP_ROWS.start
-DISPLAY_RGB = (np.array(list(COLORS_RGB.values())) / 255) ** (1 / 2.2)
+DISPLAY_RGB = {name: (np.array(rgb) / 255) ** (1 / 2.2) for name, rgb in COLORS_RGB.items()}
 """The generator's colours are linear reflectances; light here is added up in display values."""
 
 
@@ -42,7 +42,7 @@ class Renderer:
         self._objects = np.array(
             [self.model.geom(f"object_{i}").id for i in range(max_objects)], dtype=np.int64
         )
-        self._materials = [self.model.material(name).id for name in MATERIALS]
+        self._materials = {name: self.model.material(name).id for name in MATERIALS}
         self._unit_vertices = self.model.mesh_vert.copy()
         # Poses are written for each scene: no geom may keep the shortcut to its body's frame.
         self.model.geom_sameframe[self._objects] = mujoco.mjtSameFrame.mjSAMEFRAME_NONE
@@ -66,17 +66,17 @@ class Renderer:
             first += lamp.bulbs
         model.geom_rgba[self._objects, 3] = 0.0
         for i, code in enumerate(objects.codes):
-            self._shape_object(i, *(code.astype(int) - 1).tolist())
+            self._shape_object(i, *names_of(code))
             self.data.mocap_pos[i] = objects.position[i]
             half_angle = objects.rotation_rad[i] / 2
             self.data.mocap_quat[i] = (np.cos(half_angle), 0.0, 0.0, np.sin(half_angle))
         mujoco.mj_kinematics(model, self.data)
         mujoco.mj_camlight(model, self.data)
 
-    def _shape_object(self, index: int, shape: int, size: int, material: int, color: int) -> None:
+    def _shape_object(self, index: int, shape: str, size: str, material: str, color: str) -> None:
         model, geom = self.model, self._objects[index]
-        mesh = model.mesh(f"{SHAPES[shape]}_{index}").id
-        scale = list(SIZES_M.values())[size]
+        mesh = model.mesh(f"{shape}_{index}").id
+        scale = SIZES_M[size]
         model.geom_dataid[geom] = mesh
         model.geom_matid[geom] = self._materials[material]
         model.geom_rgba[geom] = (*DISPLAY_RGB[color], 1.0)
@@ -94,8 +94,9 @@ class Renderer:
         It is apart from `arrange`, as a scene may be refused before anybody sees its colours.
         """
         model = self.model
-        for i, material in enumerate(objects.codes[:, 2]):
-            if MATERIALS[material - 1] != "metal":
+        for i, code in enumerate(objects.codes):
+            _, _, material, _ = names_of(code)
+            if material != "metal":
                 continue
             geom = self._objects[i]
             mesh = int(model.geom_dataid[geom])

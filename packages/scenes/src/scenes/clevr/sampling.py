@@ -8,7 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from scenes.clevr.properties import CODES, COLORS_RGB, MATERIALS, SHAPES, SIZES_M, Objects
+from scenes.clevr.properties import (
+    CODES,
+    COLORS_RGB,
+    MATERIALS,
+    SHAPES,
+    SIZES_M,
+    Objects,
+    code_of,
+)
 from scenes.clevr.stage import CAMERA_M, LAMPS
 
 CAMERA_JITTER_M = 0.5
@@ -43,14 +51,14 @@ def sample_objects(rng: np.random.Generator, count: int, setting: Setting) -> Ob
         The objects, or `None` where one found no place in `PLACEMENT_ATTEMPTS`; the generator
         starts anew then.
     """
-    sizes = list(SIZES_M.values())
+    sizes, colors = list(SIZES_M), list(COLORS_RGB)
     forward = -setting.camera_m[:2] / np.linalg.norm(setting.camera_m[:2])
     ahead_x, ahead_y = forward.tolist()
     placed: list[tuple[float, float, float]] = []  # x, y, radius
     codes, heights = [], []
     for _ in range(count):
-        size = int(rng.integers(len(sizes)))
-        radius = sizes[size]
+        size = sizes[int(rng.integers(len(sizes)))]
+        radius = SIZES_M[size]
         for x, y in rng.uniform(-REACH_M, REACH_M, size=(PLACEMENT_ATTEMPTS, 2)).tolist():
             if all(
                 math.hypot(x - a, y - b) >= radius + r + MIN_GAP_M
@@ -61,13 +69,15 @@ def sample_objects(rng: np.random.Generator, count: int, setting: Setting) -> Ob
                 break
         else:
             return None
-        shape = int(rng.integers(len(SHAPES)))
-        if SHAPES[shape] == "cube":
+        shape = SHAPES[int(rng.integers(len(SHAPES)))]
+        if shape == "cube":
             radius /= math.sqrt(2)
         placed.append((x, y, radius))
         heights.append(radius)
-        material, color = int(rng.integers(len(MATERIALS))), int(rng.integers(len(COLORS_RGB)))
-        codes.append((1 + shape, 1 + size, 1 + material, 1 + color))
+        material = MATERIALS[int(rng.integers(len(MATERIALS)))]
+        color = colors[int(rng.integers(len(colors)))]
+        names = {"shape": shape, "size": size, "material": material, "color": color}
+        codes.append([code_of(factor, names[factor]) for factor in CODES])
     rotation = rng.uniform(0, 2 * math.pi, size=count)
     return Objects(
         codes=np.array(codes, dtype=np.uint8).reshape(-1, len(CODES)),
