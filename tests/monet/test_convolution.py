@@ -3,8 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from monet.convolution import conv3x3, pointwise_conv, upsampled_conv3x3
-from monet.winograd import winograd_conv3x3
+from monet.convolution import pointwise_conv, upsampled_conv3x3
 from torch import Tensor
 
 
@@ -25,35 +24,6 @@ def test_a_doubled_map_is_convolved_without_being_made(dtype: torch.dtype) -> No
     by = (coarse, skip, weight)
     torch.testing.assert_close(got, expected, **close)
     torch.testing.assert_close(gradients(got, *by), gradients(expected, *by), **close)
-
-
-def test_float32_on_a_cpu_takes_winograd_s_algorithm() -> None:
-    torch.manual_seed(0)
-    x, weight, bias = torch.randn(2, 3, 16, 16), torch.randn(4, 3, 3, 3), torch.randn(4)
-    got = conv3x3(x, weight, bias, padding=1, relu=True)
-    assert torch.equal(got, winograd_conv3x3(x, weight, bias, padding=1, relu=True))
-    expected = F.relu(F.conv2d(x, weight, bias, padding=1))
-    assert not torch.equal(got, expected)
-    torch.testing.assert_close(got, expected, rtol=1e-5, atol=2e-5)
-
-
-@pytest.mark.parametrize(
-    ("side", "dtype"), [(16, torch.float64), (8, torch.float32), (16, torch.bfloat16)]
-)
-def test_other_types_and_small_maps_are_left_to_pytorch(side: int, dtype: torch.dtype) -> None:
-    torch.manual_seed(0)
-    x, weight = torch.randn(2, 3, side, side, dtype=dtype), torch.randn(4, 3, 3, 3, dtype=dtype)
-    expected = F.relu(F.conv2d(x, weight, padding=1))
-    assert torch.equal(conv3x3(x, weight, padding=1, relu=True), expected)
-
-
-def test_autocast_decides_the_arithmetic() -> None:
-    torch.manual_seed(0)
-    x, weight = torch.randn(2, 3, 16, 16), torch.randn(4, 3, 3, 3)
-    with torch.autocast("cpu", torch.bfloat16):
-        got, expected = conv3x3(x, weight, padding=1), F.conv2d(x, weight, padding=1)
-    assert got.dtype == torch.bfloat16
-    assert torch.equal(got, expected)
 
 
 def test_a_pointwise_convolution_is_a_matrix_product() -> None:

@@ -14,14 +14,12 @@ import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from monet import convolution
 from monet.arithmetic import half_precision
 from monet.config import PRESETS, ModelConfig
 from monet.cores import Cores
@@ -120,18 +118,7 @@ def whole(model: Monet, image: Tensor, noise: Tensor) -> Tensor:
     return loss_means(model, image, noise, None)[0]
 
 
-@contextmanager
-def direct_convolutions() -> Iterator[None]:
-    """Leaves every convolution to PyTorch."""
-    before = convolution.FEWEST_TILES
-    convolution.FEWEST_TILES = math.inf
-    try:
-        yield
-    finally:
-        convolution.FEWEST_TILES = before
-
-
-def multiplications(config: ModelConfig, winograd: bool) -> tuple[int, int]:
+def multiplications(config: ModelConfig) -> tuple[int, int]:
     """Returns multiply-adds of one image forward, and the numbers its activations hold.
 
     Counted for the form without tiling, doubling or repeated image parts; linear layers are left
@@ -141,13 +128,9 @@ def multiplications(config: ModelConfig, winograd: bool) -> tuple[int, int]:
     macs = numbers = 0
 
     def conv(times: int, side: int, channels_in: int, channels_out: int, kernel: int = 3) -> None:
-        """Counts a convolution in strides of one, by Winograd's algorithm where that is taken."""
+        """Counts a convolution in strides of one."""
         nonlocal macs, numbers
-        tiles = math.ceil(side / 4) ** 2
-        if winograd and kernel == 3 and tiles >= convolution.FEWEST_TILES:
-            macs += times * tiles * 36 * channels_in * channels_out
-        else:
-            macs += times * side**2 * channels_in * channels_out * kernel**2
+        macs += times * side**2 * channels_in * channels_out * kernel**2
         numbers += times * side**2 * channels_out
 
     def halving(times: int, side: int, channels_in: int, channels_out: int) -> None:
@@ -167,10 +150,7 @@ def multiplications(config: ModelConfig, winograd: bool) -> tuple[int, int]:
         side = size >> (n - 1 - i)
         conv(K - 1, side, skip, out)
         if i > 0:
-            folded = (side // 2) ** 2 * 4**2
-            tiles = math.ceil(side / 4) ** 2
-            by_tiles = winograd and tiles >= convolution.FEWEST_TILES
-            macs += (K - 1) * up[i - 1] * out * (tiles * 36 if by_tiles else folded)
+            macs += (K - 1) * (side // 2) ** 2 * 4**2 * up[i - 1] * out  # doubling folded in
     conv(K - 1, size, up[-1], 1, 1)
     halving(1, size // 2, 3, config.encoder_channels[0])
     halving(K, size // 2, 1, config.encoder_channels[0])
@@ -238,19 +218,12 @@ def make_steps(args: argparse.Namespace, kept: bool) -> dict[str, Callable[[], f
     cpu, threads = device.type == "cpu", torch.get_num_threads()
     cores = Cores(threads) if cpu and threads > 1 else None
 
-    def direct(step: Callable[[], float]) -> Callable[[], float]:
-        def without() -> float:
-            with direct_convolutions():
-                return step()
-
-        return without
-
     def of(loss: Callable[..., Tensor]) -> Callable[[], float]:
-        return direct(make_step(image, noise, model, loss, in_half=False))
+        return make_step(image, noise, model, loss, in_half=False)
 
     shared = make_step(image, noise, model, whole, False, cores)
     if kept:
-        return {"+ freed memory kept": direct(shared), "+ Winograd's algorithm": shared}
+        return {"+ freed memory kept": shared}
     steps = {
         "naive: tiled, concatenated, float32": of(form(False, False, False)),
         "+ decoder without tiling, 1x1 as a product": of(form(False, False, True)),
@@ -258,7 +231,7 @@ def make_steps(args: argparse.Namespace, kept: bool) -> dict[str, Callable[[], f
         "+ U-Net: image's part once, doubling folded": of(form(True, True, True)),
     }
     if cores is not None:
-        steps["+ a share of the batch on each core"] = direct(shared)
+        steps["+ a share of the batch on each core"] = shared
     best = model
     if not cpu:
         best = copy.deepcopy(model).to(memory_format=torch.channels_last)
@@ -317,20 +290,17 @@ def print_floors(config: ModelConfig, batch: int, device: torch.device, dtype: t
     source = torch.randn(1 << 26, device=device)
     target = torch.empty_like(source)
     copied = 2 * source.nbytes / median_s(lambda: target.copy_(source), device, 5)
-    for kind in ("direct", "Winograd's") if device.type == "cpu" else ("direct",):
-        macs, numbers = multiplications(config, winograd=kind != "direct")
-        # Backward, each convolution is done twice more: for its input and for its weight.
-        operations = 3 * 2 * macs * batch
-        # Each activation is written and read forward; it, its gradient are read and written
-        # backward.
-        moved = 5 * numbers * batch * dtype.itemsize
-        bound = max(operations / flops, moved / copied)
-        print(
-            f"floor, {kind} convolutions: {operations / 1e9:,.0f} G operations at "
-            f"{flops / 1e9:,.0f} G/s (matrix product), {operations / flops * 1e3:,.0f} ms; "
-            f"{moved / 1e9:.1f} GB at {copied / 1e9:.0f} GB/s (copy), "
-            f"{moved / copied * 1e3:,.0f} ms; the larger: {bound * 1e3:,.0f} ms"
-        )
+    macs, numbers = multiplications(config)
+    # Backward, each convolution is done twice more: for its input and for its weight.
+    operations = 3 * 2 * macs * batch
+    # Each activation is written and read forward; it, its gradient are read and written backward.
+    moved = 5 * numbers * batch * dtype.itemsize
+    bound = max(operations / flops, moved / copied)
+    print(
+        f"floor: {operations / 1e9:,.0f} G operations at {flops / 1e9:,.0f} G/s (matrix product), "
+        f"{operations / flops * 1e3:,.0f} ms; {moved / 1e9:.1f} GB at {copied / 1e9:.0f} GB/s "
+        f"(copy), {moved / copied * 1e3:,.0f} ms; the larger: {bound * 1e3:,.0f} ms"
+    )
 
 
 def drop_from_memory(path: Path) -> None:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from monet.config import ModelConfig
-from monet.convolution import conv3x3, pointwise_conv
+from monet.convolution import pointwise_conv
 
 
 class Encoder(nn.Module):
@@ -71,8 +71,7 @@ class BroadcastDecoder(nn.Module):
         """Returns the means of the three channels, not squashed, and the mask's logits."""
         x = F.relu_(self._first(z))
         for conv in self.convs:
-            assert isinstance(conv, nn.Conv2d)
-            x = conv3x3(x, conv.weight, conv.bias, relu=True)
+            x = F.relu_(conv(x))
         return pointwise_conv(x, self.output).float()
 
     def _first(self, z: Float[Tensor, "N D"]) -> Float[Tensor, "N C h w"]:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from monet.config import ModelConfig
-from monet.convolution import conv3x3, pointwise_conv, upsampled_conv3x3
+from monet.convolution import pointwise_conv, upsampled_conv3x3
 
 
 def channels_up(down: Sequence[int]) -> list[int]:
@@ -36,7 +36,7 @@ class Block(nn.Module):
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
         """Applies the block."""
-        return self.normalise(conv3x3(x, self.conv.weight, padding=1))
+        return self.normalise(F.conv2d(x, self.conv.weight, padding=1))
 
     def upsample(
         self, coarse: Float[Tensor, "B E h w"], skip: Float[Tensor, "B S H W"]
@@ -74,7 +74,7 @@ class UNet(nn.Module):
 
     def image_part(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C H W"]:
         """Returns what the image gives to the first convolution: the same at every step."""
-        return conv3x3(image, self.first.conv.weight[:, :3], padding=1)
+        return F.conv2d(image, self.first.conv.weight[:, :3], padding=1)
 
     def forward(
         self, image_part: Float[Tensor, "B C H W"], log_scope: Float[Tensor, "B 1 H W"]
@@ -85,7 +85,7 @@ class UNet(nn.Module):
             image_part: from `image_part`; a convolution of concatenated inputs is a sum.
             log_scope: clamped from below, so that it is finite.
         """
-        of_scope = conv3x3(log_scope, self.first.conv.weight[:, 3:], padding=1)
+        of_scope = F.conv2d(log_scope, self.first.conv.weight[:, 3:], padding=1)
         x = self.first.normalise(image_part + of_scope)
         skips = [x]
         for block in self.down:
