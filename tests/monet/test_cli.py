@@ -21,7 +21,7 @@ QUICK = ("--preset", "quick")
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("--preset", "fast"), "no preset 'fast'; there are paper, paper-multi-dsprites, paper-cl"),
+        (("--preset", "slow"), "no preset 'slow'; there are paper, paper-multi-dsprites, paper-cl"),
         ((*QUICK, "--num-slots", "1"), "num_slots must be at least 2, got 1"),
         ((*QUICK, "--image-size", "40"), "image_size must be a multiple of 16, which encoder_chan"),
         ((*QUICK, "--steps", "0"), "steps must be at least 1, got 0"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from monet.data import HELD_OUT, TrainingImages, held_out, noise
+from monet.data import HELD_OUT, TrainingImages, fit, held_out, noise
 from scenes.command_line import UsageError
 from scenes.file import SceneFile, images_at
 
@@ -87,13 +87,22 @@ def test_noise_is_unit_gaussian_and_new_at_every_step() -> None:
     assert abs(float(first.std()) - 1) < 0.05
 
 
-def test_images_kept_on_the_device_make_the_batches_of_one_window(rooms_file: Path) -> None:
+def test_images_kept_on_the_device_come_in_the_order_of_the_hosts_windows(
+    rooms_file: Path,
+) -> None:
+    three_windows = 24 * 3 * 16**2  # of 64 images
     with SceneFile(rooms_file) as file:
-        read = TrainingImages(file, 16, 8, 3, with_segmentation=True, window_bytes=ONE_WINDOW)
-        kept = TrainingImages(
-            file, 16, 8, 3, with_segmentation=True, on_device=True, window_bytes=TWO_WINDOWS
-        )
-        for step in (0, 5, 11):
+        read, kept = (
+            TrainingImages(
+                file, 16, 8, 3, with_segmentation=True, on_device=on_device,
+                window_bytes=three_windows,
+            )
+            for on_device in (False, True)
+        )  # fmt: skip
+        assert read.kept is None
+        assert kept.kept is not None
+        assert len(kept.kept) == read.rows == 64
+        for step in (0, 2, 3, 5, 6, 7, 11, 16):
             expected, got = read.batch(step), kept.batch(step)
             assert torch.equal(got.images, expected.images)
             assert got.segmentation is not None
@@ -101,3 +110,8 @@ def test_images_kept_on_the_device_make_the_batches_of_one_window(rooms_file: Pa
             assert torch.equal(got.segmentation, expected.segmentation)
         read.close()
         kept.close()
+
+
+def test_a_cpu_reads_images_as_they_are_needed(rooms_file: Path) -> None:
+    with SceneFile(rooms_file) as file:
+        assert not fit(file, 32, torch.device("cpu"), with_segmentation=False)

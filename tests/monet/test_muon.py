@@ -59,3 +59,29 @@ def test_a_saved_state_goes_on_as_if_it_had_not_been_saved() -> None:
         return weight.detach()
 
     assert torch.equal(run(3), run(-1))
+
+
+def test_matrices_padded_into_batches_move_as_they_do_one_by_one() -> None:
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(32, 16, 3, 3), (128, 64, 3, 3), (300, 20), (20, 300), (7, 5), (9,), (4, 30), (1,)]
+    rates = torch.tensor([1e-3, 5e-4])
+    start = [torch.randn(shape, generator=generator) for shape in shapes]
+
+    def groups(first: object, second: object) -> list[dict[str, object]]:
+        parameters = [torch.nn.Parameter(p.clone()) for p in start]
+        return [{"params": parameters[:4], "lr": first}, {"params": parameters[4:], "lr": second}]
+
+    one_by_one, in_batches = groups(1e-3, 5e-4), groups(*rates)
+    plain, batched = Muon(one_by_one, 0.0), Muon(in_batches, 0.0, batched=True)
+    for step in range(20):
+        for ours, theirs in zip(in_batches, one_by_one, strict=True):
+            for p, q in zip(ours["params"], theirs["params"], strict=True):
+                q.grad = 10.0 ** (step % 5 - 2) * torch.randn(q.shape, generator=generator)
+                p.grad = q.grad.clone()
+        plain.step()
+        batched.step()
+    moved = [q for group in one_by_one for q in group["params"]]
+    assert all((q - p).abs().max() > 1e-3 for q, p in zip(moved, start, strict=True))
+    for ours, theirs in zip(in_batches, one_by_one, strict=True):
+        for p, q in zip(ours["params"], theirs["params"], strict=True):
+            torch.testing.assert_close(p, q, rtol=0, atol=1e-5)

@@ -19,13 +19,17 @@ import torch
 from monet import load
 from monet.checkpoint import Stage, read_config, read_weights
 from monet.config import ModelConfig, OptimiserConfig, TrainConfig
+from monet.learner import Learner
 from monet.optimise import set_rate
+from monet.ranks import Ranks
 from monet.train import Trainer
+from monet.whole_step import Form, WholeStep
 from PIL import Image
 from scenes.build import build
 from scenes.command_line import CommandError, UsageError
 from scenes.config import MultiDSpritesConfig
 from scenes.lock import locked
+from scenes.serialise import to_json
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 MODEL = ModelConfig(
@@ -140,8 +144,6 @@ def kill_and_restart(config: TrainConfig, folder: Path, kills: int) -> None:
         "from monet.train import Trainer; from scenes.serialise import from_json\n"
         "with Trainer(from_json(sys.argv[1], TrainConfig), Path(sys.argv[2])) as t: t.run()"
     )
-    from scenes.serialise import to_json
-
     command = [sys.executable, "-c", code, to_json(config), str(folder)]
     for attempt in range(kills):
         state = folder / "state.pt"
@@ -265,7 +267,7 @@ def test_a_time_is_filled_with_steps_and_the_rate_falls_with_it(
         rates.append(rate)
         set_rate(optimiser, rate)
 
-    monkeypatch.setattr("monet.learner.set_rate", spy)
+    monkeypatch.setattr("monet.plain_step.set_rate", spy)
     optimiser = replace(OPTIMISER, schedule="cosine")
     with Trainer(small(rooms_file, 1, optimiser=optimiser), tmp_path) as trainer:
         trainer.seconds_per_step()  # compiles what the first step needs
@@ -281,34 +283,98 @@ def test_a_time_is_filled_with_steps_and_the_rate_falls_with_it(
     assert rates[-1] < 0.1e-3
 
 
-def test_a_late_look_stops_at_the_same_step_with_the_same_state(
+@pytest.fixture
+def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has steps made as on a GPU: whole, looked at some steps later, called again for a replay."""
+
+    def whole_steps(self: Trainer, backend: object) -> WholeStep:
+        config, ranks = self.config, Ranks()
+        capturable = Learner(config, ranks, capturable=True)
+        capturable.restore(self._learner.state())
+        self._learner = capturable
+        return WholeStep(capturable, self._images, Form(None, lambda step: step), steps_ahead=20)
+
+    monkeypatch.setattr(Trainer, "_make_steps", whole_steps)
+
+
+@pytest.mark.usefixtures("as_on_a_gpu")
+def test_a_loss_found_late_ends_the_run_and_spoils_nothing(
     rooms_file: Path, tmp_path: Path
 ) -> None:
-    config = small(rooms_file, 50, optimiser=replace(OPTIMISER, learning_rate=1e18), log_every=50)
-    said = []
-    for every in (1, 16):
-        folder = tmp_path / str(every)
-        with (
-            Trainer(config, folder, check_every=every) as trainer,
-            pytest.raises(CommandError) as error,
-        ):
+    config = small(rooms_file, 2, optimiser=replace(OPTIMISER, schedule="cosine"), log_every=50)
+    with Trainer(config, tmp_path) as trainer:
+        trainer.run()
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("*.[jps]*")}
+    assert {"state.pt", "model.safetensors", "metrics.jsonl"} <= before.keys()
+    spoilt = replace(config, steps=100, score_every=60)
+    message = (
+        rf"{re.escape(str(tmp_path))}: \w+ is (nan|inf|-inf) at step \d+; the state of step 2 is "
+        r"kept; try a lower --learning-rate than 0\.0"
+    )
+    with Trainer(spoilt, tmp_path) as trainer:
+        with torch.no_grad():
+            next(trainer.model.parameters()).fill_(torch.nan)
+        with pytest.raises(CommandError, match=message):
             trainer.run()
-        said.append(str(error.value).removeprefix(str(folder)))
-    assert said[0] == said[1]
-    assert_same(tmp_path / "1", tmp_path / "16")
-    assert all(value.isfinite().all() for value in weights(tmp_path / "16").values())
-    terms = [torch.load(tmp_path / every / "state.pt")["unlogged"] for every in ("1", "16")]
-    assert terms[0] == terms[1]
-    assert len(terms[0]) == torch.load(tmp_path / "1" / "state.pt")["step"]
+    after = {path.name: path.read_bytes() for path in tmp_path.glob("*.[jps]*")}
+    assert after.keys() == before.keys()
+    assert all(after[name] == before[name] for name in before if name != "config.json")
 
 
-def test_late_looks_change_nothing(rooms_file: Path, tmp_path: Path) -> None:
-    config = small(rooms_file, 7, log_every=5)
-    for every in (1, 4):
-        with Trainer(config, tmp_path / str(every), check_every=every) as trainer:
-            trainer.run()
-    assert_same(tmp_path / "1", tmp_path / "4")
-    assert rows(tmp_path / "1", "loss") == rows(tmp_path / "4", "loss")
+@pytest.mark.usefixtures("as_on_a_gpu")
+def test_a_run_of_whole_steps_goes_on_as_one_that_never_stopped(
+    rooms_file: Path, tmp_path: Path
+) -> None:
+    config = small(rooms_file, 70, log_every=5)
+    with Trainer(config, tmp_path / "whole") as trainer:
+        trainer.run()
+    with Trainer(config, tmp_path / "parts") as trainer:
+        assert trainer.seconds_per_step() > 0
+        assert trainer.run(stop_after_s=0.0).step == 5
+    with Trainer(config, tmp_path / "parts") as trainer:
+        trainer.run()
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+    assert rows(tmp_path / "whole", "loss") == rows(tmp_path / "parts", "loss")
+    assert len(rows(tmp_path / "whole", "loss")) == 14
+
+
+def test_the_precision_that_a_run_began_with_is_kept(rooms_file: Path, tmp_path: Path) -> None:
+    config = small(rooms_file, 1, precision="bfloat16")
+    with Trainer(config, tmp_path) as trainer:
+        trainer.run()
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert state["precision"] == "bfloat16"
+    # As if "auto" had chosen it on another processor.
+    (tmp_path / "config.json").write_text(to_json(replace(config, precision="auto")))
+    with Trainer(replace(config, steps=2, precision="auto"), tmp_path) as trainer:
+        trainer.run()
+    assert torch.load(tmp_path / "state.pt", weights_only=True)["precision"] == "bfloat16"
+
+
+def test_cache_compile_and_graph_are_no_part_of_a_runs_identity(
+    rooms_file: Path, tmp_path: Path
+) -> None:
+    with Trainer(small(rooms_file, 1), tmp_path) as trainer:
+        trainer.run()
+    config = small(rooms_file, 2, cache="device", compile="never", graph="never")
+    with Trainer(config, tmp_path) as trainer:
+        assert trainer.run().step == 2
+
+
+def test_a_run_begun_by_version_0_1_0_goes_on(rooms_file: Path, tmp_path: Path) -> None:
+    config = small(rooms_file, 1)
+    with Trainer(config, tmp_path) as trainer:
+        trainer.run()
+    old = json.loads((tmp_path / "config.json").read_text())
+    for name in ("graph", "posterior_start"):
+        del old[name]
+    old |= {"compile": False, "cache": "host"}
+    (tmp_path / "config.json").write_text(json.dumps(old))
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    del state["precision"]
+    torch.save(state, tmp_path / "state.pt")
+    with Trainer(replace(config, steps=2), tmp_path) as trainer:
+        assert trainer.run().step == 2
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "state.pt"])

@@ -18,11 +18,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from monet.arithmetic import half_precision
+from monet.arithmetic import chosen_precision
 from monet.config import PRESETS, TrainConfig
 from monet.data import Batch, TrainingImages, noise
-from monet.learner import Learner, loss_means
+from monet.learner import Learner
+from monet.mean_loss import MeanLoss
 from monet.model import to_unit
+from monet.plain_step import PlainStep
 from monet.ranks import Ranks
 from scenes.file import SceneFile
 from scenes.memory import keep_freed_memory
@@ -69,7 +71,8 @@ def loss_in_half(learner: Learner, batch: Batch, config: TrainConfig) -> float:
     model = config.model
     drawn = noise(config.seed, learner.step, len(batch), model.num_slots, model.latent_dim)
     with torch.no_grad(), torch.autocast(learner.device.type, torch.bfloat16):
-        means = loss_means(learner.model, to_unit(batch.images), drawn.to(learner.device), None)
+        image = to_unit(batch.images)
+        means = MeanLoss(learner.model)(image, drawn.to(learner.device), None)
     return means[0].item()
 
 
@@ -82,14 +85,14 @@ def main() -> None:
     args = parser.parse_args()
     keep_freed_memory()
     ranks = Ranks()
-    native = half_precision("auto", ranks.device)
+    native = chosen_precision("auto", ranks.device) == "bfloat16"
     in_half = native_convolutions if native else rounded_convolutions
     config = replace(
         PRESETS[args.preset], data=args.data, steps=args.steps, seed=args.seed, precision="float32"
     )
-    exact = Learner(config, ranks)
-    half = Learner(replace(config, precision="bfloat16"), ranks)
-    nudged = Learner(config, ranks)
+    exact = Learner(config, ranks, capturable=False)
+    half = Learner(replace(config, precision="bfloat16"), ranks, capturable=False)
+    nudged = Learner(config, ranks, capturable=False)
     change_last_bit(nudged)
     assert torch.equal(next(exact.model.parameters()), next(half.model.parameters()))
     print(f"{args.preset}, seed {args.seed}, {ranks.device}, bfloat16 {in_half.__name__}")
@@ -100,15 +103,18 @@ def main() -> None:
         images = TrainingImages(
             file, config.model.image_size, config.batch_size, config.seed, device=ranks.device
         )
+        exact_steps, half_steps, nudged_steps = (
+            PlainStep(learner, images) for learner in (exact, half, nudged)
+        )
         for step in range(args.steps):
             batch = images.batch(step)
             with in_half():
                 along = loss_in_half(exact, batch, config)
-                of_half = half.gradients(batch)[0].item()
-            losses = [exact.gradients(batch)[0].item(), along, of_half]
-            losses.append(nudged.gradients(batch)[0].item())
-            for learner in (exact, half, nudged):
-                learner.update()
+                of_half = half_steps.gradients(batch)[0].item()
+            losses = [exact_steps.gradients(batch)[0].item(), along, of_half]
+            losses.append(nudged_steps.gradients(batch)[0].item())
+            for steps in (exact_steps, half_steps, nudged_steps):
+                steps.update()
             sums += torch.tensor(losses, dtype=torch.float64)
             if (step + 1) % EVERY == 0:
                 means, sums = (sums / EVERY).tolist(), torch.zeros_like(sums)

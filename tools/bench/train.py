@@ -20,12 +20,12 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from monet.arithmetic import half_precision
+from monet.arithmetic import chosen_precision
 from monet.config import PRESETS, ModelConfig
 from monet.cores import Cores
 from monet.data import TrainingImages
-from monet.learner import loss_means
 from monet.loss import loss_terms
+from monet.mean_loss import MeanLoss
 from monet.model import Monet
 from scenes.file import SceneFile
 from scenes.memory import keep_freed_memory
@@ -115,7 +115,7 @@ def form(masks: bool, posterior: bool, decoder: bool) -> Callable[[Monet, Tensor
 
 
 def whole(model: Monet, image: Tensor, noise: Tensor) -> Tensor:
-    return loss_means(model, image, noise, None)[0]
+    return MeanLoss(model)(image, noise, None)[0]
 
 
 def multiplications(config: ModelConfig) -> tuple[int, int]:
@@ -214,7 +214,7 @@ def make_steps(args: argparse.Namespace, kept: bool) -> dict[str, Callable[[], f
     model = Monet(config).to(device)
     image = torch.rand(B, 3, config.image_size, config.image_size, device=device)
     noise = torch.randn(B, config.num_slots, config.latent_dim, device=device)
-    half = half_precision("auto", device)
+    half = chosen_precision("auto", device) == "bfloat16"
     cpu, threads = device.type == "cpu", torch.get_num_threads()
     cores = Cores(threads) if cpu and threads > 1 else None
 
@@ -239,8 +239,12 @@ def make_steps(args: argparse.Namespace, kept: bool) -> dict[str, Callable[[], f
     if half:
         steps["+ bfloat16"] = make_step(image, noise, best, whole, True, cores)
     if args.compile:
-        compiled = torch.compile(whole, mode="default" if cpu else "reduce-overhead")
-        steps["+ torch.compile"] = make_step(image, noise, best, compiled, half)
+        compiled = MeanLoss(best, "inductor")
+
+        def of_compiled(_: Monet, image: Tensor, noise: Tensor) -> Tensor:
+            return compiled(image, noise, None)[0]
+
+        steps["+ torch.compile"] = make_step(image, noise, best, of_compiled, half)
     return steps
 
 
@@ -351,7 +355,7 @@ def main() -> None:
             f"{name:44} {t * 1e3:7,.0f} ms {B / t:7.1f} images/s {times[first] / t:5.2f} x   loss "
             f"differs by {off:.0e}"
         )
-    half = half_precision("auto", device)
+    half = chosen_precision("auto", device) == "bfloat16"
     print_floors(config, B, device, torch.bfloat16 if half else torch.float32)
     if args.data:
         eaten = B / min(times.values())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,7 +17,7 @@ from scenes.command_line import CommandError, UsageError
 from scenes.serialise import from_json, list_from_json, to_json
 from scenes.whole import write_whole
 
-from monet.config import TrainConfig
+from monet.config import Precision, TrainConfig
 from monet.model import Monet
 
 WEIGHTS = "model.safetensors"
@@ -33,6 +34,20 @@ class Stage:
     step: int
     """Steps made."""
     config: TrainConfig
+
+
+def _renewed(text: str) -> str:
+    """Brings configs of version 0.1.0 into today's form: `compile` was true or false."""
+
+    def renew(item: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(item.get("compile"), bool):
+            item["compile"] = "always" if item["compile"] else "auto"
+        return item
+
+    try:
+        return json.dumps(json.loads(text, object_hook=renew))
+    except ValueError:
+        return text  # `from_json` says what is wrong
 
 
 def save_weights(
@@ -113,9 +128,9 @@ def read_weights(path: Path) -> Weights:
     if "config" not in metadata:
         raise CommandError(f"{path}: no config in its metadata: not a model of this project")
     try:
-        config = from_json(metadata.pop("config"), TrainConfig)
+        config = from_json(_renewed(metadata.pop("config")), TrainConfig)
         step, dataset = int(metadata.pop("step")), metadata.pop("dataset")
-        stages = tuple(list_from_json(metadata.pop("stages", "[]"), Stage))
+        stages = tuple(list_from_json(_renewed(metadata.pop("stages", "[]")), Stage))
     except (ValueError, KeyError) as error:
         raise CommandError(f"{path}: config: {error}") from error
     return Weights(path, config, step, dataset, tensors, metadata, stages)
@@ -173,6 +188,8 @@ class State:
     """Rows of that file; its last ones are held out."""
     unlogged: tuple[tuple[float, ...], ...] = ()
     """Terms of the steps since the last line of metrics.jsonl."""
+    precision: Precision | Literal[""] = ""
+    """What `auto` chose as the run began; empty in states of version 0.1.0."""
 
 
 def save_state(folder: Path, state: State) -> None:
@@ -197,7 +214,7 @@ def read_state(folder: Path) -> State:
     path = folder / STATE
     try:
         saved = dict(torch.load(path, map_location="cpu", weights_only=True))
-        stages = tuple(list_from_json(saved.pop("stages"), Stage))
+        stages = tuple(list_from_json(_renewed(saved.pop("stages")), Stage))
         state = State(**saved, stages=stages)
         if not isinstance(state.step, int) or not all(
             isinstance(part, dict) for part in (state.model, state.average, state.optimiser)
@@ -221,6 +238,6 @@ def read_config(folder: Path) -> TrainConfig:
     """
     path = folder / CONFIG
     try:
-        return from_json(path.read_text(), TrainConfig)
+        return from_json(_renewed(path.read_text()), TrainConfig)
     except ValueError as error:
         raise CommandError(f"{path}: {error}") from error

@@ -30,7 +30,7 @@ class Command:
     config: Annotated[TrainConfig, arg(name="")]
     preset: str = "paper"
     """Where the other flags' defaults come from: paper, paper-multi-dsprites, paper-clevr,
-    paper-clevr-like, conditions (the default with --masks) or quick."""
+    paper-clevr-like, conditions (the default with --masks), quick or fast."""
     run: Path | None = None
     """Run folder; runs/NAME by default. A run that is there already is continued."""
     stop_after: str | None = None
@@ -107,6 +107,9 @@ def _run(trainer: Trainer, folder: Path, budget: Budget, *, quiet: bool) -> int:
         say(f"{folder}: all {trainer.config.steps:,} steps are made; --steps asks for more")
         return 0
     seconds_per_step = trainer.seconds_per_step()
+    if trainer.compile_if_it_pays(seconds_per_step, budget.left_s()):
+        say(f"{1 / seconds_per_step:,.1f} steps a second; compiling, about a minute, makes it more")
+        seconds_per_step = trainer.seconds_per_step()
     left_s = budget.left_s()
     if budget.decides_steps and left_s is not None:
         trainer.plan(left_s, seconds_per_step)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from monet.arithmetic import at_least_float32
 from monet.config import ModelConfig
 from monet.convolution import pointwise_conv
 
@@ -46,7 +47,8 @@ class Encoder(nn.Module):
         for conv in self.convs:
             x = F.relu_(conv(x))  # (B K, C, h, w)
         x = F.relu_(self.hidden(x.flatten(1)))
-        mu, log_sigma = self.posterior(x).float().unflatten(0, (B, K)).chunk(2, dim=-1)
+        posterior = at_least_float32(self.posterior(x)).unflatten(0, (B, K))
+        mu, log_sigma = posterior.chunk(2, dim=-1)
         return mu, log_sigma
 
 
@@ -72,7 +74,7 @@ class BroadcastDecoder(nn.Module):
         x = F.relu_(self._first(z))
         for conv in self.convs:
             x = F.relu_(conv(x))
-        return pointwise_conv(x, self.output).float()
+        return at_least_float32(pointwise_conv(x, self.output))
 
     def _first(self, z: Float[Tensor, "N D"]) -> Float[Tensor, "N C h w"]:
         """The first convolution of the tiled latents and coordinates, without tiling them.

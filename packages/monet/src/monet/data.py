@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -43,14 +44,40 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """Returns the batch on a device; the copy to a GPU does not hold up the caller."""
+        batch = self
+        if device.type == "cuda" and self.images.device.type == "cpu":
+            batch = self.pinned()
+        segmentation = batch.segmentation
+        if segmentation is not None:
+            segmentation = segmentation.to(device, non_blocking=True)
+        return Batch(batch.images.to(device, non_blocking=True), segmentation)
 
-        def move(values: Tensor) -> Tensor:
-            if device.type == "cuda" and values.device.type == "cpu":
-                values = values.pin_memory()
-            return values.to(device, non_blocking=True)
+    @property
+    def bytes(self) -> int:
+        """What it takes in memory."""
+        labels = 0 if self.segmentation is None else self.segmentation.numel()
+        return self.images.numel() + labels
 
-        segmentation = None if self.segmentation is None else move(self.segmentation)
-        return Batch(move(self.images), segmentation)
+    def copy_(self, other: Batch) -> None:
+        """Takes the scenes of another batch of its size, without holding up the caller."""
+        self.images.copy_(other.images, non_blocking=True)
+        if self.segmentation is not None and other.segmentation is not None:
+            self.segmentation.copy_(other.segmentation, non_blocking=True)
+
+    @classmethod
+    def joined(cls, batches: Sequence[Batch]) -> Batch:
+        """Returns the scenes of several batches, in order."""
+        known = [batch.segmentation for batch in batches if batch.segmentation is not None]
+        return cls(
+            torch.cat([batch.images for batch in batches]), torch.cat(known) if known else None
+        )
+
+    def pinned(self) -> Batch:
+        """Returns the batch in memory from which a GPU copies without holding up the caller."""
+        segmentation = self.segmentation
+        return Batch(
+            self.images.pin_memory(), None if segmentation is None else segmentation.pin_memory()
+        )
 
     def take(self, rows: Int64[Tensor, " N"]) -> Batch:
         """Returns some of its scenes."""
@@ -63,7 +90,7 @@ class TrainingImages:
 
     An epoch permutes the file's chunks, cuts them into windows that fit in memory and permutes the
     rows of each; the window after the current one is read in the background. A file that fits in
-    one window is read once; on the device, everything is one window.
+    one window is read once. Kept on the device, images come in the order of the same windows.
 
     Args:
         file: where from; it stays open as long as this.
@@ -71,7 +98,7 @@ class TrainingImages:
         batch_size: images a step.
         seed: decides the order.
         device: where batches go.
-        on_device: keep all images there instead of reading ahead.
+        on_device: keep all images there instead of reading ahead; `fit` tells whether they fit.
         with_segmentation: give each image's segmentation too.
         window_bytes: size of a window's images.
 
@@ -107,13 +134,13 @@ class TrainingImages:
             file[key]
         whole = CHUNK_ROWS * batch_size // math.gcd(CHUNK_ROWS, batch_size)
         self._window_rows = max(1, window_bytes // (3 * size**2) // whole) * whole
-        if on_device:
-            self._window_rows = -(-self.rows // whole) * whole
         self._windows = -(-self.rows // self._window_rows)
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="window")
         self._ahead: dict[Window, Future[Batch]] = {}
-        self._everything: Batch | None = self._read_to_device() if on_device else None
-        self._order_key: tuple[int, ...] | None = None
+        self._everything: Batch | None = None
+        self.kept: Batch | None = self._read_to_device() if on_device else None
+        """All training scenes, on the device, unless they are read as they are needed."""
+        self._window: Window | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -122,28 +149,42 @@ class TrainingImages:
 
     def batch(self, step: int) -> Batch:
         """Returns the scenes of a step, counted from 0, on the device."""
+        if self.kept is None:
+            return self.read(step).to(self._device)
+        return self.kept.take(self.rows_of(step).to(self._device))
+
+    def read(self, step: int) -> Batch:
+        """Returns the scenes of a step, on the host."""
+        window, rows = self._place(step)
+        return self._read(window).take(self._order[rows])
+
+    def rows_of(self, step: int) -> Int64[Tensor, " B"]:
+        """Returns the rows of a step among all training scenes, on the host."""
+        _, rows = self._place(step)
+        return self._window_scenes[self._order[rows]]
+
+    def _place(self, step: int) -> tuple[Window, slice]:
+        """Returns a step's window, whose order is then at hand, and its place in that order."""
         epoch, position = divmod(step, self.steps_per_epoch)
         number, offset = divmod(position * self._batch, self._window_rows)
-        scenes = self._read(Window(epoch, number))
-        order = self._order(scenes.images.device, epoch, number + 1, len(scenes))
-        return scenes.take(order[offset : offset + self._batch]).to(self._device)
+        window = Window(epoch, number)
+        if window != self._window:  # the same for all batches of a window
+            self._window = window
+            starts = CHUNK_ROWS * torch.tensor(self._chunks(window))
+            scenes = (starts[:, None] + torch.arange(CHUNK_ROWS)).flatten()
+            self._window_scenes = scenes[scenes < self.rows]
+            rng = np.random.default_rng([self._seed, epoch, number + 1])
+            self._order = torch.from_numpy(rng.permutation(len(self._window_scenes)))
+        return window, slice(offset, offset + self._batch)
 
     def close(self) -> None:
         """Ends the reading ahead."""
         self._reader.shutdown(cancel_futures=True)
 
-    def _order(self, device: torch.device, *key: int) -> Int64[Tensor, " N"]:
-        *stream, length = key
-        if self._order_key != key:  # the same for all batches of a window
-            rng = np.random.default_rng([self._seed, *stream])
-            self._order_key = key
-            self._order_rows = torch.from_numpy(rng.permutation(length)).to(device)
-        return self._order_rows
-
     def _read(self, window: Window) -> Batch:
         if self._windows == 1:
             if self._everything is None:
-                self._everything = self._scenes(range(-(-self.rows // CHUNK_ROWS)))
+                self._everything = self._scenes(self._chunks(window))
             return self._everything
         follows = Window(window.epoch, window.number + 1)
         if follows.number == self._windows:
@@ -157,6 +198,8 @@ class TrainingImages:
 
     def _chunks(self, window: Window) -> list[int]:
         """Returns the file's chunks in a window; one cut by the end always comes last."""
+        if self._windows == 1:
+            return list(range(-(-self.rows // CHUNK_ROWS)))
         full, part = divmod(self.rows, CHUNK_ROWS)
         rng = np.random.default_rng([self._seed, window.epoch, 0])
         order = [*rng.permutation(full).tolist(), *([full] if part else [])]
@@ -201,6 +244,21 @@ class TrainingImages:
             parts.append(reduce(dataset[rows], self._size))
             start = i + 1
         return np.concatenate(parts)
+
+
+def fit(file: SceneFile, size: int, device: torch.device, *, with_segmentation: bool) -> bool:
+    """Whether all training scenes fit in half of a GPU's free memory; on a CPU they need not.
+
+    Args:
+        file: where from.
+        size: side of the model's images.
+        device: where to.
+        with_segmentation: whether each image's segmentation goes with it.
+    """
+    if device.type != "cuda":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return (file.n - HELD_OUT) * size**2 * (3 + with_segmentation) <= free // 2
 
 
 @dataclass(frozen=True)

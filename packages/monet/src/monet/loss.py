@@ -97,11 +97,22 @@ def loss_terms(
     log_masks_recon: Float[Tensor, "B K H W"],
     mu: Float[Tensor, "B K D"],
     log_sigma: Float[Tensor, "B K D"],
+    posterior_weight: float | Float[Tensor, ""] | None = None,
 ) -> LossTerms:
     """Returns equation 3, term by term.
 
-    With `posterior_weight`, `total` has a fourth term, KL(p(k | x, z) || attention masks), which
-    has no name of its own: it is what is lacking to the sum of the others.
+    With a posterior weight, `total` has a fourth term, KL(p(k | x, z) || attention masks), which is
+    not reported separately: it is `total` minus the other weighted terms.
+
+    Args:
+        config: the terms' weights.
+        image: in [0, 1].
+        components: means of each slot's pixels.
+        log_masks: the attention's, or those given.
+        log_masks_recon: the decoded masks.
+        mu: mean of the latents' posterior.
+        log_sigma: log of its deviation.
+        posterior_weight: in place of the config's; a tensor where it changes from step to step.
     """
     scales = component_scales(config, log_masks.shape[1])
     nll = mixture_nll(image, components, log_masks, scales, config.mixture)
@@ -114,8 +125,9 @@ def loss_terms(
         kl_mask = mask_kl(log_masks.detach(), log_masks_recon)
         weighted = config.gamma * of_attention + config.gamma_vae * kl_mask
     total = nll + config.beta * kl_latent + weighted
-    if config.posterior_weight:
+    weight = config.posterior_weight if posterior_weight is None else posterior_weight
+    if isinstance(weight, Tensor) or weight:
         with torch.no_grad():
             posterior = log_posterior(image, components, log_masks_recon, scales)
-        total = total + config.posterior_weight * mask_kl(posterior, log_masks)
+        total = total + weight * mask_kl(posterior, log_masks)
     return LossTerms(total=total, nll=nll, kl_latent=kl_latent, kl_mask=kl_mask)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -83,21 +83,38 @@ class Monet(nn.Module):
             log_masks: masks to use instead of the attention's (section 2.2).
             noise: unit Gaussian noise for the latents; without it the posterior's mean is used.
         """
-        config = self.config
         if log_masks is not None:
-            config = replace(config, posterior_weight=0.0)  # it is the attention that it teaches
-        else:
-            slots = self.config.num_slots if num_slots is None else num_slots
-            if slots < 2:
-                raise ValueError(f"num_slots must be at least 2, got {slots}")
-            log_masks = self.attention(image, slots)
+            return self.explain(image, log_masks, noise, 0.0)  # the attention is not to be taught
+        slots = self.config.num_slots if num_slots is None else num_slots
+        if slots < 2:
+            raise ValueError(f"num_slots must be at least 2, got {slots}")
+        return self.explain(image, self.attention(image, slots), noise)
+
+    def explain(
+        self,
+        image: Float[Tensor, "B 3 H W"],
+        log_masks: Float[Tensor, "B K H W"],
+        noise: Float[Tensor, "B K D"] | None = None,
+        posterior_weight: float | Float[Tensor, ""] | None = None,
+    ) -> Decomposition:
+        """Encodes and decodes what each mask shows, and computes the loss.
+
+        Args:
+            image: in [0, 1].
+            log_masks: what divides the image among the slots.
+            noise: as in `forward`.
+            posterior_weight: in place of the config's.
+        """
+        config = self.config
         # With weights of its own the mask KL must not reach the attention by way of the encoder.
-        seen = log_masks if self.config.gamma_vae is None else log_masks.detach()
+        seen = log_masks if config.gamma_vae is None else log_masks.detach()
         mu, log_sigma = self.vae.encoder(image, seen.clamp(min=LOG_MASK_FLOOR))
         z = mu if noise is None else mu + log_sigma.exp() * noise
         components, mask_logits = self.vae.decode(z)
         log_masks_recon = mask_logits.log_softmax(dim=1)
-        loss = loss_terms(config, image, components, log_masks, log_masks_recon, mu, log_sigma)
+        loss = loss_terms(
+            config, image, components, log_masks, log_masks_recon, mu, log_sigma, posterior_weight
+        )
         return Decomposition(
             log_masks=log_masks,
             mu=mu,

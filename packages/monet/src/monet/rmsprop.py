@@ -13,7 +13,8 @@ class RMSPropTF(torch.optim.Optimizer):
     """RMSProp with decay 0.9, epsilon inside the root, and an accumulator that starts at one.
 
     torch's own has decay 0.99, epsilon outside the root and an accumulator from zero, so that its
-    first steps are many times larger.
+    first steps are many times larger. A rate that is a tensor may change between the replays of a
+    CUDA graph.
     """
 
     def __init__(
@@ -42,4 +43,9 @@ class RMSPropTF(torch.optim.Optimizer):
             torch._foreach_addcmul_(squares, grads, grads, value=1 - group["decay"])
             roots = torch._foreach_add(squares, group["epsilon"])
             torch._foreach_sqrt_(roots)
-            torch._foreach_addcdiv_(params, grads, roots, value=-group["lr"])
+            if isinstance(group["lr"], Tensor):
+                moves = torch._foreach_mul(grads, group["lr"])
+                torch._foreach_div_(moves, roots)
+                torch._foreach_sub_(params, moves)
+            else:
+                torch._foreach_addcdiv_(params, grads, roots, value=-group["lr"])

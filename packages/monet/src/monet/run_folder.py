@@ -69,6 +69,10 @@ class RunFolder:
                 f"{self.path / STATE}: of another model than {self.path / CONFIG} says"
             ) from error
 
+    def saved_step(self) -> int | None:
+        """Returns the step of the state on disk; None where nothing is saved."""
+        return None if self._state_on_disk() is None else read_state(self.path).step
+
     def check_data(self, saved: State, file: SceneFile) -> None:
         """Refuses another file under the same name; one that has grown is the same.
 

@@ -1,0 +1,52 @@
+"""What a training step tells, and what may make it: `PlainStep` or `WholeStep`."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+TERMS = ("loss", "nll", "kl_latent", "kl_mask", "gradient_norm")
+"""What is known of each step: means over its batch, and the norm of all gradients."""
+Terms = tuple[float, ...]
+"""Values of `TERMS`."""
+
+
+class NotFiniteError(Exception):
+    """A term of a step is not finite.
+
+    Args:
+        step: counted from 1.
+        term: its name (`TERMS`).
+        value: what it is.
+    """
+
+    def __init__(self, step: int, term: str, value: float) -> None:
+        super().__init__(f"{term} is {value} at step {step}")
+        self.step = step
+
+
+@runtime_checkable
+class Steps(Protocol):
+    """What makes a learner's steps: `PlainStep` or `WholeStep`."""
+
+    look_every: int
+    """Steps between looks at their terms."""
+
+    def make(self) -> None:
+        """Makes a step, or issues it to the device."""
+        ...
+
+    def terms(self) -> list[Terms]:
+        """Returns the terms of the steps made since the last call, once they are known."""
+        ...
+
+    def replan(self) -> None:
+        """Follows a change of how many steps the run is to make."""
+        ...
+
+    def restart(self) -> None:
+        """Goes on from where the learner is now."""
+        ...
+
+    def close(self) -> None:
+        """Ends its threads."""
+        ...
