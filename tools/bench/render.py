@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from scenes.build import build
-from scenes.sources import choose_gl
+from scenes.render.gl import choose_gl
 
 choose_gl()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +24,9 @@ def locked(folder: Path, doing: str) -> Iterator[None]:
     Raises:
         UsageError: another process holds it.
     """
+    # Here, since Windows lacks it: `run_command` says so in words, which it has to live to do.
+    import fcntl
+
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         label = folder / LOCK

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from OpenGL import GL
 
-from scenes.sources import starting_gl
+from scenes.render.gl import starting_gl
 
 SEGMENTATION = [int(mujoco.mjtRndFlag.mjRND_SEGMENT), int(mujoco.mjtRndFlag.mjRND_IDCOLOR)]
 

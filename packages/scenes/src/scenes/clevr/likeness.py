@@ -64,6 +64,7 @@ class ClevrLikeSource(OneByOne):
     ) -> tuple[Objects, UInt8[np.ndarray, "240 320"]]:
         """Draws objects until each can be seen; returns them and their labels before the crop."""
         for _ in range(MAX_ATTEMPTS):
+            self.beat()
             objects = sample_objects(rng, count, setting)
             if objects is None:
                 continue

@@ -11,6 +11,7 @@ from jaxtyping import Int, UInt8
 
 from scenes.command_line import CommandError
 from scenes.config import ObjectsRoomConfig
+from scenes.heartbeat import Beat, no_beat
 from scenes.kinds import SHAPES
 from scenes.objects_room.camera import Camera, View
 from scenes.objects_room.renderer import Renderer
@@ -74,6 +75,7 @@ class ObjectsRoomSource:
         objects = tuple(f"object_{i}" for i in range(config.max_objects))
         self.entities = ("sky", "floor", "wall_left", "wall_right", *objects)
         self.fields: Mapping[str, Field] = fields(config)
+        self.beat: Beat = no_beat
         self._min_pixels = max(1.0, MIN_VISIBLE_SHARE * config.size**2)
         self.attempts = 0
         """Scenes proposed so far, accepted or not."""
@@ -119,11 +121,14 @@ class ObjectsRoomSource:
         found = self._find(scenes)
         frames = [number - scenes[0] * views for number in numbers]
         shown = [(found[frame // views], frame % views) for frame in frames]
+        self.beat()
         rows["image"][:] = self.renderer.images(frames)
         if self.config.depth:
+            self.beat()
             rows["depth"][:] = self.renderer.depths(frames)
         if self.config.with_amodal:
             for extents, (room, view) in zip(rows["amodal"], shown, strict=True):
+                self.beat()
                 self.renderer.arrange(room.things, room.places)
                 self.renderer.look(room.cameras[view])
                 extents[: len(room.things)] = self.renderer.extents(len(room.things))
@@ -169,6 +174,7 @@ class ObjectsRoomSource:
             elif attempt:
                 things = sample_things(draws, config)
             self.attempts += 1
+            self.beat()
             cameras = sample_cameras(draws, pitch, config.views)
             places = sample_places(draws, config, things, tuple(View(c) for c in cameras))
             if places is not None:
