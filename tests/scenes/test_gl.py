@@ -103,8 +103,8 @@ def test_windows_is_refused_in_one_line(
 
 def test_the_command_lines_start_without_fcntl() -> None:
     script = (
-        "import sys; sys.modules['fcntl'] = None; sys.platform = 'win32'\n"
-        "import scenes.cli; sys.exit(scenes.cli.main(['verify', 'a.h5']))"
+        "import sys; sys.modules['fcntl'] = None\n"
+        "import scenes.cli; sys.platform = 'win32'; sys.exit(scenes.cli.main(['verify', 'a.h5']))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
