@@ -33,6 +33,7 @@ from scenes.lock import LOCK, locked
 from scenes.on_ray import make_on_ray
 from scenes.parts import Part, claim_renderer, plan
 from scenes.progress import progress_bar
+from scenes.render.codes import MixedCodesError
 from scenes.render.gl import choose_gl
 from scenes.scene import UnreadableSceneError
 from scenes.serialise import to_json
@@ -160,7 +161,7 @@ def build(
                     _finish(parts, folder, out, existing.kept, layout, tally.joining())
                 if layout == "file":
                     shutil.rmtree(folder)
-        except UnreadableSceneError as error:
+        except (UnreadableSceneError, MixedCodesError) as error:
             raise CommandError(f"{error}{tally.kept()}") from error
         except OSError as error:
             raise CommandError(f"{_reason(error)}{tally.kept()}") from error

@@ -1,1 +1,1 @@
-"""OpenGL: which one draws, whether it tells the truth, and what there is to set where not."""
+"""Pictures, codes and depths of MuJoCo models; the truth without OpenGL; and which OpenGL."""
