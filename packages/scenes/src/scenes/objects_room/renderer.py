@@ -150,6 +150,10 @@ class Renderer:
         """Renders the pictures, edges smoothed."""
         return self._screen.pictures(self._scenes(frames), self._size, self._size)
 
+    def code_colors(self, frames: Sequence[int]) -> UInt8[np.ndarray, "N H W 3"]:
+        """Renders, edges crisp, the colour of each pixel's code: see `scenes.render.codes`."""
+        return self._screen.code_colors(self._scenes(frames), self._size, self._size)
+
     def segmentations(
         self, frames: Sequence[int]
     ) -> tuple[UInt8[np.ndarray, "N H W"], Int[np.ndarray, "N O"]]:

@@ -32,20 +32,22 @@ class Choice:
 def choose_gl() -> Choice:
     """Lets MuJoCo render without a display: MUJOCO_GL's way, else a GPU's EGL, else OSMesa.
 
-    Without MUJOCO_GL, EGL is taken where there is a GPU and the library; where only the library is
-    lacking, OSMesa is taken and one line on stderr says so. This must run before mujoco is
-    imported. The choice is written into this process's environment, so that its children make the
-    same one: MUJOCO_GL, and PYOPENGL_PLATFORM, which follows it whatever the user's shell has set.
+    Without MUJOCO_GL, EGL is taken where it was seen to draw what is there
+    (`scenes.render.answers`, asked once for each driver); where it does not, OSMesa is taken and
+    one line on stderr says so. This must run before mujoco is imported. The choice is written into
+    this process's environment, so that its children make the same one: MUJOCO_GL, and
+    PYOPENGL_PLATFORM, which follows it whatever the user's shell has set.
 
     Raises:
         CommandError: MUJOCO_GL names no such way, or the library that it needs is missing.
     """
-    choice = _choice()
-    if choice.gl in GL_LIBRARIES and not _installed(choice.gl):
-        library, package = GL_LIBRARIES[choice.gl]
-        raise CommandError(
-            f"MUJOCO_GL={choice.gl} needs lib{library}; on Debian: apt-get install {package}"
-        )
+    choice = first_choice()
+    if choice.gl == "egl" and not _requested() and (reason := _reason_against_egl()):
+        _say(f"a GPU is here, but OSMesa draws on the CPU: {reason}; `scenes doctor` says more")
+        choice = Choice("osmesa", f"EGL of this GPU is not used: {reason}")
+    need_library(choice.gl)
+    if choice.gl == OF_MACOS and not _requested():
+        _say("macOS: MuJoCo's own OpenGL draws, which is untested here")
     os.environ.update(gl_environment(choice.gl, os.environ.get("PYOPENGL_PLATFORM", "")))
     return choice
 
@@ -68,8 +70,13 @@ def gl_environment(gl: str, pyopengl: str = "") -> dict[str, str]:
     return {"MUJOCO_GL": gl, "PYOPENGL_PLATFORM": pyopengl, "LP_NUM_THREADS": threads}
 
 
-def _choice() -> Choice:
-    requested = os.environ.get("MUJOCO_GL", "").strip().lower()
+def first_choice() -> Choice:
+    """Returns what is taken if nothing is known against it: see `choose_gl`.
+
+    Raises:
+        CommandError: MUJOCO_GL names no way to draw.
+    """
+    requested = _requested()
     ways = ("osmesa", "egl", "glfw") if sys.platform != "darwin" else (OF_MACOS, "glfw")
     if requested:
         if requested not in ways:
@@ -78,15 +85,28 @@ def _choice() -> Choice:
             )
         return Choice(requested, "MUJOCO_GL says so")
     if sys.platform == "darwin":
-        _say("macOS: MuJoCo's own OpenGL draws, which is untested here")
-        return Choice(OF_MACOS, "it is MuJoCo's own on macOS, and untested")
-    if not has_gpu():
-        return Choice("osmesa", "there is no GPU")
-    reason = _reason_against_egl()
-    if reason:
-        _say(f"a GPU is here, but OSMesa draws on the CPU: {reason}")
-        return Choice("osmesa", f"of EGL on this GPU: {reason}")
-    return Choice("egl", "there is a GPU, and EGL")
+        return Choice(OF_MACOS, "MuJoCo's own on macOS, untested here")
+    return Choice("egl", "there is a GPU") if has_gpu() else Choice("osmesa", "there is no GPU")
+
+
+def need_library(gl: str) -> None:
+    """Refuses a way to draw whose library is missing.
+
+    Args:
+        gl: a value of MUJOCO_GL.
+
+    Raises:
+        CommandError: names the library, and Debian's package of it.
+    """
+    if gl in GL_LIBRARIES and not _installed(gl):
+        library, package = GL_LIBRARIES[gl]
+        raise CommandError(
+            f"MUJOCO_GL={gl} needs lib{library}; on Debian: apt-get install {package}"
+        )
+
+
+def _requested() -> str:
+    return os.environ.get("MUJOCO_GL", "").strip().lower()
 
 
 def has_gpu() -> bool:
@@ -99,7 +119,10 @@ def _reason_against_egl() -> str:
     if not _installed("egl"):
         library, package = GL_LIBRARIES["egl"]
         return f"EGL needs lib{library} (on Debian: apt-get install {package})"
-    return ""
+    # The question draws, in a process of its own, and so imports much that is above this module.
+    from scenes.render.answers import reason_against
+
+    return reason_against("egl")
 
 
 def _installed(gl: str) -> bool:

@@ -94,6 +94,12 @@ class Offscreen:
         """Draws scenes, edges smoothed."""
         return self._draw(self._smooth, scenes, width, height)
 
+    def code_colors(
+        self, scenes: Sequence[mujoco.MjvScene], width: int, height: int
+    ) -> UInt8[np.ndarray, "N H W 3"]:
+        """Draws, edges crisp, the colours by which `geoms` tells geoms apart, right or wrong."""
+        return self._draw(self._crisp, scenes, width, height)
+
     def geoms(
         self, scenes: Sequence[mujoco.MjvScene], width: int, height: int
     ) -> UInt8[np.ndarray, "N H W"]:
@@ -102,7 +108,7 @@ class Offscreen:
         Raises:
             NoCodeError: a pixel has a colour that no geom was drawn in.
         """
-        pixels = self._draw(self._crisp, scenes, width, height)
+        pixels = self.code_colors(scenes, width, height)
         numbers, right = read(pixels, self.model.ngeom)
         if not right.all():
             picture, row, column = np.argwhere(~right)[0].tolist()
