@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from multiprocessing import Pipe
 from pathlib import Path
@@ -14,9 +15,12 @@ from pathlib import Path
 import psutil
 import pytest
 from scenes.build import build
+from scenes.command_line import CommandError
 from scenes.config import ObjectsRoomConfig
 from scenes.file import parts_folder
 from scenes.heartbeat import BEAT, Pulse, Watch
+from scenes.remake import remake
+from scenes.sources import OpenSource
 
 ROOMS = ObjectsRoomConfig(size=32)
 N = 2100
@@ -45,10 +49,10 @@ def start(out: Path, workers: int) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def drawing(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Returns the workers that have started OpenGL."""
+def drawing(pid: int) -> list[psutil.Process]:
+    """Returns the workers of a process that have started OpenGL."""
     found = []
-    for child in psutil.Process(process.pid).children():
+    for child in psutil.Process(pid).children():
         with contextlib.suppress(psutil.Error):  # it has ended meanwhile
             if any("OSMesa" in mapping.path for mapping in child.memory_maps()):
                 found.append(child)
@@ -60,7 +64,7 @@ def await_workers(
 ) -> list[psutil.Process]:
     """Waits until so many workers draw, not counting some."""
     while process.poll() is None:
-        workers = [worker for worker in drawing(process) if worker.pid not in but]
+        workers = [worker for worker in drawing(process.pid) if worker.pid not in but]
         if len(workers) >= count:
             return workers
         time.sleep(0.02)
@@ -124,6 +128,34 @@ def test_a_job_that_was_stopped_and_continued_loses_no_worker(
     _, errors = process.communicate()
     assert (process.returncode, errors) == (0, "")
     assert out.read_bytes() == undisturbed.read_bytes()
+
+
+def test_scenes_made_again_by_a_process_that_hangs_end_in_one_line() -> None:
+    def stop() -> None:
+        while not (workers := drawing(os.getpid())):
+            time.sleep(0.02)
+        workers[0].send_signal(signal.SIGSTOP)
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    said = "the process that made scenes again hung: nothing in 6 s; try MUJOCO_GL=osmesa"
+    with pytest.raises(CommandError, match=re.escape(said)):
+        remake(OpenSource(ROOMS, 0), list(range(20_000)), hang_s=HANG_S)
+    stopper.join()
+    assert drawing(os.getpid()) == []
+
+
+def test_scenes_made_again_by_a_process_that_dies_end_in_one_line() -> None:
+    def kill() -> None:
+        while not (workers := drawing(os.getpid())):
+            time.sleep(0.02)
+        workers[0].kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(CommandError, match="the process that made scenes again died"):
+        remake(OpenSource(ROOMS, 0), list(range(20_000)))
+    killer.join()
 
 
 def test_a_worker_is_watched_from_its_first_beat_and_each_beat_begins_anew() -> None:

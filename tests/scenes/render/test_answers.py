@@ -1,5 +1,6 @@
 """The question whether EGL tells the truth: asked for real, once for each driver, and kept."""
 
+import ctypes.util
 import json
 import os
 from dataclasses import replace
@@ -89,6 +90,23 @@ def test_a_driver_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> N
     assert asked == []
 
 
+def test_an_opengl_that_cannot_be_started_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = Examination("egl", "none", "OpenGL cannot be started: no device", started=False)
+    asked = answering(monkeypatch, failed)
+    assert reason_against("egl") == reason_against("egl") == failed.failure
+    assert asked == ["egl", "egl"]
+
+
+@pytest.mark.usefixtures("gpu")
+def test_egl_is_asked_for_real(cache: Path) -> None:
+    if ctypes.util.find_library("EGL") is None:
+        pytest.skip("libEGL is not installed")
+    if reason := reason_against("egl"):
+        pytest.skip(f"EGL cannot be used here: {reason}")
+    assert choose_gl() == Choice("egl", "there is a GPU")
+    assert '"egl; mujoco ' in (cache / "opengl.json").read_text()
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"egl": 3}', "\x00"])
 def test_a_cache_of_something_else_is_none(
     cache: Path, content: str, monkeypatch: pytest.MonkeyPatch
@@ -129,8 +147,8 @@ def test_a_build_falls_back_to_osmesa_with_one_line_where_egl_lies(
         build(ObjectsRoomConfig(size=16), 0, n, tmp_path / "rooms.h5", workers=1)
         assert capsys.readouterr().err == (
             "scenes: a GPU is here, but OSMesa draws on the CPU: 3.00% of pixels are of another "
-            "entity than rays say; depths are up to 50.0 cm from the rays'; `scenes doctor` says "
-            "more\n"
+            "entity than rays say; depths are up to 50.0 cm from the rays'; `scenes doctor` asks "
+            "again\n"
         )
     assert asked == ["egl"]
     with SceneFile(tmp_path / "rooms.h5") as file:

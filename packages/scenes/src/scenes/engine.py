@@ -122,7 +122,7 @@ def _hire(
     process = multiprocessing.get_context("spawn").Process(
         target=_work, args=(opener, folder, theirs, hang_s), daemon=True
     )
-    with _interrupts_held():
+    with interrupts_held():
         process.start()
         team[ours] = process
     theirs.close()
@@ -130,7 +130,7 @@ def _hire(
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
+def interrupts_held() -> Iterator[None]:
     """Starts processes that never see Ctrl-C, which is for this one to handle."""
     resource_tracker.ensure_running()  # at its own start it would let interrupts through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -181,7 +181,7 @@ def _report_hanging(part: Part, hung: set[Part]) -> None:
 
 
 def _work(opener: Opener, folder: Path, connection: Connection, hang_s: float | None) -> None:
-    threading.Thread(target=_end_with_driver, daemon=True).start()
+    threading.Thread(target=end_with_driver, daemon=True).start()
     beat = no_beat if hang_s is None else Pulse(connection, hang_s)
     beat()
     writer: PartWriter | None = None
@@ -200,7 +200,7 @@ def _work(opener: Opener, folder: Path, connection: Connection, hang_s: float | 
             connection.send(None)
 
 
-def _end_with_driver() -> None:
+def end_with_driver() -> None:
     """Ends this process once the driver is gone, even if that was killed."""
     driver = multiprocessing.parent_process()
     if driver is not None:

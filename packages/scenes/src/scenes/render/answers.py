@@ -39,11 +39,17 @@ def reason_against(gl: str, *, folder: Path | None = None, limit_s: float = LIMI
 
 
 def remember(examination: Examination, folder: Path | None = None) -> str:
-    """Keeps what an examination says of its OpenGL, in place of what was known; returns it."""
+    """Keeps what an examination says of its OpenGL, in place of what was known; returns it.
+
+    That it cannot be started is not kept: a library that is installed tomorrow changes it.
+    """
     folder = cache_folder() if folder is None else folder
     answer = "; ".join(examination.untruths())
     if folder is not None:
-        answers = {**_read(folder), _question(examination.gl): answer}
+        answers = _read(folder)
+        answers.pop(_question(examination.gl), None)
+        if examination.started:
+            answers[_question(examination.gl)] = answer
         with suppress(OSError):  # it is asked again then
             folder.mkdir(parents=True, exist_ok=True)
             write_whole(folder / "opengl.json", (json.dumps(answers, indent=1) + "\n").encode())

@@ -52,7 +52,9 @@ class Examination:
     driver: str
     """The GPU's driver: see `gpu_driver`."""
     failure: str = ""
-    """Why it could not be drawn, or not read; empty where it could."""
+    """Why nothing could be drawn, or no scenes made; empty where they could."""
+    started: bool = True
+    """Whether OpenGL could be started at all, as libraries and devices are now."""
     mujoco: str = ""
     vendor: str = ""
     renderer: str = ""
@@ -151,7 +153,8 @@ def main(arguments: list[str]) -> None:
 
         line = compare(arguments[0])
     except CommandError as error:
-        line = Examination(os.environ["MUJOCO_GL"], gpu_driver(), str(error)).to_json()
+        found = Examination(os.environ["MUJOCO_GL"], gpu_driver(), str(error), started=False)
+        line = found.to_json()
     print(line)  # noqa: T201
 
 

@@ -43,7 +43,7 @@ def choose_gl() -> Choice:
     """
     choice = first_choice()
     if choice.gl == "egl" and not _requested() and (reason := _reason_against_egl()):
-        _say(f"a GPU is here, but OSMesa draws on the CPU: {reason}; `scenes doctor` says more")
+        _say(f"a GPU is here, but OSMesa draws on the CPU: {reason}; `scenes doctor` asks again")
         choice = Choice("osmesa", f"EGL of this GPU is not used: {reason}")
     need_library(choice.gl)
     if choice.gl == OF_MACOS and not _requested():
