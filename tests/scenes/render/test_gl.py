@@ -18,6 +18,7 @@ RENDER = [sys.executable, "-W", "ignore", "-m", "scenes.cli", "render", "--n", "
 @pytest.fixture(autouse=True)
 def _environment_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets the choice, which is written into the environment, end with the test."""
+    gl._say.cache_clear()
     for name in ("MUJOCO_GL", "PYOPENGL_PLATFORM", "LP_NUM_THREADS"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
 
@@ -83,9 +84,13 @@ def test_macos_draws_in_mujocos_own_way_and_says_that_it_is_untested(
 ) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setenv("MUJOCO_GL", "")
-    assert choose_gl().gl == "cgl"
+    assert choose_gl().gl == choose_gl().gl == ""
+    assert os.environ["MUJOCO_GL"] == ""
     said = "scenes: macOS: MuJoCo's own OpenGL draws, which is untested here\n"
     assert capsys.readouterr().err == said
+    monkeypatch.setenv("MUJOCO_GL", "CGL")
+    assert choose_gl().gl == "cgl"
+    assert capsys.readouterr().err == ""
     monkeypatch.setenv("MUJOCO_GL", "egl")
     with pytest.raises(CommandError, match="MUJOCO_GL must be cgl or glfw, got 'egl'"):
         choose_gl()

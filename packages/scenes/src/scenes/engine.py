@@ -80,7 +80,6 @@ def make_in_processes(
                 idle = team.keys() - busy.keys()
                 connection = idle.pop() if idle else _hire(team, opener, folder, hang_s)
                 busy[connection] = waiting.popleft()
-                watch.begin(connection)
                 with suppress(OSError):  # it died: its end of the connection says so below
                     connection.send(busy[connection])
             ready, hanging = watch.wait(busy)

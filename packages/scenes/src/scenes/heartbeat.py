@@ -18,6 +18,9 @@ TICKS = 60
 """So often, within what a worker may be silent, the driver looks and the worker beats."""
 STOPPED_TICKS = 10
 """After so many ticks without a look the driver was stopped, or the machine slept."""
+OPENING = 5
+"""So many times as long the first silence may last, in which a worker starts OpenGL: many that
+start at once on few cores are in each other's way."""
 BEAT = "beat"
 """What a worker sends."""
 
@@ -72,7 +75,7 @@ class Watch:
 
         Returns:
             The workers that have sent something, and those that hang. A worker is watched from
-            the first thing that it sends: its start, and what it imports, may take any time.
+            the first thing that it sends; the silence after that may be `OPENING` times as long.
         """
         connections = list(connections)
         if self._hang_s is None:
@@ -83,18 +86,17 @@ class Watch:
         waited_s = _clock_s() - start
         stopped = waited_s > STOPPED_TICKS * tick_s
         for connection in connections:
-            if connection in ready:
-                self._silent_s[connection] = 0.0
+            if connection in ready:  # the first silence begins below zero, as it may be longer
+                first_s = (1 - OPENING) * self._hang_s
+                silent_s = 0.0 if connection in self._silent_s else first_s
             elif connection in self._silent_s:
-                silent_s = 0.0 if stopped else self._silent_s[connection]
-                self._silent_s[connection] = silent_s + min(waited_s, tick_s)
+                silent_s = self._silent_s[connection]
+                silent_s = min(silent_s, 0.0) if stopped else silent_s + min(waited_s, tick_s)
+            else:
+                continue
+            self._silent_s[connection] = silent_s
         hanging = [c for c in connections if self._silent_s.get(c, 0.0) > self._hang_s]
         return ready, hanging
-
-    def begin(self, connection: Connection) -> None:
-        """Is told that a worker has got something new to do."""
-        if connection in self._silent_s:
-            self._silent_s[connection] = 0.0
 
     def forget(self, connection: Connection) -> None:
         """Is told that a worker is gone."""

@@ -64,8 +64,8 @@ def remake(opener: OpenSource, numbers: list[int], *, hang_s: float = HANG_S) ->
             ready, hanging = watch.wait([ours])
             if hanging:
                 raise CommandError(
-                    f"the process that made scenes again hung: nothing in {hang_s:g} s; try "
-                    "MUJOCO_GL=osmesa, which draws on the CPU"
+                    "the process that made scenes again hung; try MUJOCO_GL=osmesa, which draws "
+                    "on the CPU"
                 )
             if not ready:
                 continue

@@ -38,7 +38,7 @@ class Doctor:
         ObjectsRoomConfig(size=self.size)  # refuses a size before anything is started
         choice = first_choice() if self.gl is None else Choice(self.gl, "--gl says so")
         need_library(choice.gl)
-        request = Request(self.n, self.size, str(self.out / f"doctor-{choice.gl}.png"))
+        request = Request(self.n, self.size, str(self.out / f"doctor-{choice.gl or 'default'}.png"))
         examination = examine(choice.gl, request)
         if choice.gl == "egl":
             remember(examination)  # for builds, which ask only once for each driver
@@ -54,7 +54,7 @@ def lines(examination: Examination, why: str) -> list[str]:
         why: the reason for its OpenGL.
     """
     found = examination
-    table = [("MUJOCO_GL", f"{found.gl}: {why}"), ("GPU driver", found.driver)]
+    table = [("MUJOCO_GL", f"{found.gl or 'unset'}: {why}"), ("GPU driver", found.driver)]
     for name, value in (
         ("vendor", found.vendor), ("renderer", found.renderer), ("OpenGL", found.version),
         ("MuJoCo", found.mujoco), ("failure", found.failure),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes.util
+import functools
 import multiprocessing
 import os
 import sys
@@ -15,8 +16,8 @@ from scenes.command_line import CommandError
 
 GL_LIBRARIES = {"osmesa": ("OSMesa", "libosmesa6"), "egl": ("EGL", "libegl1")}
 """Shared library that each value of MUJOCO_GL needs, and Debian's package of it."""
-OF_MACOS = "cgl"
-"""MuJoCo's own choice on macOS, where there is neither EGL nor OSMesa."""
+MUJOCOS_OWN = ""
+"""Leaves the choice to MuJoCo: on macOS, where there is neither EGL nor OSMesa."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def choose_gl() -> Choice:
         _say(f"a GPU is here, but OSMesa draws on the CPU: {reason}; `scenes doctor` asks again")
         choice = Choice("osmesa", f"EGL of this GPU is not used: {reason}")
     need_library(choice.gl)
-    if choice.gl == OF_MACOS and not _requested():
+    if choice.gl == MUJOCOS_OWN:
         _say("macOS: MuJoCo's own OpenGL draws, which is untested here")
     os.environ.update(gl_environment(choice.gl, os.environ.get("PYOPENGL_PLATFORM", "")))
     return choice
@@ -77,7 +78,7 @@ def first_choice() -> Choice:
         CommandError: MUJOCO_GL names no way to draw.
     """
     requested = _requested()
-    ways = ("osmesa", "egl", "glfw") if sys.platform != "darwin" else (OF_MACOS, "glfw")
+    ways = ("osmesa", "egl", "glfw") if sys.platform != "darwin" else ("cgl", "glfw")
     if requested:
         if requested not in ways:
             raise CommandError(
@@ -85,7 +86,7 @@ def first_choice() -> Choice:
             )
         return Choice(requested, "MUJOCO_GL says so")
     if sys.platform == "darwin":
-        return Choice(OF_MACOS, "MuJoCo's own on macOS, untested here")
+        return Choice(MUJOCOS_OWN, "MuJoCo's own on macOS, untested here")
     return Choice("egl", "there is a GPU") if has_gpu() else Choice("osmesa", "there is no GPU")
 
 
@@ -129,7 +130,9 @@ def _installed(gl: str) -> bool:
     return ctypes.util.find_library(GL_LIBRARIES[gl][0]) is not None
 
 
+@functools.cache
 def _say(line: str) -> None:
+    """Says it once."""
     if multiprocessing.parent_process() is None:  # workers need not repeat it
         print(f"scenes: {line}", file=sys.stderr)  # noqa: T201
 
