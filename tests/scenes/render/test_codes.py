@@ -1,6 +1,9 @@
 """Codes of geoms: none is ever a mixture of others, and a mixture ends a build."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import combinations, product
 from pathlib import Path
@@ -10,9 +13,10 @@ import numpy as np
 import pytest
 from scenes.cli import main
 from scenes.config import ObjectsRoomConfig
-from scenes.file import parts_folder
+from scenes.file import SceneFile, parts_folder
 from scenes.render.codes import MOST_GEOMS, colors, read, segids
 
+ROOMS = ["render", "--split", "empty_room", "--size", "32", "--seed", "3", "--workers", "1"]
 ALL = np.arange(1 + MOST_GEOMS, dtype=np.uint8)
 
 
@@ -66,28 +70,32 @@ def test_more_geoms_than_codes_are_refused():
         segids(17)
 
 
-def test_a_pixel_between_two_codes_ends_the_build_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    # An empty room takes one segmentation and one picture, part after part of 16 rooms. The
-    # renderer draws as ever; only what is read of room 21's codes is blended, as a driver blends.
-    blended_read = 2 * 16 + 5
+def blend_read(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Blends the rows of one picture as it is read, as a driver blends; all is drawn as ever."""
     reads = 0
     read_pixels = mujoco.mjr_readPixels
 
-    def blend_one(pixels, *rest):
+    def read_and_blend(pixels, *rest):
         nonlocal reads
         read_pixels(pixels, *rest)
-        if reads == blended_read:
+        if reads == number:
             pixels[1:] = (pixels[1:].astype(int) + pixels[:-1]) // 2
         reads += 1
 
-    monkeypatch.setattr(mujoco, "mjr_readPixels", blend_one)
-    monkeypatch.setattr("scenes.parts.MAX_PART_ROWS", 16)
+    monkeypatch.setattr(mujoco, "mjr_readPixels", read_and_blend)
     monkeypatch.setattr(ObjectsRoomConfig, "isolated", False)  # built in this process
+
+
+def test_a_pixel_between_two_codes_ends_the_build_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # An empty room takes one segmentation and one picture, part after part of 16 rooms: this is
+    # the segmentation of room 21.
+    blend_read(monkeypatch, 2 * 16 + 5)
+    monkeypatch.setattr("scenes.parts.MAX_PART_ROWS", 16)
     out = tmp_path / "rooms.h5"
-    command = ["render", "--split", "empty_room", "--size", "32", "--n", "40", "--seed", "3"]
-    assert main([*command, "--workers", "1", "--out", str(out)]) == 1
+    command = [*ROOMS, "--n", "40", "--out", str(out)]
+    assert main(command) == 1
     *_, line = capsys.readouterr().err.splitlines()
     assert re.fullmatch(
         r"scenes: scene 21: the GL renderer '.+' drew the colour \(\d+, \d+, \d+\), which is no "
@@ -97,5 +105,21 @@ def test_a_pixel_between_two_codes_ends_the_build_in_one_line(
     )
     assert not out.exists()
     # The same command goes on where the driver is right.
-    assert main([*command, "--workers", "1", "--out", str(out)]) == 0
+    assert main(command) == 0
     assert out.exists()
+
+
+def test_another_renderer_begins_where_the_first_made_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blend_read(monkeypatch, 0)
+    command = [*ROOMS, "--n", "4", "--out", str(tmp_path / "rooms.h5")]
+    assert main(command) == 1
+    # Mesa's other software renderer says so in its strings.
+    done = subprocess.run(
+        [sys.executable, "-m", "scenes.cli", *command], capture_output=True, text=True,
+        env={**os.environ, "GALLIUM_DRIVER": "softpipe"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with SceneFile(tmp_path / "rooms.h5") as file:
+        assert "softpipe" in file.attributes["provenance"]

@@ -18,7 +18,7 @@ N = 12
 SHARE = 0.995
 """Of all pixels, those at outlines too, so many must be of the same entity."""
 DEPTH_M = 0.005
-"""Depths are written as float16, whose steps are 2 to 4 mm in a room: measured, at most 2.6 mm."""
+"""Depths are written as float16, which rounds by up to 2 mm below 8 m and by 4 mm beyond."""
 ROOMS = [
     *(condition_config(name, 64) for name in ("train", "test", "empty_room", "six_objects")),
     *(condition_config(name, 64) for name in ("identical_color", "four_identical", "objects_9")),

@@ -240,6 +240,9 @@ def _claim(
             raise UsageError(f"{folder} holds parts of another build; --overwrite replaces them")
         _empty(folder)
     clear_unfinished(folder)
+    if not any(folder.glob("*.h5")):  # no part: another renderer may begin
+        for mark in folder.glob("renderer-*.json"):
+            mark.unlink()
     label.write_text(wanted)
     if existing.provenance is not None:
         claim_renderer(folder, existing.provenance)
