@@ -12,7 +12,8 @@ from pathlib import Path
 from PIL import Image
 from scenes.build import build
 from scenes.file import SceneFile
-from scenes.render.stored import CONFIG, FIELDS, PICTURES, STORED, VALUES
+from scenes.render.examination import STORED
+from scenes.render.stored import CONFIG, FIELDS, PICTURES, VALUES
 
 
 def main() -> None:

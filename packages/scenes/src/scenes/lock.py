@@ -24,7 +24,7 @@ def locked(folder: Path, doing: str) -> Iterator[None]:
     Raises:
         UsageError: another process holds it.
     """
-    # Here, since Windows lacks it: `run_command` says so in words, which it has to live to do.
+    # Not at the top: Windows lacks it, where the command lines must still start to say so.
     import fcntl
 
     while True:

@@ -88,7 +88,7 @@ def _read(folder: Path | None) -> dict[str, str]:
 @contextmanager
 def _one_at_a_time(folder: Path | None) -> Iterator[None]:
     """Lets the first of several processes ask, and the others read: drivers hang in crowds."""
-    import fcntl  # here, since Windows lacks it: see `scenes.lock`
+    import fcntl  # not at the top: see `scenes.lock`
 
     try:
         if folder is None:

@@ -12,10 +12,8 @@ from scenes.command_line import UsageError
 from scenes.config import ObjectsRoomConfig
 from scenes.engine import available_cores
 from scenes.render.answers import remember
-from scenes.render.examination import Examination, Request, examine
+from scenes.render.examination import STORED, Examination, Request, examine
 from scenes.render.gl import Choice, first_choice, need_library
-
-STORED = 8
 
 
 @dataclass(frozen=True)

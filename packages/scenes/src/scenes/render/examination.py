@@ -19,6 +19,8 @@ from scenes.serialise import from_json, to_json
 
 LIMIT_S = 180.0
 """So long the drawing may take, a few seconds on any machine that is not hung."""
+STORED = 8
+"""Number of rooms that ship (`scenes.render.stored`)."""
 MIN_EQUAL = 0.995
 """Share of all pixels that must be of the entity that a ray through their centre meets."""
 MAX_DEPTH_ERROR_M = 0.02
@@ -29,7 +31,7 @@ MAX_DEPTH_ERROR_M = 0.02
 class Request:
     """What to draw."""
 
-    n: int = 8
+    n: int = STORED
     """Of the rooms that ship; at most all of them."""
     size: int = 64
     """Side of the images in pixels."""

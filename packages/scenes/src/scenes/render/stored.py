@@ -21,10 +21,9 @@ from scenes.config import ObjectsRoomConfig
 from scenes.kinds import SHAPES
 from scenes.objects_room.camera import Camera
 from scenes.objects_room.sampling import Color, Place, Thing
+from scenes.render.examination import STORED
 
 CONFIG = ObjectsRoomConfig(size=64)
-STORED = 8
-"""Number of rooms."""
 PICTURES = Path(__file__).parent / "rooms"
 VALUES = PICTURES / "rooms.json"
 FIELDS = {
