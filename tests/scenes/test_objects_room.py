@@ -24,7 +24,7 @@ from scenes.objects_room.renderer import (
 from scenes.objects_room.sampling import Place, Thing
 from scenes.objects_room.shapes import centre_height, mesh
 from scenes.objects_room.source import MIN_VISIBLE_SHARE, ObjectsRoomSource
-from scenes.offscreen import code_of_geom
+from scenes.render.codes import segids
 from scipy.stats import chisquare, kstest, uniform
 
 CHANCE = 1e-3
@@ -364,13 +364,14 @@ def test_rows_are_the_same_however_many_are_asked_for(monkeypatch, views):
 
 
 @pytest.mark.parametrize("count", [0, 2, 4])
-def test_geoms_have_the_codes_that_mujoco_gives_them(count):
+def test_geoms_have_the_codes_that_the_renderer_reads(count):
     renderer = Renderer(4, 16)
     things = [Thing(shape, 0.6, (0.1, 1.0, 1.0)) for shape in ("box", "triangle", "sphere", "box")]
     renderer.arrange(things[:count], [Place((i - 1.5, 0.0, 0.4), 0.0) for i in range(count)])
     renderer.take(0)
-    codes = code_of_geom(renderer._frames[0].scene)
-    assert codes == {geom: 1 + geom for geom in range(FIRST_GEOM + count)}
+    scene = renderer._frames[0].scene
+    codes = {geom.objid: geom.segid for geom in scene.geoms[: scene.ngeom]}
+    assert codes == dict(enumerate(segids(FIRST_GEOM + count)))
 
 
 def test_each_file_has_its_own_scenes_and_the_same_at_any_worker_count(tmp_path):

@@ -14,14 +14,17 @@ import resource
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from scenes.build import build
-from scenes.sources import choose_gl
+from scenes.render.gl import choose_gl
 
 choose_gl()
 
 import mujoco  # noqa: E402  (after the choice of OpenGL)
+import numpy as np  # noqa: E402
 from scenes.config import ObjectsRoomConfig, condition_config  # noqa: E402
 from scenes.objects_room.arena import FULL, author  # noqa: E402
 from scenes.objects_room.renderer import GEOM_TYPES  # noqa: E402
@@ -29,6 +32,7 @@ from scenes.objects_room.sampling import hsv_to_rgb  # noqa: E402
 from scenes.objects_room.shapes import MESHES, primitive_size  # noqa: E402
 from scenes.objects_room.source import BLOCK_ROWS, ObjectsRoomSource, Room  # noqa: E402
 from scenes.parts import MAX_PART_ROWS, plan  # noqa: E402
+from scenes.render import offscreen  # noqa: E402
 
 WARM_UP, PLAIN_SCENES = 32, 12
 CORES = os.cpu_count() or 1
@@ -146,6 +150,76 @@ def rejected(source: ObjectsRoomSource, count: int, rate: float) -> str:
     )
 
 
+@contextmanager
+def believed(source: ObjectsRoomSource, *, own_buffer: bool) -> Iterator[None]:
+    """Lets the renderer believe the first byte of MuJoCo's own codes, without any proof."""
+    screen = source.renderer._screen
+    before = screen._crisp, screen.take, offscreen.read
+    if not own_buffer:
+        screen._crisp = screen._smooth
+
+    def take(scene):
+        mujoco.mjv_updateScene(
+            screen.model, screen.data, screen._option, None, screen._view,
+            mujoco.mjtCatBit.mjCAT_ALL, scene,
+        )  # fmt: skip
+
+    screen.take = take
+    offscreen.read = lambda pixels, _: (pixels[..., 0], np.True_)
+    try:
+        yield
+    finally:
+        screen._crisp, screen.take, offscreen.read = before
+
+
+def codes(source: ObjectsRoomSource, count: int) -> dict[str, float]:
+    """Returns the CPU seconds a scene of taking it and telling its entities, in three ways."""
+    seconds = {}
+    for name, way in (
+        ("in the pictures' buffer, believed", believed(source, own_buffer=False)),
+        ("in their own, believed", believed(source, own_buffer=True)),
+        ("in their own, proved", nullcontext()),
+    ):
+        with way:
+            spent = 0.0
+            for start in range(0, count, BLOCK_ROWS):
+                rooms = [source.sample(i) for i in range(start, min(start + BLOCK_ROWS, count))]
+                begin = time.process_time()
+                for frame, room in enumerate(rooms):
+                    source.renderer.arrange(room.things, room.places)
+                    source.renderer.look(room.cameras[0])
+                    source.renderer.take(frame)
+                source.renderer.segmentations(range(len(rooms)))
+                spent += time.process_time() - begin
+            seconds[name] = spent / count
+    return seconds
+
+
+def second_context(source: ObjectsRoomSource) -> float:
+    """Returns the CPU seconds that each worker needs once for the buffer of the codes."""
+    screen = source.renderer._screen
+    screen._gl.make_current()
+    start = time.process_time()
+    with offscreen._one_sample_a_pixel(screen.model):
+        mujoco.MjrContext(screen.model, mujoco.mjtFontScale.mjFONTSCALE_100).free()
+    return time.process_time() - start
+
+
+def compare_codes(source: ObjectsRoomSource, count: int, rounds: int, scene_s: float) -> None:
+    """Prints what the codes' own buffer and their proof cost, beside a whole scene of ours."""
+    measured = [codes(source, count) for _ in range(rounds)]
+    medians = {name: statistics.median(each[name] for each in measured) for name in measured[0]}
+    naive, own, proved = medians.values()
+    for name, spent in medians.items():
+        every = ", ".join(f"{1e3 * each[name]:.3f}" for each in measured)
+        print(f"codes {name}: {1e3 * spent:.3f} ms a scene (rounds: {every})")
+    print(
+        f"codes, ours / limit {naive / proved:.2f} by rate; of a scene of ours, the buffer costs "
+        f"{(own - naive) / scene_s:+.2%} and the proof {(proved - own) / scene_s:+.2%}; "
+        f"{1e3 * second_context(source):.1f} ms a worker to make the buffer"
+    )
+
+
 def attempts(condition: str, size: int, count: int) -> str:
     """Returns how often scenes of a condition are proposed, and their rate without a file."""
     source = ObjectsRoomSource(condition_config(condition, size), 0)
@@ -200,6 +274,7 @@ def main() -> None:
     )
     print(f"a million scenes by {CORES} workers: {1e6 / every / 60:.0f} minutes")
     print(rejected(source, chosen.n, core))
+    compare_codes(source, chosen.n, chosen.rounds, 1 / core)
     most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"most memory of a worker: {most:.0f} MiB")
 

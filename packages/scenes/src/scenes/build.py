@@ -26,15 +26,18 @@ from scenes.command_line import CommandError, UsageError, in_words
 from scenes.config import DatasetConfig
 from scenes.engine import available_cores, make_here, make_in_processes
 from scenes.file import CHUNK_ROWS, FileError, SceneFile, dataset_keys, parts_folder
+from scenes.heartbeat import HANG_S
 from scenes.join import Origin, index, join
 from scenes.joined import part_stop
 from scenes.lock import LOCK, locked
 from scenes.on_ray import make_on_ray
 from scenes.parts import Part, claim_categories, claim_renderer, plan
 from scenes.progress import progress_bar
+from scenes.render.codes import MixedCodesError
+from scenes.render.gl import choose_gl
 from scenes.scene import Field, UnreadableSceneError
 from scenes.serialise import to_json
-from scenes.sources import OpenSource, choose_gl
+from scenes.sources import OpenSource
 from scenes.whole import clear_unfinished, whole_or_not
 from scenes.writer import field_of
 
@@ -105,6 +108,7 @@ def build(
     layout: Layout = "file",
     engine: Engine = "local",
     address: str | None = None,
+    hang_s: float = HANG_S,
 ) -> None:
     """Makes a file of `n` rows, or extends one that has fewer.
 
@@ -118,6 +122,8 @@ def build(
         layout: one file, or an index of parts that stay beside it.
         engine: processes of this machine, or tasks of a Ray cluster.
         address: of that cluster.
+        hang_s: a worker that renders and is silent for so long, in seconds in which this process
+            ran, is ended, and its part made again; the second time that ends the build.
 
     Raises:
         UsageError: `n` is no count, or `out` holds something else, or is being built.
@@ -152,12 +158,12 @@ def build(
                     missing = _missing(parts, folder)
                     done = n - sum(part.rows for part in missing)
                     tally.resume(done, announced=done > 0)
-                    make = _engine(config, engine, address, workers, len(missing))
+                    make = _engine(config, engine, address, workers, len(missing), hang_s)
                     make(opener, missing, folder, tally.advance)
                     _finish(parts, folder, out, existing.kept, layout, tally.joining())
                 if layout == "file":
                     shutil.rmtree(folder)
-        except UnreadableSceneError as error:
+        except (UnreadableSceneError, MixedCodesError) as error:
             raise CommandError(f"{error}{tally.kept()}") from error
         except OSError as error:
             raise CommandError(f"{_reason(error)}{tally.kept()}") from error
@@ -238,6 +244,9 @@ def _claim(
             raise UsageError(f"{folder} holds parts of another build; --overwrite replaces them")
         _empty(folder)
     clear_unfinished(folder)
+    if not any(folder.glob("*.h5")):  # no part: another renderer may begin
+        for mark in folder.glob("renderer-*.json"):
+            mark.unlink()
     label.write_text(wanted)
     if existing.provenance is not None:
         claim_renderer(folder, existing.provenance)
@@ -264,14 +273,20 @@ def _missing(parts: list[Part], folder: Path) -> list[Part]:
 
 
 def _engine(
-    config: DatasetConfig, engine: Engine, address: str | None, workers: int | None, parts: int
+    config: DatasetConfig,
+    engine: Engine,
+    address: str | None,
+    workers: int | None,
+    parts: int,
+    hang_s: float,
 ) -> Callable[[OpenSource, list[Part], Path, Callable[[Part], None]], None]:
     if engine == "ray" and parts:
         return partial(make_on_ray, address=address)
     count = 1 if config.sequential else min(workers or available_cores(), parts)
     if count <= 1 and not config.isolated:
         return make_here
-    return partial(make_in_processes, workers=count)
+    # Only what renders is watched: others wait for disks, which come back, and not for a GPU.
+    return partial(make_in_processes, workers=count, hang_s=hang_s if config.isolated else None)
 
 
 def _finish(

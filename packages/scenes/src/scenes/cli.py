@@ -1,4 +1,4 @@
-"""The command `scenes`: render, sprites, clevr, clevr-like, import, export, show, verify."""
+"""The command `scenes`: makes scenes, reads and writes other formats, shows, verifies."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from scenes.config import (
     sha256_of,
 )
 from scenes.kinds import SHAPES, Shape, parse_kind
+from scenes.render.doctor import Doctor
 
 
 @dataclass(frozen=True)
@@ -260,6 +261,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "export": Export,
     "show": Show,
     "verify": Verify,
+    "doctor": Doctor,
 }
 
 

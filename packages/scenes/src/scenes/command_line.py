@@ -32,6 +32,8 @@ def run_command(program: str, command: Callable[[], int | None]) -> int:
     Returns:
         0, or 2 where the request is wrong, or 1 where it failed.
     """
+    if sys.platform == "win32":
+        return _fail(program, "Windows is not supported (locks need fcntl); WSL is", EXIT_USAGE)
     try:
         return command() or 0
     except (UsageError, ValueError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +24,9 @@ def locked(folder: Path, doing: str) -> Iterator[None]:
     Raises:
         UsageError: another process holds it.
     """
+    # Not at the top: Windows lacks it, where the command lines must still start to say so.
+    import fcntl
+
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         label = folder / LOCK

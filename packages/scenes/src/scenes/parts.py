@@ -14,6 +14,7 @@ import h5py
 
 from scenes.command_line import CommandError
 from scenes.file import CHUNK_ROWS
+from scenes.heartbeat import Beat, no_beat
 from scenes.joined import part_name
 from scenes.scene import Field, Source
 from scenes.whole import whole_or_not, write_whole
@@ -66,13 +67,15 @@ class PartWriter:
     Args:
         opener: opens the source.
         folder: where the parts go.
+        beat: is called for each block of rows and each attempt at a scene.
 
     Raises:
         CommandError: the folder holds parts of another renderer, or whose codes have other names.
     """
 
-    def __init__(self, opener: Opener, folder: Path) -> None:
+    def __init__(self, opener: Opener, folder: Path, beat: Beat = no_beat) -> None:
         self.source = opener()
+        self.source.beat = beat
         self._folder = folder
         attributes = identity(self.source)
         claim_renderer(folder, str(attributes["provenance"]))

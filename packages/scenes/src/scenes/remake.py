@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
+import traceback
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 
 from scenes.command_line import CommandError
+from scenes.engine import end_with_driver, interrupts_held
+from scenes.heartbeat import HANG_S, Pulse, Watch
 from scenes.scene import Field
 from scenes.sources import OpenSource
 from scenes.writer import identity
@@ -56,26 +59,65 @@ class Remade:
         return replace(self, rows=rows)
 
 
-def remake(opener: OpenSource, numbers: list[int]) -> Remade:
+def remake(opener: OpenSource, numbers: list[int], *, hang_s: float = HANG_S) -> Remade:
     """Makes scenes in a process of its own.
 
     Args:
         opener: opens the source.
         numbers: of the scenes, rising.
+        hang_s: how long that process may be silent, if it renders (`scenes.heartbeat`).
 
     Raises:
-        CommandError: the process died.
+        CommandError: the process died, or hung.
         OSError: the source's own files are gone.
     """
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        try:
-            return pool.submit(_remake, opener, numbers).result()
-        except BrokenProcessPool:
-            raise CommandError("the process that made scenes again died") from None
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(
+        target=_work, args=(opener, numbers, theirs, hang_s), daemon=True
+    )
+    with interrupts_held():
+        process.start()
+    theirs.close()
+    watch = Watch(hang_s if opener.config.isolated else None)
+    try:
+        while True:
+            ready, hanging = watch.wait([ours])
+            if hanging:
+                raise CommandError(
+                    "the process that made scenes again hung; try MUJOCO_GL=osmesa, which draws "
+                    "on the CPU"
+                )
+            if not ready:
+                continue
+            try:
+                answer = ours.recv()
+            except (EOFError, OSError):
+                raise CommandError("the process that made scenes again died") from None
+            if isinstance(answer, Exception):
+                raise answer
+            if isinstance(answer, Remade):
+                return answer
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
 
 
-def _remake(opener: OpenSource, numbers: list[int]) -> Remade:
+def _work(opener: OpenSource, numbers: list[int], connection: Connection, hang_s: float) -> None:
+    threading.Thread(target=end_with_driver, daemon=True).start()
+    pulse = Pulse(connection, hang_s)
+    pulse()
+    try:
+        answer: Remade | Exception = _remade(opener, numbers, pulse)
+    except Exception as error:
+        error.add_note(traceback.format_exc())
+        answer = error
+    connection.send(answer)
+
+
+def _remade(opener: OpenSource, numbers: list[int], pulse: Pulse) -> Remade:
     source = opener()
+    source.beat = pulse
     rows = {}
     for number in numbers:
         made = source.rows(range(number, number + 1))

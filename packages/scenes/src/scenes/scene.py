@@ -10,6 +10,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
+from scenes.heartbeat import Beat, no_beat
+
 
 @dataclass(frozen=True)
 class Field:
@@ -63,6 +65,8 @@ class Source(Protocol):
         provenance: what beside (config, seed, index) decides the bytes, such as the renderer's
             version strings; rows of different provenance are never mixed in one file.
         limit: number of items there are, or `None` where they never end.
+        beat: is called for each block of rows and for each attempt at a scene; whoever wants to
+            know whether the source still works sets it (`scenes.heartbeat`).
     """
 
     dataset: str
@@ -72,6 +76,7 @@ class Source(Protocol):
     fields: Mapping[str, Field]
     provenance: Mapping[str, str]
     limit: int | None
+    beat: Beat
 
     def __getitem__(self, index: int) -> Scene:
         """Returns scene `index`; the same one however often and in whatever order it is asked.
@@ -94,6 +99,7 @@ class OneByOne(ABC):
     """The rows of a source that gains nothing from making several scenes together."""
 
     fields: Mapping[str, Field]
+    beat: Beat = staticmethod(no_beat)
 
     @abstractmethod
     def __getitem__(self, index: int) -> Scene:
@@ -106,6 +112,7 @@ class OneByOne(ABC):
             for key, field in self.fields.items()
         }
         for place, number in enumerate(numbers):
+            self.beat()
             scene = self[number].row()
             for key, values in rows.items():
                 values[place] = scene[key]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
 from PIL import Image
 
 SIZE = 128
@@ -47,8 +47,8 @@ def shrink(cut: UInt8[np.ndarray, "192 192 3"]) -> UInt8[np.ndarray, "128 128 3"
     return cv2.resize(cut, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
 
 
-def crop_labels(labels: UInt8[np.ndarray, "240 320"]) -> UInt8[np.ndarray, "128 128"]:
-    """Cuts labels likewise and takes the nearest pixel.
+def crop_labels(labels: Shaped[np.ndarray, "240 320"]) -> Shaped[np.ndarray, "128 128"]:
+    """Cuts labels, or depths, likewise and takes the nearest pixel.
 
     The exact kind of nearest neighbour: OpenCV's plain one samples half a pixel up and left of
     where its bilinear one does, which would move the masks against the image.

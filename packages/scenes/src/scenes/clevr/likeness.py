@@ -12,6 +12,7 @@ from scenes.clevr.properties import Objects, entity_names, mask_fields, mask_row
 from scenes.clevr.renderer import Renderer
 from scenes.clevr.sampling import Setting, sample_objects, sample_setting
 from scenes.config import ClevrLikeConfig
+from scenes.render.codes import scenes_named
 from scenes.scene import Field, OneByOne, Scene, scene_rng
 
 MIN_VISIBLE_PIXELS = 200
@@ -37,8 +38,13 @@ class ClevrLikeSource(OneByOne):
         """Returns scene `index`.
 
         Raises:
+            MixedCodesError: OpenGL drew a pixel that is no object's.
             RuntimeError: no acceptable scene was found, which does not happen in practice.
         """
+        with scenes_named([index]):
+            return self._make(index)
+
+    def _make(self, index: int) -> Scene:
         rng = scene_rng(self.seed, self.config.stream, index)
         count = int(rng.integers(self.config.min_objects, self.config.max_objects + 1))
         setting = sample_setting(rng)
@@ -64,6 +70,7 @@ class ClevrLikeSource(OneByOne):
     ) -> tuple[Objects, UInt8[np.ndarray, "240 320"]]:
         """Draws objects until each can be seen; returns them and their labels before the crop."""
         for _ in range(MAX_ATTEMPTS):
+            self.beat()
             objects = sample_objects(rng, count, setting)
             if objects is None:
                 continue

@@ -20,7 +20,7 @@ from scenes.clevr.stage import (
     bulb_positions,
     facing,
 )
-from scenes.offscreen import Offscreen, code_of_geom
+from scenes.render.offscreen import Offscreen
 
 NO_GEOM = -1
 CROP_WIDTH = CROP_COLUMNS.stop - CROP_COLUMNS.start
@@ -126,16 +126,21 @@ class Renderer:
         return self._screen.pictures([self._scene], CROP_WIDTH, CROP_HEIGHT)[0]
 
     def geoms(self) -> Int[np.ndarray, "240 320"]:
-        """Renders, edges crisp, the model's geom at each pixel; `NO_GEOM` where there is none."""
+        """Renders, edges crisp, the model's geom at each pixel; `NO_GEOM` where there is none.
+
+        Raises:
+            NoCodeError: a pixel is no geom's.
+        """
         self._screen.take(self._scene)
-        codes = self._screen.codes([self._scene], WIDTH, HEIGHT)[0]
-        geom_of_code = np.full(self._scene.ngeom + 1, NO_GEOM, dtype=np.int32)
-        for geom, code in code_of_geom(self._scene).items():
-            geom_of_code[code] = geom
-        return geom_of_code[codes]
+        numbers = self._screen.geoms([self._scene], WIDTH, HEIGHT)[0]
+        return numbers.astype(np.int32) - 1
 
     def extent(self, index: int) -> Bool[np.ndarray, "240 320"]:
-        """Renders the pixels of object `index` as if nothing hid it."""
+        """Renders the pixels of object `index` as if nothing hid it.
+
+        Raises:
+            NoCodeError: a pixel is no geom's.
+        """
         with self._screen.alone(int(self._objects[index])):
             return self.geoms() == self._objects[index]
 

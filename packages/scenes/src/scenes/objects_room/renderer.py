@@ -14,7 +14,7 @@ from scenes.objects_room.arena import FAST, WALLS, Quality, build_model
 from scenes.objects_room.camera import Camera
 from scenes.objects_room.sampling import Color, Place, Thing, hsv_to_rgb
 from scenes.objects_room.shapes import MESHES, primitive_size
-from scenes.offscreen import Offscreen
+from scenes.render.offscreen import Offscreen
 
 GEOM_TYPES = {
     "box": mujoco.mjtGeom.mjGEOM_BOX,
@@ -72,7 +72,7 @@ class Renderer:
         self._entity_of_code = np.array(
             [*background, *range(FIRST_OBJECT, FIRST_OBJECT + max_objects)], dtype=np.uint8
         )
-        """By the number in `Offscreen.codes`; the wall on the left, if any, is seen to later."""
+        """By the number in `Offscreen.geoms`; the wall on the left, if any, is seen to later."""
         self._forms = {shape: self._form(shape) for shape in GEOM_TYPES}
         mujoco.mj_forward(self.model, self.data)  # places walls and suns, once for all scenes
         # MuJoCo's own arrays, each fetched once: a look-up costs more than what is written.
@@ -150,6 +150,10 @@ class Renderer:
         """Renders the pictures, edges smoothed."""
         return self._screen.pictures(self._scenes(frames), self._size, self._size)
 
+    def code_colors(self, frames: Sequence[int]) -> UInt8[np.ndarray, "N H W 3"]:
+        """Renders, edges crisp, the colour of each pixel's code: see `scenes.render.codes`."""
+        return self._screen.code_colors(self._scenes(frames), self._size, self._size)
+
     def segmentations(
         self, frames: Sequence[int]
     ) -> tuple[UInt8[np.ndarray, "N H W"], Int[np.ndarray, "N O"]]:
@@ -159,9 +163,10 @@ class Renderer:
         view it is `WALL_LEFT`, and `WALL_RIGHT` is empty.
 
         Raises:
+            NoCodeError: a pixel is no entity's.
             ValueError: more than two walls are in view.
         """
-        codes = self._screen.codes(self._scenes(frames), self._size, self._size)
+        codes = self._screen.geoms(self._scenes(frames), self._size, self._size)
         rows, num_codes = np.arange(len(frames)), 1 + self.model.ngeom
         # Each frame has codes of its own here, so that all are counted and translated at once.
         codes = codes + num_codes * rows[:, None, None]
@@ -179,12 +184,16 @@ class Renderer:
         return entities.ravel().take(codes), counts[:, 1 + FIRST_GEOM :]
 
     def extents(self, count: int) -> Bool[np.ndarray, "O H W"]:
-        """Renders the pixels of each of `count` objects as if nothing hid it."""
+        """Renders the pixels of each of `count` objects as if nothing hid it.
+
+        Raises:
+            NoCodeError: a pixel is no object's.
+        """
         extents = np.empty((count, self._size, self._size), dtype=bool)
         for i in range(count):
             with self._screen.alone(self._objects[i]):
                 self._screen.take(self._aside)
-            extents[i] = self._screen.codes([self._aside], self._size, self._size)[0] > 0
+            extents[i] = self._screen.geoms([self._aside], self._size, self._size)[0] > 0
         return extents
 
     def depths(self, frames: Sequence[int]) -> Float[np.ndarray, "N H W"]:

@@ -11,6 +11,7 @@ from jaxtyping import Int, UInt8
 
 from scenes.command_line import CommandError
 from scenes.config import ObjectsRoomConfig
+from scenes.heartbeat import Beat, no_beat
 from scenes.kinds import SHAPES
 from scenes.objects_room.camera import Camera, View
 from scenes.objects_room.renderer import Renderer
@@ -26,13 +27,14 @@ from scenes.objects_room.sampling import (
     sample_places,
     sample_things,
 )
+from scenes.render.codes import scenes_named
 from scenes.scene import Field, Scene, scene_rng
 
 MIN_VISIBLE_SHARE = 0.002
 """An object counts for a scene's acceptance from this share of the image (8 pixels of 64 x 64)."""
 MAX_ATTEMPTS = 20_000
 BLOCK_ROWS = 256
-"""So many rows are made together, one kind of work after the other (`scenes.offscreen`)."""
+"""So many rows are made together, one kind of work after the other (`scenes.render.offscreen`)."""
 
 Seen = tuple[UInt8[np.ndarray, "H W"], Int[np.ndarray, " O"]]
 """What a camera sees: a segmentation, and the pixels of each object."""
@@ -74,6 +76,7 @@ class ObjectsRoomSource:
         objects = tuple(f"object_{i}" for i in range(config.max_objects))
         self.entities = ("sky", "floor", "wall_left", "wall_right", *objects)
         self.fields: Mapping[str, Field] = fields(config)
+        self.beat: Beat = no_beat
         self._min_pixels = max(1.0, MIN_VISIBLE_SHARE * config.size**2)
         self.attempts = 0
         """Scenes proposed so far, accepted or not."""
@@ -85,6 +88,7 @@ class ObjectsRoomSource:
 
         Raises:
             CommandError: no acceptable scene was found.
+            MixedCodesError: OpenGL drew a pixel that is no entity's.
         """
         row = {key: values[0, ...] for key, values in self.rows(range(index, index + 1)).items()}
         return Scene(row.pop("image"), row.pop("segmentation"), row)
@@ -94,6 +98,7 @@ class ObjectsRoomSource:
 
         Raises:
             CommandError: no acceptable scene was found.
+            MixedCodesError: OpenGL drew a pixel that is no entity's.
         """
         rows = {
             key: np.zeros((len(numbers), *field.shape), dtype=field.dtype)
@@ -109,6 +114,7 @@ class ObjectsRoomSource:
 
         Raises:
             CommandError: there was none in many attempts.
+            MixedCodesError: OpenGL drew a pixel that is no entity's.
         """
         return self._find(range(scene, scene + 1))[0]
 
@@ -119,14 +125,18 @@ class ObjectsRoomSource:
         found = self._find(scenes)
         frames = [number - scenes[0] * views for number in numbers]
         shown = [(found[frame // views], frame % views) for frame in frames]
+        self.beat()
         rows["image"][:] = self.renderer.images(frames)
         if self.config.depth:
+            self.beat()
             rows["depth"][:] = self.renderer.depths(frames)
         if self.config.with_amodal:
-            for extents, (room, view) in zip(rows["amodal"], shown, strict=True):
+            for number, extents, (room, view) in zip(numbers, rows["amodal"], shown, strict=True):
+                self.beat()
                 self.renderer.arrange(room.things, room.places)
                 self.renderer.look(room.cameras[view])
-                extents[: len(room.things)] = self.renderer.extents(len(room.things))
+                with scenes_named([number // views]):
+                    extents[: len(room.things)] = self.renderer.extents(len(room.things))
         if views > 1:
             rows["scene"][:], rows["view"][:] = np.divmod(np.array(numbers), views)
         _describe(rows, shown)
@@ -143,7 +153,7 @@ class ObjectsRoomSource:
         rooms: dict[int, Room] = {}
         while missing := [i for i in range(len(scenes)) if i not in rooms]:
             proposed = {i: next(proposals[i]) for i in missing}
-            for i, seen in self._seen(proposed).items():
+            for i, seen in self._seen(scenes, proposed).items():
                 things = proposed[i].things
                 wall, floor = sample_background(draws[i], self.config, things)
                 for frame in range(i * views, (i + 1) * views):
@@ -169,6 +179,7 @@ class ObjectsRoomSource:
             elif attempt:
                 things = sample_things(draws, config)
             self.attempts += 1
+            self.beat()
             cameras = sample_cameras(draws, pitch, config.views)
             places = sample_places(draws, config, things, tuple(View(c) for c in cameras))
             if places is not None:
@@ -178,8 +189,13 @@ class ObjectsRoomSource:
             f"--views are easier to get into view"
         )
 
-    def _seen(self, proposals: Mapping[int, Proposal]) -> dict[int, list[Seen]]:
-        """Returns what the cameras see of each proposal of which all see what the split asks."""
+    def _seen(self, scenes: range, proposals: Mapping[int, Proposal]) -> dict[int, list[Seen]]:
+        """Returns what the cameras see of each proposal of which all see what the split asks.
+
+        Args:
+            scenes: their numbers.
+            proposals: by place among those numbers.
+        """
         seen: dict[int, list[Seen]] = {i: [] for i in proposals}
         for view in range(self.config.views):
             # Only those that the cameras before this one accept.
@@ -189,8 +205,9 @@ class ObjectsRoomSource:
                 self.renderer.look(proposals[i].cameras[view])
                 self.renderer.take(frame)
             self.segmented += len(frames)
-            drawn = zip(*self.renderer.segmentations(frames), strict=True)
-            for i, (segmentation, pixels) in zip(list(seen), drawn, strict=True):
+            with scenes_named([scenes[i] for i in seen]):
+                drawn = self.renderer.segmentations(frames)
+            for i, segmentation, pixels in zip(list(seen), *drawn, strict=True):
                 things = proposals[i].things
                 visible = pixels[: len(things)]
                 seen[i].append((segmentation, visible))

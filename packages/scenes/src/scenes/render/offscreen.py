@@ -1,4 +1,9 @@
-"""MuJoCo without a window: one OpenGL context that draws one model's scenes in turn."""
+"""MuJoCo without a window: one OpenGL context that draws one model's scenes in turn.
+
+Pictures are drawn into a buffer of several samples a pixel. Codes of geoms, and depths, are drawn
+into a buffer of one: a driver may read a multisampled buffer as averages, and an average of two
+codes or depths is neither (NVIDIA's does, software OpenGL does not).
+"""
 
 from __future__ import annotations
 
@@ -11,13 +16,17 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from OpenGL import GL
 
-from scenes.sources import starting_gl
+from scenes.render.codes import NoCodeError, read, segids
+from scenes.render.gl import starting_gl
 
 SEGMENTATION = [int(mujoco.mjtRndFlag.mjRND_SEGMENT), int(mujoco.mjtRndFlag.mjRND_IDCOLOR)]
 
 
 class Offscreen:
     """A model, its data, and an OpenGL context of its own that draws scenes taken of them.
+
+    The OpenGL context has two of MuJoCo's, one for each buffer; a second OpenGL context would be
+    one more that can hang a driver.
 
     Scenes are drawn many at once: software OpenGL drives all else out of the processor's caches,
     so that what lies between two pictures takes three times as long as it does elsewhere.
@@ -29,9 +38,11 @@ class Offscreen:
 
     Raises:
         CommandError: OpenGL cannot be started.
+        ValueError: the model has more geoms than there are codes.
     """
 
     def __init__(self, model: mujoco.MjModel, width: int, height: int) -> None:
+        self._segids = segids(model.ngeom)
         self.model = model
         self.data = mujoco.MjData(model)
         self._option = mujoco.MjvOption()
@@ -41,11 +52,13 @@ class Offscreen:
         with starting_gl():
             self._gl = mujoco.GLContext(width, height)
             self._gl.make_current()
-            self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+            self._smooth = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+            with _one_sample_a_pixel(model):
+                self._crisp = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+            self._renderer = GL.glGetString(GL.GL_RENDERER).decode()
         # Freed while its own context is current, and before the interpreter goes: else the names
         # of another one's textures would be deleted in its stead.
-        weakref.finalize(self, _free, self._gl, self._context)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        weakref.finalize(self, _free, self._gl, self._smooth, self._crisp)
 
     def provenance(self) -> dict[str, str]:
         """Returns what decides the pixels beside the scene itself."""
@@ -57,9 +70,10 @@ class Offscreen:
         }
 
     def upload_mesh(self, mesh: int) -> None:
-        """Takes a mesh's changed vertices into the context."""
+        """Takes a mesh's changed vertices to where they are drawn from."""
         self._gl.make_current()
-        mujoco.mjr_uploadMesh(self.model, self._context, mesh)
+        for context in (self._smooth, self._crisp):
+            mujoco.mjr_uploadMesh(self.model, context, mesh)
 
     def new_scene(self) -> mujoco.MjvScene:
         """Returns a scene without anything in it."""
@@ -71,28 +85,47 @@ class Offscreen:
             self.model, self.data, self._option, None, self._view,
             mujoco.mjtCatBit.mjCAT_ALL, scene,
         )  # fmt: skip
+        for geom in scene.geoms[: scene.ngeom]:
+            geom.segid = self._segids[geom.objid]
 
     def pictures(
         self, scenes: Sequence[mujoco.MjvScene], width: int, height: int
     ) -> UInt8[np.ndarray, "N H W 3"]:
         """Draws scenes, edges smoothed."""
-        return self._draw(scenes, width, height, segmentation=False)
+        return self._draw(self._smooth, scenes, width, height)
 
-    def codes(
+    def code_colors(
+        self, scenes: Sequence[mujoco.MjvScene], width: int, height: int
+    ) -> UInt8[np.ndarray, "N H W 3"]:
+        """Draws, edges crisp, the colours by which `geoms` tells geoms apart, right or wrong."""
+        return self._draw(self._crisp, scenes, width, height)
+
+    def geoms(
         self, scenes: Sequence[mujoco.MjvScene], width: int, height: int
     ) -> UInt8[np.ndarray, "N H W"]:
-        """Draws, edges crisp, a number for the geom at each pixel: see `code_of_geom`.
+        """Draws, edges crisp, 1 + the model's geom at each pixel; 0 is where there is none.
 
-        Zero is where there is none; there must be fewer than 255 geoms, as one byte is read.
+        Raises:
+            NoCodeError: a pixel has a colour that no geom was drawn in.
         """
-        return self._draw(scenes, width, height, segmentation=True)[..., 0]
+        pixels = self.code_colors(scenes, width, height)
+        numbers, right = read(pixels, self.model.ngeom)
+        if not right.all():
+            picture, row, column = np.argwhere(~right)[0].tolist()
+            raise NoCodeError(
+                picture,
+                f"the GL renderer {self._renderer!r} drew the colour "
+                f"{tuple(pixels[picture, row, column].tolist())}, which is no object's, "
+                f"at row {row}, column {column}",
+            )
+        return numbers
 
     def depths(
         self, scenes: Sequence[mujoco.MjvScene], width: int, height: int
     ) -> Float32[np.ndarray, "N H W"]:
         """Draws, edges crisp, OpenGL's depth: 0 at the near plane, 1 at the far one."""
         buffers = np.empty((len(scenes), height, width), dtype=np.float32)
-        self._draw(scenes, width, height, segmentation=True, depths=buffers)
+        self._draw(self._crisp, scenes, width, height, depths=buffers)
         return buffers[:, ::-1]
 
     @contextmanager
@@ -108,34 +141,40 @@ class Offscreen:
 
     def _draw(
         self,
+        context: mujoco.MjrContext,
         scenes: Sequence[mujoco.MjvScene],
         width: int,
         height: int,
         *,
-        segmentation: bool,
         depths: Float32[np.ndarray, "N H W"] | None = None,
     ) -> UInt8[np.ndarray, "N H W 3"]:
         """Draws scenes and reads their pixels, and their depths if there is an array for them."""
         pixels = np.empty((len(scenes), height, width, 3), dtype=np.uint8)
         rect = mujoco.MjrRect(0, 0, width, height)
         for scene in scenes:
-            scene.flags[SEGMENTATION] = segmentation
+            scene.flags[SEGMENTATION] = context is self._crisp
         self._gl.make_current()
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, context)
         for i, scene in enumerate(scenes):
-            mujoco.mjr_render(rect, scene, self._context)
-            mujoco.mjr_readPixels(
-                pixels[i], None if depths is None else depths[i], rect, self._context
-            )
+            mujoco.mjr_render(rect, scene, context)
+            mujoco.mjr_readPixels(pixels[i], None if depths is None else depths[i], rect, context)
         return pixels[:, ::-1]  # OpenGL's rows begin at the bottom
 
 
-def code_of_geom(scene: mujoco.MjvScene) -> dict[int, int]:
-    """Returns the number that `Offscreen.codes` gives to each of the model's geoms in a scene."""
-    geoms = scene.geoms[: scene.ngeom]
-    return {geom.objid: geom.segid + 1 for geom in geoms if geom.segid != -1}
+@contextmanager
+def _one_sample_a_pixel(model: mujoco.MjModel) -> Iterator[None]:
+    """Lets MuJoCo make contexts without multisampling, nor shadows, which codes do not have."""
+    quality = model.vis.quality
+    samples, shadow_map = quality.offsamples, quality.shadowsize
+    quality.offsamples = quality.shadowsize = 0
+    try:
+        yield
+    finally:
+        quality.offsamples, quality.shadowsize = samples, shadow_map
 
 
-def _free(gl: mujoco.GLContext, context: mujoco.MjrContext) -> None:
+def _free(gl: mujoco.GLContext, *contexts: mujoco.MjrContext) -> None:
     gl.make_current()
-    context.free()
+    for context in contexts:
+        context.free()
     gl.free()

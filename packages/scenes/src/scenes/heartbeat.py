@@ -1,0 +1,110 @@
+"""Tells a worker that hangs from one that works: a working one beats, and a driver listens.
+
+Several EGL contexts at once can hang in the driver (google-deepmind/mujoco issue 3444), and a
+process that hangs neither ends nor says anything.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from typing import cast
+
+HANG_S = 60.0
+"""So long a worker may be silent, in seconds of which the driver itself ran."""
+TICKS = 60
+"""So often, within what a worker may be silent, the driver looks and the worker beats."""
+STOPPED_TICKS = 10
+"""After so many ticks without a look the driver was stopped, or the machine slept."""
+OPENING = 5
+"""So many times as long the first silence may last, in which a worker starts OpenGL: many that
+start at once on few cores are in each other's way."""
+BEAT = "beat"
+"""What a worker sends."""
+
+Beat = Callable[[], None]
+"""What a source calls for each block of rows that it draws, and for each attempt at a scene."""
+
+
+def no_beat() -> None:
+    """Is called where nobody listens."""
+
+
+class Pulse:
+    """Sends beats to the driver, however often it is called only one in each tick.
+
+    Args:
+        connection: to the driver.
+        hang_s: how long this process may be silent.
+    """
+
+    def __init__(self, connection: Connection, hang_s: float = HANG_S) -> None:
+        self._connection, self._tick_s = connection, hang_s / TICKS
+        self._last = -self._tick_s
+
+    def __call__(self) -> None:
+        """Beats."""
+        now = time.monotonic()
+        if now - self._last >= self._tick_s:
+            self._last = now
+            with suppress(OSError):  # the driver is gone, and this process goes with it
+                self._connection.send(BEAT)
+
+
+class Watch:
+    """Waits for workers, and counts how long each has been silent.
+
+    Only time in which this process itself ran counts. Once it was stopped, with its workers, or
+    the machine slept, each worker's time starts anew.
+
+    Args:
+        hang_s: how long a worker may be silent; `None` for ever.
+    """
+
+    def __init__(self, hang_s: float | None = HANG_S) -> None:
+        self._hang_s = hang_s
+        self._silent_s: dict[Connection, float] = {}
+
+    def wait(self, connections: Iterable[Connection]) -> tuple[list[Connection], list[Connection]]:
+        """Waits at most one tick.
+
+        Args:
+            connections: to workers that have something to do.
+
+        Returns:
+            The workers that have sent something, and those that hang. A worker is watched from
+            the first thing that it sends; the silence after that may be `OPENING` times as long.
+        """
+        connections = list(connections)
+        if self._hang_s is None:
+            return cast(list[Connection], wait(connections)), []
+        tick_s = self._hang_s / TICKS
+        start = _clock_s()
+        ready = cast(list[Connection], wait(connections, tick_s))
+        waited_s = _clock_s() - start
+        stopped = waited_s > STOPPED_TICKS * tick_s
+        for connection in connections:
+            if connection in ready:  # the first silence begins below zero, as it may be longer
+                first_s = (1 - OPENING) * self._hang_s
+                silent_s = 0.0 if connection in self._silent_s else first_s
+            elif connection in self._silent_s:
+                silent_s = self._silent_s[connection]
+                silent_s = min(silent_s, 0.0) if stopped else silent_s + min(waited_s, tick_s)
+            else:
+                continue
+            self._silent_s[connection] = silent_s
+        hanging = [c for c in connections if self._silent_s.get(c, 0.0) > self._hang_s]
+        return ready, hanging
+
+    def forget(self, connection: Connection) -> None:
+        """Is told that a worker is gone."""
+        self._silent_s.pop(connection, None)
+
+
+def _clock_s() -> float:
+    """Returns seconds that go on while the machine sleeps, where the system counts such."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()

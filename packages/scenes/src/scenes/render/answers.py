@@ -1,0 +1,103 @@
+"""Whether an OpenGL draws what is there: asked once for each driver, and kept.
+
+The answers lie in the user's cache folder, one for each driver, MuJoCo and version of this
+package. Without such a folder the question is asked each time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
+from pathlib import Path
+
+from scenes.render.examination import Examination, Request, examine
+from scenes.render.gpu_driver import gpu_driver
+from scenes.whole import write_whole
+
+QUESTION = Request(n=4, with_rate=False)
+LIMIT_S = 60.0
+"""So long the drawing may take before the driver counts as hung; it takes four seconds."""
+DEVICES = ("MUJOCO_EGL_DEVICE_ID", "CUDA_VISIBLE_DEVICES")
+"""What else decides which GPU draws."""
+
+
+def reason_against(gl: str, *, folder: Path | None = None, limit_s: float = LIMIT_S) -> str:
+    """Returns why an OpenGL must not be used; empty where segmentation and depth are the rays'.
+
+    Args:
+        gl: a value of MUJOCO_GL.
+        folder: where answers are kept; the user's cache folder by default.
+        limit_s: how long the drawing may take.
+    """
+    folder = cache_folder() if folder is None else folder
+    with _one_at_a_time(folder):
+        known = _read(folder).get(_question(gl))
+        return remember(examine(gl, QUESTION, limit_s=limit_s), folder) if known is None else known
+
+
+def remember(examination: Examination, folder: Path | None = None) -> str:
+    """Keeps what an examination says of its OpenGL, in place of what was known; returns it.
+
+    That it cannot be started is not kept: a library that is installed tomorrow changes it.
+    """
+    folder = cache_folder() if folder is None else folder
+    answer = "; ".join(examination.untruths())
+    if folder is not None:
+        answers = _read(folder)
+        answers.pop(_question(examination.gl), None)
+        if examination.started:
+            answers[_question(examination.gl)] = answer
+        with suppress(OSError):  # it is asked again then
+            folder.mkdir(parents=True, exist_ok=True)
+            write_whole(folder / "opengl.json", (json.dumps(answers, indent=1) + "\n").encode())
+    return answer
+
+
+def cache_folder() -> Path | None:
+    """Returns this package's folder among the user's caches; `None` for a user without a home."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    if given:
+        return Path(given) / "scenes"
+    try:
+        return Path.home() / ".cache" / "scenes"
+    except RuntimeError:
+        return None
+
+
+def _question(gl: str) -> str:
+    devices = [f"{name}={os.environ[name]}" for name in DEVICES if name in os.environ]
+    programs = [f"{name} {version(name)}" for name in ("mujoco", "scenes")]
+    return "; ".join([gl, *programs, *devices, gpu_driver()])
+
+
+def _read(folder: Path | None) -> dict[str, str]:
+    if folder is None:
+        return {}
+    try:
+        answers = json.loads((folder / "opengl.json").read_text())
+    except (OSError, ValueError):  # none is kept, or another program's file is there
+        return {}
+    if not isinstance(answers, dict):
+        return {}
+    return {key: answer for key, answer in answers.items() if isinstance(answer, str)}
+
+
+@contextmanager
+def _one_at_a_time(folder: Path | None) -> Iterator[None]:
+    """Lets the first of several processes ask, and the others read: drivers hang in crowds."""
+    import fcntl  # not at the top: see `scenes.lock`
+
+    try:
+        if folder is None:
+            raise FileNotFoundError
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError:
+        yield
+        return
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

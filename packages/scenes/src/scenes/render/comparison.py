@@ -1,0 +1,196 @@
+"""Draws the rooms that ship with this process's OpenGL, and compares them with rays.
+
+It imports MuJoCo: `scenes.render.examination` runs it in a process of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from scenes.command_line import CommandError
+from scenes.config import ObjectsRoomConfig
+from scenes.render.codes import read
+from scenes.render.evidence import NO_ENTITY, draw_evidence
+from scenes.render.examination import Examination, Request
+from scenes.render.gl import starting_gl
+from scenes.render.gpu_driver import gpu_driver
+from scenes.render.stored import CONFIG, StoredRoom, stored_rooms
+from scenes.serialise import from_json
+
+with starting_gl():
+    from scenes.objects_room.renderer import (
+        FIRST_GEOM,
+        FIRST_OBJECT,
+        FIRST_WALL_GEOM,
+        FLOOR,
+        WALL_LEFT,
+        WALL_RIGHT,
+        Renderer,
+    )
+    from scenes.objects_room.source import ObjectsRoomSource
+    from scenes.render.rays import Truth, truth
+
+WARM_UP, STEP, ENOUGH_S = 16, 64, 2.0
+"""Scenes that are made before the rate is taken, in one go, and for so long."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What OpenGL made of some rooms."""
+
+    images: UInt8[np.ndarray, "N H W 3"]
+    code_colors: UInt8[np.ndarray, "N H W 3"]
+    """See `scenes.render.codes`; right or wrong."""
+    depths_m: Float[np.ndarray, "N H W"]
+    provenance: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What of it is as rays say."""
+
+    entities: UInt8[np.ndarray, "N H W"]
+    """Read from the codes; `NO_ENTITY` where a colour is no code."""
+    equal: float
+    equal_inside: float
+    depth_error_m: float
+
+
+def compare(request: str) -> str:
+    """Returns an `Examination` of this process's OpenGL as JSON.
+
+    Args:
+        request: a `Request` as JSON.
+
+    Raises:
+        CommandError: OpenGL cannot be started.
+    """
+    asked = from_json(request, Request)
+    rooms = stored_rooms()[: asked.n]
+    config = replace(CONFIG, size=asked.size)
+    drawn = draw(rooms, config)
+    truths = [truth(config, room.values) for room in rooms]
+    stored = np.stack([room.image for room in rooms])
+    at_stored_size = drawn if config == CONFIG else draw(rooms, CONFIG)
+    found = judge(drawn, truths)
+    rate, failure = _rate(config) if asked.with_rate else (None, "")
+    examination = Examination(
+        os.environ["MUJOCO_GL"],
+        gpu_driver(),
+        failure,
+        mujoco=drawn.provenance["mujoco"],
+        vendor=drawn.provenance["gl_vendor"],
+        renderer=drawn.provenance["gl_renderer"],
+        version=drawn.provenance["gl_version"],
+        n=len(rooms),
+        size=config.size,
+        equal=found.equal,
+        equal_inside=found.equal_inside,
+        depth_error_m=found.depth_error_m,
+        image_difference=image_difference(at_stored_size.images, stored),
+        scenes_per_second=rate,
+    )
+    if asked.picture and not examination.agrees:
+        draw_evidence(
+            Path(asked.picture), stored, drawn.images, found.entities, drawn.depths_m, truths
+        )
+        examination = replace(examination, picture=asked.picture)
+    return examination.to_json()
+
+
+def draw(rooms: Sequence[StoredRoom], config: ObjectsRoomConfig) -> Drawn:
+    """Draws rooms as a build draws them, but refuses none.
+
+    Raises:
+        CommandError: OpenGL cannot be started.
+    """
+    renderer = Renderer(config.max_objects, config.size)
+    frames = range(len(rooms))
+    for frame, room in zip(frames, rooms, strict=True):
+        renderer.arrange(room.things, room.places)
+        renderer.look(room.camera)
+        renderer.take(frame)
+        renderer.paint(frame, room.things, room.wall, room.floor)
+    return Drawn(
+        renderer.images(frames),
+        renderer.code_colors(frames),
+        renderer.depths(frames),
+        renderer.provenance(),
+    )
+
+
+def judge(drawn: Drawn, truths: Sequence[Truth]) -> Comparison:
+    """Compares what was drawn with rays, pixel by pixel."""
+    segmentation = np.stack([seen.segmentation for seen in truths])
+    inside = np.stack([interior(labels) for labels in segmentation])
+    entities = _entities(drawn.code_colors, segmentation)
+    equal = entities == segmentation
+    on_objects = inside & (segmentation >= FIRST_OBJECT)
+    depths_m = np.stack([seen.depth for seen in truths])
+    apart_m = np.abs(drawn.depths_m[on_objects] - depths_m[on_objects])
+    return Comparison(
+        entities,
+        float(equal.mean()),
+        float(equal[inside].mean()),
+        float(np.nan_to_num(apart_m, nan=np.inf).max(initial=0)),
+    )
+
+
+def interior(segmentation: UInt8[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
+    """Returns the pixels that are of one entity with their eight neighbours."""
+    height, width = segmentation.shape
+    around = np.pad(segmentation, 1, mode="edge")
+    same = np.ones((height, width), dtype=bool)
+    for y in range(3):
+        for x in range(3):
+            same &= around[y : y + height, x : x + width] == segmentation
+    return same
+
+
+def image_difference(
+    images: UInt8[np.ndarray, "N H W 3"], stored: UInt8[np.ndarray, "N H W 3"]
+) -> float:
+    """Returns the mean absolute difference, of 255, of the room furthest off."""
+    return float(np.abs(images.astype(int) - stored).mean(axis=(1, 2, 3)).max())
+
+
+def _entities(
+    code_colors: UInt8[np.ndarray, "N H W 3"], truths: UInt8[np.ndarray, "N H W"]
+) -> UInt8[np.ndarray, "N H W"]:
+    """Reads the entity at each pixel; a wall is the left or the right one as rays mostly say."""
+    walls = range(1 + FIRST_WALL_GEOM, 1 + FIRST_GEOM)
+    numbers, right = read(code_colors, FIRST_GEOM + CONFIG.max_objects)
+    entity_of_number = np.full(256, NO_ENTITY, dtype=np.uint8)
+    entity_of_number[:2] = 0, FLOOR
+    objects = np.arange(CONFIG.max_objects)
+    entity_of_number[1 + FIRST_GEOM + objects] = FIRST_OBJECT + objects
+    entities = entity_of_number[numbers]
+    for room, seen in enumerate(truths):
+        for wall in walls:
+            here = numbers[room] == wall
+            left = np.count_nonzero(seen[here] == WALL_LEFT)
+            is_left = left > np.count_nonzero(seen[here] == WALL_RIGHT)
+            entities[room][here] = WALL_LEFT if is_left else WALL_RIGHT
+    entities[~right] = NO_ENTITY
+    return entities
+
+
+def _rate(config: ObjectsRoomConfig) -> tuple[float | None, str]:
+    """Returns scenes a second, or why none can be made."""
+    try:
+        source = ObjectsRoomSource(config, 0)
+        source.rows(range(WARM_UP))
+        made, start = 0, time.monotonic()
+        while (spent_s := time.monotonic() - start) < ENOUGH_S:
+            source.rows(range(made, made + STEP))
+            made += STEP
+    except (CommandError, ValueError) as error:
+        return None, f"scenes cannot be made: {error}"
+    return made / spent_s, ""
