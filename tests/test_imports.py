@@ -3,13 +3,14 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LATER = {"scenes": {"monet", "evaluation"}, "monet": {"evaluation"}}
-FOLDERS = {"scenes": "packages/scenes", "monet": "packages/monet"}
+FOLDERS = {"scenes": "packages/scenes", "monet": "packages/monet", "evaluation": "packages/eval"}
 
 
 def imported_names(source: str) -> set[str]:
@@ -46,3 +47,29 @@ def test_importing_loads_only_what_is_needed(code: str, unwanted: tuple[str, ...
         [sys.executable, "-c", check], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("package", FOLDERS)
+def test_no_package_imports_or_asks_for_dm_control(package: str) -> None:
+    folder = ROOT / FOLDERS[package]
+    for path in folder.glob("src/**/*.py"):
+        assert "dm_control" not in imported_names(path.read_text()), path
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    extras = project.get("optional-dependencies", {}).values()
+    asked = [*project["dependencies"], *(name for extra in extras for name in extra)]
+    assert not [name for name in asked if name.startswith(("dm-control", "dm_control"))]
+
+
+@pytest.mark.parametrize("config", ["ObjectsRoomConfig", "ClevrLikeConfig"])
+def test_rendering_loads_no_dm_control(config: str) -> None:
+    """Without what other tests import, hence in a process of its own."""
+    code = f"""
+import sys
+from scenes.config import {config}
+from scenes.sources import open_source
+open_source({config}(), 0)[0]
+print(*[name for name in ("mujoco", "dm_control", "labmaze") if name in sys.modules])"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "mujoco"

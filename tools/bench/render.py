@@ -11,6 +11,7 @@ work on the machine hardly counts there, and wall time, on an idle machine, for 
 import argparse
 import os
 import resource
+import runpy
 import statistics
 import tempfile
 import time
@@ -26,7 +27,7 @@ choose_gl()
 import mujoco  # noqa: E402  (after the choice of OpenGL)
 import numpy as np  # noqa: E402
 from scenes.config import ObjectsRoomConfig, condition_config  # noqa: E402
-from scenes.objects_room.arena import FULL, author  # noqa: E402
+from scenes.objects_room.arena import FULL  # noqa: E402
 from scenes.objects_room.renderer import GEOM_TYPES  # noqa: E402
 from scenes.objects_room.sampling import hsv_to_rgb  # noqa: E402
 from scenes.objects_room.shapes import MESHES, primitive_size  # noqa: E402
@@ -36,6 +37,7 @@ from scenes.render import offscreen  # noqa: E402
 
 WARM_UP, PLAIN_SCENES = 32, 12
 CORES = os.cpu_count() or 1
+author_room = runpy.run_path(str(Path(__file__).parent.parent / "author"))["room"]
 CONDITIONS = (
     "train", "test", "empty_room", "six_objects", "identical_color", "four_identical",
     *(f"objects_{count}" for count in range(1, 10)),
@@ -107,7 +109,7 @@ def plain(source: ObjectsRoomSource, count: int) -> float:
 
 
 def _render_plainly(room: Room, size: int) -> None:
-    root = author(len(room.things), size, FULL)
+    root = author_room(len(room.things), size, FULL)
     camera = root.find("camera", "ring")
     camera.pos, camera.xyaxes = room.cameras[0].position_m, sum(room.cameras[0].axes[:2], ())
     for geom in root.find_all("geom"):
