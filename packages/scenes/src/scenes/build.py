@@ -31,7 +31,7 @@ from scenes.join import Origin, index, join
 from scenes.joined import part_stop
 from scenes.lock import LOCK, locked
 from scenes.on_ray import make_on_ray
-from scenes.parts import Part, claim_categories, claim_renderer, plan
+from scenes.parts import CATEGORIES, Part, claim_categories, claim_renderer, plan
 from scenes.progress import progress_bar
 from scenes.render.codes import MixedCodesError
 from scenes.render.gl import choose_gl
@@ -244,9 +244,9 @@ def _claim(
             raise UsageError(f"{folder} holds parts of another build; --overwrite replaces them")
         _empty(folder)
     clear_unfinished(folder)
-    if not any(folder.glob("*.h5")):  # no part: another renderer may begin
-        for mark in folder.glob("renderer-*.json"):
-            mark.unlink()
+    if not any(folder.glob("*.h5")):  # no part: another renderer, or version, may begin
+        for mark in (*folder.glob("renderer-*.json"), folder / CATEGORIES):
+            mark.unlink(missing_ok=True)
     label.write_text(wanted)
     if existing.provenance is not None:
         claim_renderer(folder, existing.provenance)

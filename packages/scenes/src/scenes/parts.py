@@ -22,6 +22,8 @@ from scenes.writer import append_rows, blank, identity, seal
 
 PART_BYTES = 8 << 20
 MAX_PART_ROWS = 512
+CATEGORIES = "categories.json"
+"""In a folder of parts: names of the codes that its parts share."""
 
 Opener = Callable[[], Source]
 """Opens the source of a build; it travels to the workers."""
@@ -136,7 +138,7 @@ def claim_categories(folder: Path, fields: Mapping[str, Field]) -> None:
             damaged.
     """
     ours = {key: list(field.categories) for key, field in fields.items() if field.categories}
-    mark = folder / "categories.json"
+    mark = folder / CATEGORIES
     if mark.exists():
         begun = json.loads(mark.read_text())
     elif part := next(folder.glob("*-*.h5"), None):  # begun before folders had such a mark
