@@ -13,25 +13,34 @@ import math
 import multiprocessing
 import os
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from monet.arithmetic import chosen_precision
-from monet.config import PRESETS, ModelConfig
+from monet.config import PRESETS, ModelConfig, Precision
 from monet.cores import Cores
-from monet.data import TrainingImages
+from monet.data import HELD_OUT, TrainingImages
+from monet.learner import Learner
 from monet.loss import loss_terms
 from monet.mean_loss import MeanLoss
 from monet.model import Monet
+from monet.plain_step import PlainStep
+from monet.ranks import Ranks
+from monet.step_buffer import STEPS_AHEAD, StepBuffer
+from scenes.build import build
+from scenes.config import ObjectsRoomConfig
 from scenes.file import SceneFile
 from scenes.memory import keep_freed_memory
 from torch import Tensor, nn
 
 FLOOR = math.log(1e-5)
+ROUNDS_OF_ROWS = 6
 
 
 def naive_block(block: nn.Module, x: Tensor) -> Tensor:
@@ -223,7 +232,12 @@ def make_steps(args: argparse.Namespace, kept: bool) -> dict[str, Callable[[], f
 
     shared = make_step(image, noise, model, whole, False, cores)
     if kept:
-        return {"+ freed memory kept": shared}
+        steps = {"+ freed memory kept": shared}
+        if half:
+            steps["+ bfloat16"] = make_step(image, noise, model, whole, True, cores)
+        for precision in ("float32", "bfloat16") if half else ("float32",):
+            steps[f"monet-train's step, {precision}"] = own_step(args, precision)
+        return steps
     steps = {
         "naive: tiled, concatenated, float32": of(form(False, False, False)),
         "+ decoder without tiling, 1x1 as a product": of(form(False, False, True)),
@@ -236,8 +250,8 @@ def make_steps(args: argparse.Namespace, kept: bool) -> dict[str, Callable[[], f
     if not cpu:
         best = copy.deepcopy(model).to(memory_format=torch.channels_last)
         steps["+ channels_last"] = make_step(image, noise, best, whole, False)
-    if half:
-        steps["+ bfloat16"] = make_step(image, noise, best, whole, True, cores)
+        if half:
+            steps["+ bfloat16"] = make_step(image, noise, best, whole, True)
     if args.compile:
         compiled = MeanLoss(best, "inductor")
 
@@ -246,6 +260,23 @@ def make_steps(args: argparse.Namespace, kept: bool) -> dict[str, Callable[[], f
 
         steps["+ torch.compile"] = make_step(image, noise, best, of_compiled, half)
     return steps
+
+
+def own_step(args: argparse.Namespace, precision: Precision) -> Callable[[], float]:
+    """Returns what makes a step as monet-train does: from bytes to the average of the weights."""
+    config = replace(
+        PRESETS[args.preset], data=args.scenes, batch_size=args.batch_size, precision=precision
+    )
+    learner = Learner(config, Ranks())
+    file = SceneFile(args.scenes)
+    images = TrainingImages(file, config.model.image_size, config.batch_size, config.seed)
+    plain = PlainStep(learner, images)
+
+    def step() -> float:
+        plain.make()
+        return plain.terms()[0][0]
+
+    return step
 
 
 def serve(connection: Connection, args: argparse.Namespace, kept: bool) -> None:
@@ -332,6 +363,28 @@ def print_loader(path: Path, size: int, batch: int, window_bytes: int, eaten: fl
         )
 
 
+def print_rows(path: Path, args: argparse.Namespace) -> None:
+    """Prints how fast the host prepares the rows of whole steps, staged and by number alone."""
+    config = replace(PRESETS[args.preset], data=path, batch_size=args.batch_size)
+    for kept in (False, True):
+        learner = Learner(config, Ranks())
+        with SceneFile(path) as file:
+            images = TrainingImages(
+                file, config.model.image_size, config.batch_size, 0, on_device=kept
+            )
+            buffer = StepBuffer(learner, images, STEPS_AHEAD)
+            buffer.fill()
+            start = time.perf_counter()
+            for _ in range(ROUNDS_OF_ROWS):
+                learner.step += buffer.steps_ahead
+                buffer.fill()
+            rate = ROUNDS_OF_ROWS * buffer.steps_ahead / (time.perf_counter() - start)
+            buffer.close()
+            images.close()
+        where = "images kept on the device" if kept else "images staged"
+        print(f"rows of whole steps, {where}: {rate:,.0f} steps a second; a GPU is to make 100")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--preset", default="paper", choices=PRESETS)
@@ -346,20 +399,26 @@ def main() -> None:
         torch.set_num_threads(args.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     config, B = PRESETS[args.preset].model, args.batch_size
-    times, losses = measure(args)
+    with tempfile.TemporaryDirectory() as folder:
+        args.scenes = Path(folder) / "rooms.h5"
+        room = ObjectsRoomConfig(size=config.image_size)
+        build(room, seed=0, n=HELD_OUT + 4 * B, out=args.scenes)
+        times, losses = measure(args)
     print(f"{args.preset}, batch {B}, {device.type}, {torch.get_num_threads()} threads")
     first = next(iter(times))
     for name, t in times.items():
-        off = abs(losses[name] / losses[first] - 1)
+        off = f"loss differs by {abs(losses[name] / losses[first] - 1):.0e}"
+        if name.startswith("monet-train"):  # of other images, and of other weights at each step
+            off = ""
         print(
-            f"{name:44} {t * 1e3:7,.0f} ms {B / t:7.1f} images/s {times[first] / t:5.2f} x   loss "
-            f"differs by {off:.0e}"
+            f"{name:44} {t * 1e3:7,.0f} ms {B / t:7.1f} images/s {times[first] / t:5.2f} x   {off}"
         )
     half = chosen_precision("auto", device) == "bfloat16"
     print_floors(config, B, device, torch.bfloat16 if half else torch.float32)
     if args.data:
         eaten = B / min(times.values())
         print_loader(args.data, config.image_size, B, args.window_mib << 20, eaten)
+        print_rows(args.data, args)
 
 
 if __name__ == "__main__":

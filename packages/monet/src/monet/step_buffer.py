@@ -126,6 +126,11 @@ class StepBuffer:
         self._first = step
         self._next = self._feeder.submit(self._prepare, step + self.steps_ahead)
 
+    def settle(self) -> None:
+        """Waits until no rows are being prepared: a capture wants the device for itself."""
+        if self._next is not None:
+            self._next.result()
+
     def replan(self) -> None:
         """Writes the schedule of the steps that are not yet made anew, by the learner's config."""
         if self._first is None:

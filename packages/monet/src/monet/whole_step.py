@@ -50,7 +50,8 @@ class Form:
 def cuda_graph(step: Callable[[], None]) -> Callable[[], None]:
     """Captures what a step does on the current GPU; returns what does it again."""
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    # The thread that prepares rows pins memory, which is no part of a capture.
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         step()
     return graph.replay
 
@@ -133,6 +134,7 @@ class WholeStep:
         """Issues a step, or falls back to a simpler form; tells which."""
         try:
             if self._graphs is None and self.form.capture is not None and self._warm >= WARM_STEPS:
+                self._buffer.settle()
                 self._graphs = [self.form.capture(part) for part in self._parts()]
             if self._graphs is None:
                 self._issue_without_graph()

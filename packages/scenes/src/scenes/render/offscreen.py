@@ -2,7 +2,8 @@
 
 Pictures are drawn into a buffer of several samples a pixel. Codes of geoms, and depths, are drawn
 into a buffer of one: a driver may read a multisampled buffer as averages, and an average of two
-codes or depths is neither (NVIDIA's does, software OpenGL does not).
+codes or depths is neither. Software OpenGL does not; NVIDIA's is reported to
+(google-deepmind/dm_control issue 395).
 """
 
 from __future__ import annotations
