@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scenes.objects_room.arena import SAMPLES
 from scenes.objects_room.camera import Camera
 from scenes.objects_room.renderer import FIRST_GEOM, Renderer
 from scenes.objects_room.sampling import Place, Thing
@@ -26,10 +25,10 @@ def arrange(renderer, *shapes):
 
 
 def test_codes_and_depths_have_a_buffer_of_one_sample_a_pixel(renderer):
-    assert renderer._screen._smooth.offSamples == SAMPLES
+    assert renderer._screen._smooth.offSamples == 4
     assert renderer._screen._crisp.offSamples == 0
     # What the model says of pictures is as it was.
-    assert renderer.model.vis.quality.offsamples == SAMPLES
+    assert renderer.model.vis.quality.offsamples == 4
     assert renderer.model.vis.quality.shadowsize == renderer._screen._smooth.shadowSize > 0
 
 
