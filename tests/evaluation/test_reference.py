@@ -1,17 +1,20 @@
 """The weights that ship keep the scores that they carry, on scenes rendered anew."""
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from evaluation.reference import STEADY, check, config_of_tests, notes, scenes_of
-from monet.checkpoint import SHIPPED, read_weights
+from monet.checkpoint import SHIPPED, read_weights, save_weights
 from scenes.command_line import UsageError
 from scenes.config import ClevrConfig, ObjectsRoomConfig
 from scenes.file import SceneFile
 from scenes.serialise import to_json
 
+TOOL = Path(__file__).resolve().parents[2] / "tools" / "ship_weights"
 SHIPPED_NAMES = sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
 
 
@@ -55,3 +58,18 @@ def test_notes_name_no_commit_that_the_weights_do_not_name(
     assert set(written) == {*known, "test", "checked", "scores"}
     written, _ = notes(replace(weights, notes={"commit": "0123abc"}), config, scenes)
     assert written["commit"] == "0123abc"
+
+
+def test_ship_weights_asks_for_the_law_where_no_file_tells_it(
+    tmp_path: Path, run_folder: Path
+) -> None:
+    weights = read_weights(run_folder / "model.safetensors")
+    path, config = tmp_path / "mine.safetensors", replace(weights.config, data=Path("absent.h5"))
+    save_weights(path, weights.tensors, config, weights.step, weights.dataset)
+    result = subprocess.run(
+        [sys.executable, TOOL, path, "mine"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"ship_weights: {path}: its training file absent.h5 is not")
+    assert result.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [path]

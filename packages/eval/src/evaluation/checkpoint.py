@@ -43,14 +43,10 @@ def choose_weights(checkpoint: str | None, dataset: str, size: int | None = None
     for weights in newest_runs():
         if weights.dataset == dataset and weights.config.masks == "attention":
             return weights
-    shipped = [
-        weights
-        for weights in _shipped()
-        if weights.dataset == dataset
-        and (size is None or size % weights.config.model.image_size == 0)
-    ]
-    if shipped:
-        return max(shipped, key=lambda weights: weights.config.model.image_size)
+    for weights in _shipped():
+        fits = size is None or size % weights.config.model.image_size == 0
+        if weights.dataset == dataset and fits:
+            return weights
     images = "" if size is None else f" for its images of {size} pixels"
     raise UsageError(
         f"no run on {dataset} under {RUNS} and no weights come with the package{images}; "
@@ -96,9 +92,10 @@ def every_run(checkpoints: Sequence[str]) -> Iterator[Weights]:
     yield from _shipped()
 
 
-def _shipped() -> Iterator[Weights]:
-    """Yields the weights that come with the package, by name."""
-    yield from (read_weights(path) for path in sorted(SHIPPED.glob("*.safetensors")))
+def _shipped() -> list[Weights]:
+    """Returns the weights that come with the package, those for the largest images first."""
+    shipped = [read_weights(path) for path in sorted(SHIPPED.glob("*.safetensors"))]
+    return sorted(shipped, key=lambda weights: -weights.config.model.image_size)
 
 
 def _say(line: str) -> None:

@@ -80,7 +80,7 @@ def config_of_tests(weights: Weights, law: str | None = None) -> DatasetConfig:
 
 def scenes_of(config: DatasetConfig, n: int, size: int, folder: Path) -> TestScenes:
     """Returns the first test scenes of a config, rendering what lacks in a folder."""
-    path = folder / f"{config.dataset}_test.h5"
+    path = folder / f"{config.dataset}_test_{config.size}px.h5"
     build(config, SEED, n, path)
     return read_scenes(path, n, size)
 

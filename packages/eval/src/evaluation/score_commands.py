@@ -19,7 +19,8 @@ class Generalise:
     slots: tuple[int, ...] = (9,)
     """Slots to use; several are scored one after the other."""
     checkpoint: str | None = None
-    """Run folder or name of shipped weights; by default the newest run on the Objects Room."""
+    """Run folder or name of shipped weights; by default the newest run on the Objects Room, else
+    objects_room_64."""
     n: int = 320
     """Scenes of each condition."""
     seed: int = 0
