@@ -56,15 +56,29 @@ def test_without_a_run_the_weights_that_ship_are_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run_folder: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    assert choose_weights(None, "objects_room").name == "objects_room_64"
+    assert choose_weights(None, "objects_room", 128).name == "objects_room_64"
+    assert choose_weights(None, "objects_room", 32).name == "objects_room_quick"
+    with pytest.raises(UsageError, match="no weights come with the package for its images of 48"):
+        choose_weights(None, "objects_room", 48)
+    shutil.copytree(run_folder, tmp_path / "runs/mine")
+    assert choose_weights(None, "objects_room").name == "mine"
+    monkeypatch.chdir(run_folder)
     monkeypatch.setattr(checkpoint, "SHIPPED", tmp_path)
     with pytest.raises(UsageError, match="no run on objects_room under runs and no weights come"):
         choose_weights(None, "objects_room")
-    quick, full = tmp_path / "objects_room_quick.safetensors", tmp_path / "objects_room.safetensors"
-    for path in (quick, full):
-        shutil.copy(run_folder / "model.safetensors", path)
-        assert choose_weights(None, "objects_room").path == path
-    shutil.copytree(run_folder, tmp_path / "runs/mine")
-    assert choose_weights(None, "objects_room").name == "mine"
+
+
+def test_a_file_of_small_images_is_left_to_the_weights_for_them(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    rooms_file: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, "traverse", "--data", str(rooms_file), "--latent", "0")
+    assert (code, err) == (0, "")
+    assert out.startswith("results/traverse/objects_room_quick/scene_0_slot_1_latent_0.")
 
 
 def test_a_file_of_other_scenes_asks_for_a_model_of_them(
@@ -81,7 +95,7 @@ def test_a_file_of_other_scenes_asks_for_a_model_of_them(
     one = ("traverse", "--data", data, "--latent", "0")
     code, out, err = run(capsys, *one)
     assert (code, err) == (0, "")
-    assert out.startswith("results/traverse/multi_dsprites_quick/scene_0_slot_1_latent_0.")
+    assert out.startswith("results/traverse/multi_dsprites_64/scene_0_slot_1_latent_0.")
     code, _, err = run(capsys, *one, "--checkpoint", "runs/rooms")
     assert (code, err) == (0, "eval: rooms was trained on objects_room, not on multi_dsprites\n")
     assert run(capsys, *one, "--checkpoint", "multi_dsprites_quick")[2] == ""

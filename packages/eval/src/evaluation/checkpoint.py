@@ -14,13 +14,18 @@ from scenes.file import SceneFile
 RUNS = Path("runs")
 
 
-def choose_weights(checkpoint: str | None, dataset: str) -> Weights:
+def choose_weights(checkpoint: str | None, dataset: str, size: int | None = None) -> Weights:
     """Returns the weights of a checkpoint, else of the newest run, else those that are shipped.
+
+    Of the shipped weights of a dataset, those for the largest images are taken, or the largest to
+    which images of `size` can be averaged down.
 
     Args:
         checkpoint: run folder, file or name; `None` chooses.
         dataset: data that the chosen run must have been trained on, such as `objects_room`; of a
             checkpoint that is named, another one is said on stderr.
+        size: side in pixels of the images to take apart; `None` where they will be rendered at the
+            model's own size.
 
     Raises:
         UsageError: there is none, or its masks were given in training (section 2.2).
@@ -38,25 +43,29 @@ def choose_weights(checkpoint: str | None, dataset: str) -> Weights:
     for weights in newest_runs():
         if weights.dataset == dataset and weights.config.masks == "attention":
             return weights
-    for name in (dataset, f"{dataset}_quick"):
-        if (SHIPPED / f"{name}.safetensors").is_file():
-            return read_weights(SHIPPED / f"{name}.safetensors")
+    for weights in _shipped():
+        fits = size is None or size % weights.config.model.image_size == 0
+        if weights.dataset == dataset and fits:
+            return weights
+    images = "" if size is None else f" for its images of {size} pixels"
     raise UsageError(
-        f"no run on {dataset} under {RUNS} and no weights come with the package; monet-train "
-        "makes a run, --checkpoint names one that lies elsewhere"
+        f"no run on {dataset} under {RUNS} and no weights come with the package{images}; "
+        "monet-train makes a run, --checkpoint names one that lies elsewhere"
     )
 
 
-def dataset_of(data: Path | None) -> str:
-    """Returns the name of a file's dataset; without a file, that of the test rooms.
+def scenes_in(data: Path | None) -> tuple[str, int | None]:
+    """Returns a file's dataset and the side of its images in pixels, for `choose_weights`.
+
+    Without a file these are the test rooms, which are rendered at the size of the model.
 
     Raises:
         FileError: it cannot be read.
     """
     if data is None:
-        return ObjectsRoomConfig.dataset
+        return ObjectsRoomConfig.dataset, None
     with SceneFile(data) as file:
-        return file.dataset
+        return file.dataset, file.image_size
 
 
 def identity_of(weights: Weights) -> dict[str, object]:
@@ -80,7 +89,13 @@ def every_run(checkpoints: Sequence[str]) -> Iterator[Weights]:
         yield from (read_weights(find_weights(checkpoint)) for checkpoint in checkpoints)
         return
     yield from newest_runs()
-    yield from (read_weights(path) for path in sorted(SHIPPED.glob("*.safetensors")))
+    yield from _shipped()
+
+
+def _shipped() -> list[Weights]:
+    """Returns the weights that come with the package, those for the largest images first."""
+    shipped = [read_weights(path) for path in sorted(SHIPPED.glob("*.safetensors"))]
+    return sorted(shipped, key=lambda weights: -weights.config.model.image_size)
 
 
 def _say(line: str) -> None:

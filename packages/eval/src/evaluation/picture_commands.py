@@ -104,7 +104,7 @@ class Traverse:
     def run(self) -> int:
         """Writes the strip and the GIF."""
         from evaluation.cache import cache_of
-        from evaluation.checkpoint import choose_weights, dataset_of
+        from evaluation.checkpoint import choose_weights, scenes_in
         from evaluation.figures.style import save
         from evaluation.traversal import (
             check_slot,
@@ -118,7 +118,7 @@ class Traverse:
             write_gif,
         )
 
-        weights = choose_weights(self.checkpoint, dataset_of(self.data))
+        weights = choose_weights(self.checkpoint, *scenes_in(self.data))
         model = weights.model()
         slots = model.config.num_slots if self.slots is None else self.slots
         if slots < 2:
@@ -197,7 +197,7 @@ class Report:
     def run(self) -> int:
         """Writes report.html and report.json."""
         from evaluation.cache import cache_of
-        from evaluation.checkpoint import choose_weights, dataset_of
+        from evaluation.checkpoint import choose_weights, scenes_in
         from evaluation.report import gather, write_report
 
         if self.slots < 2:
@@ -205,7 +205,7 @@ class Report:
         if self.n < 2:
             raise UsageError(f"--n must be at least 2, got {self.n}")
         report = gather(
-            choose_weights(self.checkpoint, dataset_of(self.data)),
+            choose_weights(self.checkpoint, *scenes_in(self.data)),
             runs=self.runs,
             results=self.results,
             data=self.data,

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float64
 from monet.checkpoint import Weights
 from scenes.build import build
+from scenes.command_line import UsageError
 from scenes.config import (
     DATASETS,
     ClevrLikeConfig,
@@ -24,6 +25,7 @@ from scenes.config import (
     MultiDSpritesConfig,
     ObjectsRoomConfig,
 )
+from scenes.file import SceneFile
 from scenes.serialise import from_json, to_json
 
 from evaluation.baselines import BASELINES
@@ -45,20 +47,40 @@ Checked = Mapping[str, Mapping[str, float]]
 """Row, the model's or `REFINED`, to score to mean."""
 
 
-def config_of_tests(trained_on: DatasetConfig) -> DatasetConfig:
-    """Returns the config of the test scenes that follow the law of a training file.
+def config_of_tests(weights: Weights, law: str | None = None) -> DatasetConfig:
+    """Returns the config of the test scenes that follow the law of a model's training scenes.
+
+    Args:
+        weights: of the model.
+        law: config of the training scenes as JSON, keys left out at their defaults; `None` takes
+            the test scenes that the weights' notes name, else the law of the training file.
 
     Raises:
-        TypeError: the dataset cannot be made anew.
+        UsageError: the dataset cannot be made anew, the law is no config of it, or nothing says
+            what the law is.
     """
-    if isinstance(trained_on, ObjectsRoomConfig | MultiDSpritesConfig | ClevrLikeConfig):
-        return replace(trained_on, split="test")
-    raise TypeError(f"no test scenes of {trained_on.dataset} can be made")
+    kind = DATASETS[weights.dataset]
+    data = weights.config.data
+    if law is not None:
+        trained_on = from_json(law, kind)
+    elif "test" in weights.notes:
+        trained_on = from_json(weights.notes["test"], kind)
+    elif data.is_file():
+        with SceneFile(data) as file:
+            trained_on = file.config
+    else:
+        raise UsageError(
+            f"{weights.path}: its training file {data} is not here; give the law of its scenes, "
+            "such as --law '{\"size\": 64}'"
+        )
+    if not isinstance(trained_on, ObjectsRoomConfig | MultiDSpritesConfig | ClevrLikeConfig):
+        raise UsageError(f"no test scenes of {trained_on.dataset} can be made")
+    return replace(trained_on, split="test")
 
 
 def scenes_of(config: DatasetConfig, n: int, size: int, folder: Path) -> TestScenes:
     """Returns the first test scenes of a config, rendering what lacks in a folder."""
-    path = folder / f"{config.dataset}_test.h5"
+    path = folder / f"{config.dataset}_test_{config.size}px.h5"
     build(config, SEED, n, path)
     return read_scenes(path, n, size)
 
@@ -88,15 +110,16 @@ def _steady(
 
 
 def notes(
-    weights: Weights, config: DatasetConfig, scenes: TestScenes, commit: str
+    weights: Weights, config: DatasetConfig, scenes: TestScenes
 ) -> tuple[dict[str, str], dict[str, dict[str, Statistic]]]:
     """Returns what weights that ship carry, and their statistics and the baselines'.
+
+    The notes that the weights have already, such as how they were made, stay.
 
     Args:
         weights: of a run.
         config: of the test scenes.
         scenes: the test scenes, `CHECKED` at least.
-        commit: of the code that trained them.
     """
     given = _made(weights.model(), scenes)
     given |= {name: segment(scenes.images) for name, segment in BASELINES.items()}
@@ -104,7 +127,6 @@ def notes(
     rows = statistics_of_rows(values)
     kept = {
         **weights.notes,
-        "commit": commit,
         "test": to_json(config),
         "checked": json.dumps(_steady(values)),
         "scores": json.dumps(

@@ -19,7 +19,8 @@ class Generalise:
     slots: tuple[int, ...] = (9,)
     """Slots to use; several are scored one after the other."""
     checkpoint: str | None = None
-    """Run folder or name of shipped weights; by default the newest run on the Objects Room."""
+    """Run folder or name of shipped weights; by default the newest run on the Objects Room, else
+    objects_room_64."""
     n: int = 320
     """Scenes of each condition."""
     seed: int = 0
@@ -159,9 +160,9 @@ class Score:
             if not given.names_scenes:
                 check_order(self.predictions, scenes.segmentation, given.segmentation)
         else:
-            from evaluation.checkpoint import choose_weights, dataset_of, identity_of
+            from evaluation.checkpoint import choose_weights, identity_of, scenes_in
 
-            weights = choose_weights(self.checkpoint, dataset_of(self.data))
+            weights = choose_weights(self.checkpoint, *scenes_in(self.data))
             checkpoint = identity_of(weights)
             name, model = weights.name, weights.model()
             scenes = read_scenes(self.data, self.n, model.config.image_size)
@@ -244,7 +245,7 @@ class Represent:
         from monet.checkpoint import find_weights, read_weights
 
         from evaluation.cache import cache_of
-        from evaluation.checkpoint import choose_weights, dataset_of, identity_of
+        from evaluation.checkpoint import choose_weights, identity_of, scenes_in
         from evaluation.generalise import scene_file
         from evaluation.represent import (
             dci,
@@ -260,7 +261,7 @@ class Represent:
             raise UsageError(f"--n must be at least 1, got {self.n}")
         if self.slots is not None and self.slots < 2:
             raise UsageError(f"--slots must be at least 2, got {self.slots}")
-        weights = choose_weights(self.checkpoint, dataset_of(self.data))
+        weights = choose_weights(self.checkpoint, *scenes_in(self.data))
         model = weights.model()
         size = model.config.image_size
         whole = None
