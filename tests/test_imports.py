@@ -35,9 +35,15 @@ def test_no_package_imports_one_that_comes_after_it(package: str) -> None:
 @pytest.mark.parametrize(
     ("code", "unwanted"),
     [
-        ("import scenes.cli, scenes.file, scenes.gallery", ("mujoco", "cv2", "torch")),
+        (
+            "import scenes.cli, scenes.file.reader, scenes.pictures.sheet",
+            ("mujoco", "cv2", "torch"),
+        ),
         ("import monet, monet.cli", ("mujoco", "cv2")),
-        ("import evaluation.cli, evaluation.score, evaluation.predictions", ("mujoco", "torch")),
+        (
+            "import evaluation.cli, evaluation.scores.scoring, evaluation.predictions.contract",
+            ("mujoco", "torch"),
+        ),
     ],
 )
 def test_importing_loads_only_what_is_needed(code: str, unwanted: tuple[str, ...]) -> None:
@@ -66,7 +72,7 @@ def test_rendering_loads_no_dm_control(config: str) -> None:
     code = f"""
 import sys
 from scenes.config import {config}
-from scenes.sources import open_source
+from scenes.source_list import open_source
 open_source({config}(), 0)[0]
 print(*[name for name in ("mujoco", "dm_control", "labmaze") if name in sys.modules])"""
     done = subprocess.run(

@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from scenes.build import build
-from scenes.file import SceneFile
+from scenes.driver import build
+from scenes.file.reader import SceneFile
 from scenes.render.examination import STORED
 from scenes.render.stored import CONFIG, FIELDS, PICTURES, VALUES
 

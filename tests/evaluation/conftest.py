@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from evaluation.cache import Cache
-from evaluation.generalise import Generalisation, generalise
+from evaluation.predictions.cache import Cache
+from evaluation.scores.generalisation import Generalisation, generalise
 from monet.config import PRESETS, TrainConfig
 from monet.model import Monet
-from monet.train import Trainer
+from monet.training.trainer import Trainer
 
 MODEL = replace(
     PRESETS["quick"].model, encoder_channels=(8, 8), decoder_channels=(8, 8),

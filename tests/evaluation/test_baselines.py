@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from evaluation.baselines import (
+from evaluation.predictions.baselines import (
     BASELINES,
     felzenszwalb_regions,
     grid,
@@ -11,8 +11,8 @@ from evaluation.baselines import (
     kmeans_color_and_place,
     one_slot,
 )
-from evaluation.score import TestScenes, read_scenes, score, values_of
-from evaluation.statistics import Statistic
+from evaluation.scores.intervals import Statistic
+from evaluation.scores.scoring import TestScenes, read_scenes, score, values_of
 
 
 def scenes(path: Path) -> TestScenes:
@@ -86,7 +86,7 @@ def test_every_baseline_says_the_same_each_time(rooms_file: Path) -> None:
 
 
 def test_a_perfect_prediction_scores_one(rooms_file: Path) -> None:
-    from evaluation.predictions import Predictions
+    from evaluation.predictions.contract import Predictions
 
     given = scenes(rooms_file)
     perfect = Predictions(given.segmentation, 7, given.images.astype(np.float32) / 255)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from evaluation.cache import Cache
-from evaluation.predictions import Predictions, predict
-from evaluation.score import read_scenes
+from evaluation.predictions.cache import Cache
+from evaluation.predictions.contract import Predictions, predict
+from evaluation.scores.scoring import read_scenes
 from monet.model import Monet
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from evaluation import checkpoint
-from evaluation.checkpoint import choose_weights
 from evaluation.cli import main
-from monet.checkpoint import read_weights, save_weights
+from evaluation.predictions import model_choice as checkpoint
+from evaluation.predictions.model_choice import choose_weights
 from monet.model import Monet
+from monet.weights import read_weights, save_weights
 from scenes.cli import main as scenes
 from scenes.command_line import UsageError
 

@@ -14,7 +14,6 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
-from evaluation.cache import Cache
 from evaluation.cli import main
 from evaluation.figures.conditions import (
     CONDITIONS,
@@ -27,14 +26,15 @@ from evaluation.figures.decompositions import Group, draw_slots, largest_slots, 
 from evaluation.figures.paper import Materials, MissingError
 from evaluation.figures.style import save, to_svg
 from evaluation.figures.traversals import choose_seeds, draw_traversals
-from evaluation.score import TestScenes, read_scenes
+from evaluation.predictions.cache import Cache
+from evaluation.scores.scoring import TestScenes, read_scenes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from monet.checkpoint import read_weights
-from monet.masks import given_log_masks
+from monet.given_masks import given_log_masks
 from monet.model import Decompositions, Monet
+from monet.weights import read_weights
 from scenes.command_line import CommandError
-from scenes.gallery import slot_palette
+from scenes.pictures.sheet import slot_palette
 
 
 @pytest.fixture(scope="module")

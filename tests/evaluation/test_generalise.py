@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation.baselines import BASELINES
-from evaluation.cache import Cache
 from evaluation.figures import draw_decompositions, save
 from evaluation.figures.generalisation import plot_generalisation, plot_occlusion, plot_slot_use
-from evaluation.generalise import (
+from evaluation.predictions.baselines import BASELINES
+from evaluation.predictions.cache import Cache
+from evaluation.scores.generalisation import (
     COMPARED,
     CONDITIONS,
     Generalisation,
@@ -17,8 +17,8 @@ from evaluation.generalise import (
     hold_out_of,
     scene_file,
 )
-from evaluation.score import write_json
-from evaluation.tables import (
+from evaluation.scores.scoring import write_json
+from evaluation.terminal_tables import (
     comparison_table,
     completion,
     condition_table,
@@ -28,11 +28,11 @@ from evaluation.tables import (
     verdict,
 )
 from monet.model import Monet
-from scenes.build import build
 from scenes.command_line import UsageError
 from scenes.config import SHAPES, ObjectsRoomConfig, condition_config
-from scenes.file import SceneFile
-from scenes.kinds import parse_kind
+from scenes.driver import build
+from scenes.file.reader import SceneFile
+from scenes.objects_room.kinds import parse_kind
 
 
 @pytest.fixture(scope="module")

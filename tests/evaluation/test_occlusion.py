@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation.generalise import Generalisation
-from evaluation.occlusion import EDGES, objects_in_view, occlusion
-from evaluation.predictions import Predictions
-from evaluation.score import TestScenes, read_scenes
+from evaluation.predictions.contract import Predictions
+from evaluation.scores.generalisation import Generalisation
+from evaluation.scores.occlusion import EDGES, objects_in_view, occlusion
+from evaluation.scores.scoring import TestScenes, read_scenes
 
 
 def two_squares() -> TestScenes:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation.baselines import BASELINES
-from evaluation.order import check_order, check_rows
-from evaluation.score import TestScenes, read_scenes
+from evaluation.predictions.baselines import BASELINES
+from evaluation.predictions.order import check_order, check_rows
+from evaluation.scores.scoring import TestScenes, read_scenes
 from scenes.command_line import CommandError
 
 PATH = Path("p.h5")

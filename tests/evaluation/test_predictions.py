@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from evaluation.predictions import read_predictions
+from evaluation.predictions.contract import read_predictions
 from scenes.command_line import CommandError
 
 N, K, SIZE = 3, 4, 8

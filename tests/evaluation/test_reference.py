@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from evaluation.reference import STEADY, check, config_of_tests, notes, scenes_of
-from monet.checkpoint import SHIPPED, read_weights, save_weights
+from evaluation.shipped_weights import STEADY, check, config_of_tests, notes, scenes_of
+from monet.weights import SHIPPED, read_weights, save_weights
 from scenes.command_line import UsageError
 from scenes.config import ClevrConfig, ObjectsRoomConfig
-from scenes.file import SceneFile
+from scenes.file.reader import SceneFile
 from scenes.serialise import to_json
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "ship_weights"

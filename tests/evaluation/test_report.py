@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from evaluation.cli import main
 from evaluation.figures.decompositions import on_white
-from evaluation.generalise import Generalisation
 from evaluation.report.browse import as_webp, without, worst_and_best
-from evaluation.score import read_scenes, write_json
+from evaluation.scores.generalisation import Generalisation
+from evaluation.scores.scoring import read_scenes, write_json
 from monet import load
-from monet.checkpoint import SHIPPED, read_weights, save_weights
 from monet.model import Decompositions, Monet
+from monet.weights import SHIPPED, read_weights, save_weights
 from PIL import Image
 from scenes.cli import main as scenes
-from scenes.gallery import slot_palette
+from scenes.pictures.sheet import slot_palette
 
 SLOTS = 6
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from evaluation.cli import main
-from evaluation.predictions import Predictions, predict
+from evaluation.predictions.contract import Predictions, predict
 from evaluation.report.tables import number, of_representation
-from evaluation.represent import (
+from evaluation.scores.representation import (
     Objects,
     dci,
     disentanglement_and_completeness,
@@ -19,11 +19,11 @@ from evaluation.represent import (
     read_factors,
     whole_image_latents,
 )
-from evaluation.score import read_scenes
-from monet.checkpoint import load, save_weights
+from evaluation.scores.scoring import read_scenes
 from monet.config import PRESETS, TrainConfig
 from monet.model import Monet
-from monet.train import Trainer
+from monet.training.trainer import Trainer
+from monet.weights import load, save_weights
 from scenes.command_line import CommandError
 
 M = 1500

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from evaluation.slot_use import slot_use
+from evaluation.scores.slot_use import slot_use
 
 ENTITIES = ("sky", "floor", "wall_left", "wall_right", "object_0", "object_1")
 

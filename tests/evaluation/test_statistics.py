@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from evaluation.statistics import Statistic, statistics
+from evaluation.scores.intervals import Statistic, statistics
 from scipy.stats import bootstrap, sem
 
 

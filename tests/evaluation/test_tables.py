@@ -3,8 +3,8 @@
 import math
 
 import pytest
-from evaluation.statistics import Statistic
-from evaluation.tables import cell, console, score_tables
+from evaluation.scores.intervals import Statistic
+from evaluation.terminal_tables import cell, console, score_tables
 
 HALF = Statistic(mean=0.5, sem=0.01, low=0.46, high=0.52, count=20)
 NONE = Statistic(mean=math.nan, sem=math.nan, low=math.nan, high=math.nan, count=0)

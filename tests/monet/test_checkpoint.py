@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from monet.checkpoint import STATE, find_weights, load, read_state, read_weights, save_weights
 from monet.config import ModelConfig, TrainConfig
 from monet.model import Monet
+from monet.weights import STATE, find_weights, load, read_state, read_weights, save_weights
 from safetensors.torch import save_file
 from scenes.command_line import CommandError, UsageError
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import h5py
 import pytest
 import torch
-from monet.checkpoint import read_config, read_state
 from monet.cli import duration, main, seconds
+from monet.weights import read_config, read_state
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from monet.cores import Cores
+from monet.training.thread_shares import Cores
 from torch import Tensor, nn
 
 

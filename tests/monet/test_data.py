@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from monet.data import HELD_OUT, TrainingImages, fit, held_out, noise
+from monet.training.data import HELD_OUT, TrainingImages, fit, held_out, noise
 from scenes.command_line import UsageError
-from scenes.file import SceneFile, images_at
+from scenes.file.reader import SceneFile, images_at
 
 ONE_WINDOW = 1 << 30
 TWO_WINDOWS = 32 * 3 * 32**2

@@ -8,14 +8,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 from monet import Monet, load
-from monet.checkpoint import find_weights, read_weights
 from monet.config import ModelConfig, OptimiserConfig, TrainConfig
-from monet.grow import grow
-from monet.train import Trainer
-from scenes.build import build
+from monet.training.growth import grow
+from monet.training.trainer import Trainer
+from monet.weights import find_weights, read_weights
 from scenes.command_line import UsageError
 from scenes.config import ObjectsRoomConfig
-from scenes.file import SceneFile
+from scenes.driver import build
+from scenes.file.reader import SceneFile
 
 NAME = "objects_room_quick"
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from monet.checkpoint import read_weights
 from monet.config import PRESETS, ModelConfig, OptimiserConfig, TrainConfig
-from monet.masks import check_entities, given_log_masks
+from monet.given_masks import check_entities, given_log_masks
 from monet.model import Monet
-from monet.train import Trainer
+from monet.training.trainer import Trainer
+from monet.weights import read_weights
 from scenes.command_line import UsageError
-from scenes.file import SceneFile
+from scenes.file.reader import SceneFile
 
 MODEL = ModelConfig(
     image_size=16, latent_dim=4, encoder_channels=(8, 8), encoder_hidden=16,

@@ -14,7 +14,7 @@ from pathlib import Path
 from torch._dynamo.backends.common import aot_autograd
 from functorch.compile import nop
 from monet.config import ModelConfig, TrainConfig, OptimiserConfig
-from monet.mean_loss import MeanLoss
+from monet.training.mean_loss import MeanLoss
 from monet.model import Monet
 
 graphs = []
@@ -65,12 +65,12 @@ print("held")
 def test_where_compiling_fails_steps_go_on_without(rooms_file: Path, tmp_path: Path) -> None:
     done = run(
         """
-from monet.data import TrainingImages
-from monet.learner import Learner
-from monet.plain_step import PlainStep
-from monet.ranks import Ranks
-from monet.whole_step import Form, WholeStep
-from scenes.file import SceneFile
+from monet.training.data import TrainingImages
+from monet.training.learner import Learner
+from monet.training.plain_step import PlainStep
+from monet.training.processes import Ranks
+from monet.training.whole_step import Form, WholeStep
+from scenes.file.reader import SceneFile
 
 def broken(graph, inputs):
     raise RuntimeError("no compiler")

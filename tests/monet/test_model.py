@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from monet.attention import split_scope
 from monet.config import PRESETS, ModelConfig
 from monet.model import Monet, to_unit
-from scenes.file import SceneFile
+from scenes.file.reader import SceneFile
 
 SMALL = ModelConfig(
     image_size=16,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from monet.muon import Muon, orthogonalise
+from monet.training.muon import Muon, orthogonalise
 
 
 @pytest.mark.parametrize("shape", [(8, 40), (40, 8), (16, 16)])

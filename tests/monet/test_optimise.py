@@ -6,7 +6,7 @@ import pytest
 import torch
 from monet.config import ModelConfig, OptimiserConfig
 from monet.model import Monet
-from monet.optimise import make_optimiser, set_rate
+from monet.training.optimiser import make_optimiser, set_rate
 
 MODEL = ModelConfig(image_size=16, encoder_channels=(4, 4), unet_channels=(4, 4, 4))
 

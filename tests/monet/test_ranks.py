@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from monet.ranks import Ranks
+from monet.training.processes import Ranks
 from scenes.command_line import UsageError
 
 

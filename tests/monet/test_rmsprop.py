@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from monet.rmsprop import RMSPropTF
+from monet.training.rmsprop import RMSPropTF
 
 
 def test_twenty_steps_are_tensorflows() -> None:

@@ -17,17 +17,17 @@ import numpy as np
 import pytest
 import torch
 from monet import load
-from monet.checkpoint import Stage, read_config, read_weights
 from monet.config import ModelConfig, OptimiserConfig, TrainConfig
-from monet.learner import Learner
-from monet.optimise import set_rate
-from monet.ranks import Ranks
-from monet.train import Trainer
-from monet.whole_step import Form, WholeStep
+from monet.training.learner import Learner
+from monet.training.optimiser import set_rate
+from monet.training.processes import Ranks
+from monet.training.trainer import Trainer
+from monet.training.whole_step import Form, WholeStep
+from monet.weights import Stage, read_config, read_weights
 from PIL import Image
-from scenes.build import build
 from scenes.command_line import CommandError, UsageError
 from scenes.config import MultiDSpritesConfig
+from scenes.driver import build
 from scenes.lock import locked
 from scenes.serialise import to_json
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -141,7 +141,7 @@ def kill_and_restart(config: TrainConfig, folder: Path, kills: int) -> None:
     """Trains in processes of their own that are killed, then to the end."""
     code = (
         "import sys; from pathlib import Path; from monet.config import *; "
-        "from monet.train import Trainer; from scenes.serialise import from_json\n"
+        "from monet.training.trainer import Trainer; from scenes.serialise import from_json\n"
         "with Trainer(from_json(sys.argv[1], TrainConfig), Path(sys.argv[2])) as t: t.run()"
     )
     command = [sys.executable, "-c", code, to_json(config), str(folder)]
@@ -267,7 +267,7 @@ def test_a_time_is_filled_with_steps_and_the_rate_falls_with_it(
         rates.append(rate)
         set_rate(optimiser, rate)
 
-    monkeypatch.setattr("monet.plain_step.set_rate", spy)
+    monkeypatch.setattr("monet.training.plain_step.set_rate", spy)
     optimiser = replace(OPTIMISER, schedule="cosine")
     with Trainer(small(rooms_file, 1, optimiser=optimiser), tmp_path) as trainer:
         trainer.seconds_per_step()  # compiles what the first step needs

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 from monet.config import ModelConfig, OptimiserConfig, TrainConfig
-from monet.data import TrainingImages
-from monet.learner import Learner
-from monet.masks import needs_segmentation
-from monet.optimise import learning_rate
-from monet.plain_step import PlainStep
-from monet.ranks import Ranks
-from monet.steps import NotFiniteError, Terms
-from monet.whole_step import Form, WholeStep
-from scenes.file import SceneFile
+from monet.given_masks import needs_segmentation
+from monet.training.data import TrainingImages
+from monet.training.learner import Learner
+from monet.training.optimiser import learning_rate
+from monet.training.plain_step import PlainStep
+from monet.training.processes import Ranks
+from monet.training.steps import NotFiniteError, Terms
+from monet.training.whole_step import Form, WholeStep
+from scenes.file.reader import SceneFile
 from torch import Tensor
 
 MODEL = ModelConfig(

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from scenes.ari import ari, ari_fg, contingency
+from scenes.segmentation import ari, ari_fg, contingency
 from sklearn.metrics import adjusted_rand_score
 
 

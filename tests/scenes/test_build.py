@@ -21,20 +21,20 @@ import h5py
 import numpy as np
 import psutil
 import pytest
-from monet.data import TrainingImages
-from scenes import sources
-from scenes.build import build
+from monet.training.data import TrainingImages
+from scenes import source_list as sources
 from scenes.cli import main
 from scenes.command_line import CommandError, UsageError
 from scenes.config import MultiDSpritesConfig, ObjectsRoomConfig
-from scenes.file import FileError, SceneFile, dataset_keys, parts_folder
-from scenes.join import Origin, join
+from scenes.driver import build
+from scenes.file.reader import FileError, SceneFile, dataset_keys, parts_folder
 from scenes.lock import locked
 from scenes.multi_dsprites.source import MultiDSpritesSource
-from scenes.parts import Part, PartWriter, plan
+from scenes.parts.assemble import Origin, join
+from scenes.parts.plan import Part, PartWriter, plan
 from scenes.scene import UnreadableSceneError
-from scenes.sources import OpenSource
-from scenes.verify import verify
+from scenes.source_list import OpenSource
+from scenes.verification import verify
 
 SPRITES = MultiDSpritesConfig(split="test")
 N = 1100  # two parts and a bit, the last chunk not full

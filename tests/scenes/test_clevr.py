@@ -13,7 +13,7 @@ from scenes.clevr.images import crop_image, crop_labels, read_png
 from scenes.clevr.properties import COLORS_RGB
 from scenes.cli import main
 from scenes.config import ClevrConfig
-from scenes.file import FileError, SceneFile
+from scenes.file.reader import FileError, SceneFile
 from scenes.formats.tfrecord import encode, write_record
 
 

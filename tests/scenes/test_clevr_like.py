@@ -3,7 +3,6 @@ import re
 import h5py
 import numpy as np
 import pytest
-from scenes.build import build
 from scenes.clevr.images import SIZE, crop_image
 from scenes.clevr.likeness import MIN_VISIBLE_PIXELS, ClevrLikeSource
 from scenes.clevr.meshes import build_mesh, ground_mesh
@@ -14,11 +13,12 @@ from scenes.clevr.sampling import Setting, sample_objects, sample_setting
 from scenes.clevr.stage import CAMERA_M, HALF_HEIGHT, LAMPS, facing
 from scenes.cli import main
 from scenes.config import ClevrLikeConfig
-from scenes.file import CHECKSUMS, SceneFile, dataset_keys
+from scenes.driver import build
+from scenes.file.reader import CHECKSUMS, SceneFile, dataset_keys
+from scenes.file.writer import checksum, field_of, seal
 from scenes.formats.tfrecord import decode, read_records
 from scenes.scene import Source, scene_rng
-from scenes.verify import verify
-from scenes.writer import checksum, field_of, seal
+from scenes.verification import verify
 
 STILL = Setting(np.array(CAMERA_M), np.array([lamp.position_m for lamp in LAMPS.values()]))
 
@@ -270,7 +270,7 @@ def brightness(scenes, name):
 
 @pytest.mark.slow
 def test_the_same_seed_makes_the_same_bytes_at_any_worker_count(tmp_path, monkeypatch):
-    monkeypatch.setattr("scenes.parts.MAX_PART_ROWS", 16)
+    monkeypatch.setattr("scenes.parts.plan.MAX_PART_ROWS", 16)
     config = ClevrLikeConfig(max_objects=3)
     for workers in (1, 2):
         out = tmp_path / f"{workers}.h5"

@@ -8,10 +8,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from scenes.build import build
 from scenes.cli import main
 from scenes.config import MultiDSpritesConfig
-from scenes.file import FileError, SceneFile, images_at, segmentation_at
+from scenes.driver import build
+from scenes.file.reader import FileError, SceneFile, images_at, segmentation_at
 
 SPRITES = MultiDSpritesConfig()
 

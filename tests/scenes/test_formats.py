@@ -5,7 +5,7 @@ import h5py
 import numpy as np
 import pytest
 from scenes.cli import main
-from scenes.file import SceneFile
+from scenes.file.reader import SceneFile
 from scenes.formats.tfrecord import decode, encode, read_records, write_record
 
 

@@ -10,11 +10,11 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from scenes.build import build
 from scenes.cli import main
 from scenes.config import MultiDSpritesConfig, ObjectsRoomConfig
-from scenes.file import SceneFile
-from scenes.gallery import SKY_COLOR, colorize_depth, entity_palette, tile
+from scenes.driver import build
+from scenes.file.reader import SceneFile
+from scenes.pictures.sheet import SKY_COLOR, colorize_depth, entity_palette, tile
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 QUIET = (

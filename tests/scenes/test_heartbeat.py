@@ -14,13 +14,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from scenes.build import build
 from scenes.command_line import CommandError
 from scenes.config import ObjectsRoomConfig
-from scenes.file import parts_folder
-from scenes.heartbeat import BEAT, OPENING, TICKS, Pulse, Watch
+from scenes.driver import build
+from scenes.file.reader import parts_folder
+from scenes.parts.heartbeat import BEAT, OPENING, TICKS, Pulse, Watch
 from scenes.remake import remake
-from scenes.sources import OpenSource
+from scenes.source_list import OpenSource
 
 ROOMS = ObjectsRoomConfig(size=32)
 N = 2100
@@ -29,7 +29,7 @@ BUILD = textwrap.dedent(
     """
     import sys
     from pathlib import Path
-    from scenes.build import build
+    from scenes.driver import build
     from scenes.command_line import run_command
     from scenes.config import ObjectsRoomConfig
 

@@ -3,10 +3,10 @@ import re
 import h5py
 import numpy as np
 import pytest
-from scenes.build import build
 from scenes.cli import main
 from scenes.config import SPRITE_COUNTS, MultiDSpritesConfig
-from scenes.file import SceneFile
+from scenes.driver import build
+from scenes.file.reader import SceneFile
 from scenes.multi_dsprites import source as compositing
 from scenes.multi_dsprites import sprites
 from scenes.multi_dsprites.source import MultiDSpritesSource

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scenes.build import build
 from scenes.command_line import CommandError
 from scenes.config import ObjectsRoomConfig, condition_config
-from scenes.file import SceneFile
-from scenes.kinds import SHAPES, Kind
+from scenes.driver import build
+from scenes.file.reader import SceneFile
 from scenes.objects_room import source as source_module
 from scenes.objects_room.arena import FULL, ROOM_HALF_M, SKY_RGB, WALL_HEIGHT_M, WALLS
 from scenes.objects_room.camera import FOV_DEG, Camera
+from scenes.objects_room.kinds import SHAPES, Kind
 from scenes.objects_room.renderer import (
     FIRST_GEOM,
     FLOOR,

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from scenes.build import build
 from scenes.config import MultiDSpritesConfig
+from scenes.driver import build
 
 N = 40
 EXPORTS = {"tfrecord": "sprites.tfrecords", "object-centric-library": "sprites-ocl.hdf5"}

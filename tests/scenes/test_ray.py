@@ -7,11 +7,11 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from scenes.build import build
 from scenes.command_line import CommandError
 from scenes.config import MultiDSpritesConfig
-from scenes.file import SceneFile
-from scenes.verify import verify
+from scenes.driver import build
+from scenes.file.reader import SceneFile
+from scenes.verification import verify
 
 pytest.importorskip("ray", reason="Ray is not installed: scenes[ray]")
 
@@ -23,12 +23,12 @@ CLUSTER = textwrap.dedent(
     import os, sys, threading, time
     from pathlib import Path
 
-    os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"  # as scenes.on_ray does: see there
+    os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"  # as scenes.parts.ray_workers does: see there
 
     import ray
     from ray.cluster_utils import Cluster
 
-    from scenes.build import build
+    from scenes.driver import build
     from scenes.config import MultiDSpritesConfig
 
     def main():

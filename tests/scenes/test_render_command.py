@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from scenes.cli import main
 from scenes.config import ObjectsRoomConfig
-from scenes.file import SceneFile
-from scenes.kinds import Kind
+from scenes.file.reader import SceneFile
+from scenes.objects_room.kinds import Kind
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from scenes.kinds import SHAPES
+from scenes.objects_room.kinds import SHAPES
 from scenes.objects_room.shapes import (
     CAPSULE_RADIUS,
     MESHES,

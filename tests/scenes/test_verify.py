@@ -9,13 +9,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from scenes.build import build
 from scenes.cli import main
 from scenes.config import MultiDSpritesConfig, ObjectsRoomConfig
-from scenes.file import SceneFile, dataset_keys
+from scenes.driver import build
+from scenes.file.reader import SceneFile, dataset_keys
+from scenes.file.writer import checksum, field_of, seal
 from scenes.remake import difference
-from scenes.verify import verify
-from scenes.writer import checksum, field_of, seal
+from scenes.verification import verify
 
 SPRITES = MultiDSpritesConfig(split="test")
 

@@ -3,7 +3,7 @@
 import time
 
 from scenes.config import ClevrLikeConfig
-from scenes.sources import open_source
+from scenes.source_list import open_source
 
 N = 60
 STEPS = ("arrange", "geoms", "polish", "image")

@@ -5,7 +5,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from scenes.build import build
+from scenes.driver import build
 from scenes.formats.multi_object_datasets import ImportedSource, describe
 from scenes.formats.tfrecord import read_records, scan, write_record
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 from monet.config import PRESETS
 from monet.model import Monet
-from monet.optimise import make_optimiser
+from monet.training.optimiser import make_optimiser
 from scenes.memory import keep_freed_memory
 
 SCENES = 320

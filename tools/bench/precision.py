@@ -20,13 +20,13 @@ import torch
 import torch.nn.functional as F
 from monet.arithmetic import chosen_precision
 from monet.config import PRESETS, TrainConfig
-from monet.data import Batch, TrainingImages, noise
-from monet.learner import Learner
-from monet.mean_loss import MeanLoss
 from monet.model import to_unit
-from monet.plain_step import PlainStep
-from monet.ranks import Ranks
-from scenes.file import SceneFile
+from monet.training.data import Batch, TrainingImages, noise
+from monet.training.learner import Learner
+from monet.training.mean_loss import MeanLoss
+from monet.training.plain_step import PlainStep
+from monet.training.processes import Ranks
+from scenes.file.reader import SceneFile
 from scenes.memory import keep_freed_memory
 from torch import Tensor
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from scenes.build import build
+from scenes.driver import build
 from scenes.render.gl import choose_gl
 
 choose_gl()
@@ -32,7 +32,7 @@ from scenes.objects_room.renderer import GEOM_TYPES  # noqa: E402
 from scenes.objects_room.sampling import hsv_to_rgb  # noqa: E402
 from scenes.objects_room.shapes import MESHES, primitive_size  # noqa: E402
 from scenes.objects_room.source import BLOCK_ROWS, ObjectsRoomSource, Room  # noqa: E402
-from scenes.parts import MAX_PART_ROWS, plan  # noqa: E402
+from scenes.parts.plan import MAX_PART_ROWS, plan  # noqa: E402
 from scenes.render import offscreen  # noqa: E402
 
 WARM_UP, PLAIN_SCENES = 32, 12

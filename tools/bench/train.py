@@ -24,18 +24,18 @@ import torch
 import torch.nn.functional as F
 from monet.arithmetic import chosen_precision
 from monet.config import PRESETS, ModelConfig, Precision
-from monet.cores import Cores
-from monet.data import HELD_OUT, TrainingImages
-from monet.learner import Learner
 from monet.loss import loss_terms
-from monet.mean_loss import MeanLoss
 from monet.model import Monet
-from monet.plain_step import PlainStep
-from monet.ranks import Ranks
-from monet.step_buffer import STEPS_AHEAD, StepBuffer
-from scenes.build import build
+from monet.training.data import HELD_OUT, TrainingImages
+from monet.training.learner import Learner
+from monet.training.mean_loss import MeanLoss
+from monet.training.plain_step import PlainStep
+from monet.training.processes import Ranks
+from monet.training.step_buffer import STEPS_AHEAD, StepBuffer
+from monet.training.thread_shares import Cores
 from scenes.config import ObjectsRoomConfig
-from scenes.file import SceneFile
+from scenes.driver import build
+from scenes.file.reader import SceneFile
 from scenes.memory import keep_freed_memory
 from torch import Tensor, nn
 

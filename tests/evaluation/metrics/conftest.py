@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from scenes.ari import contingency
+from scenes.segmentation import contingency
 
 BACKGROUND = 4
 ENTITIES = ("sky", "floor", "wall_left", "wall_right", "object_0", "object_1", "object_2")

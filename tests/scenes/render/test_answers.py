@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scenes.build import build
 from scenes.cli import main
 from scenes.config import ObjectsRoomConfig
-from scenes.file import SceneFile
+from scenes.driver import build
+from scenes.file.reader import SceneFile
 from scenes.render import answers, gl
 from scenes.render.answers import reason_against, remember
 from scenes.render.examination import Examination

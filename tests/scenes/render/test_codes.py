@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scenes.cli import main
 from scenes.config import ObjectsRoomConfig
-from scenes.file import SceneFile, parts_folder
+from scenes.file.reader import SceneFile, parts_folder
 from scenes.render.codes import MOST_GEOMS, colors, read, segids
 
 ROOMS = ["render", "--split", "empty_room", "--size", "32", "--seed", "3", "--workers", "1"]
@@ -92,7 +92,7 @@ def test_a_pixel_between_two_codes_ends_the_build_in_one_line(
     # An empty room takes one segmentation and one picture, part after part of 16 rooms: this is
     # the segmentation of room 21.
     blend_read(monkeypatch, 2 * 16 + 5)
-    monkeypatch.setattr("scenes.parts.MAX_PART_ROWS", 16)
+    monkeypatch.setattr("scenes.parts.plan.MAX_PART_ROWS", 16)
     out = tmp_path / "rooms.h5"
     command = [*ROOMS, "--n", "40", "--out", str(out)]
     assert main(command) == 1

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 from scenes.cli import main
+from scenes.commands.doctor import lines, what_to_set
 from scenes.render import comparison, examination
 from scenes.render.comparison import Drawn, compare, draw, image_difference, judge
-from scenes.render.doctor import lines, what_to_set
 from scenes.render.evidence import COLUMNS, NO_ENTITY, draw_evidence
 from scenes.render.examination import STORED, Examination, Request, examine
 from scenes.render.rays import Truth, truth
 from scenes.render.stored import CONFIG, FIELDS, stored_rooms
 from scenes.serialise import from_json, to_json
-from scenes.sources import open_source
+from scenes.source_list import open_source
 
 ROOMS = stored_rooms()
 LARGE = replace(CONFIG, size=2 * CONFIG.size)

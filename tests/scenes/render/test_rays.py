@@ -10,9 +10,9 @@ import pytest
 from scenes.clevr.images import crop_labels
 from scenes.clevr.stage import HEIGHT, WIDTH
 from scenes.config import ClevrLikeConfig, MultiDSpritesConfig, ObjectsRoomConfig, condition_config
-from scenes.kinds import SHAPES
+from scenes.objects_room.kinds import SHAPES
 from scenes.render.rays import FIRST_OBJECT, truth
-from scenes.sources import open_source
+from scenes.source_list import open_source
 
 N = 12
 SHARE = 0.995
@@ -98,7 +98,7 @@ def test_an_object_five_centimetres_away_from_its_place_is_noticed():
 def test_rays_need_no_opengl(rooms_file: Path) -> None:
     check = """
 import sys
-from scenes.file import SceneFile
+from scenes.file.reader import SceneFile
 from scenes.render.rays import truth
 with SceneFile(sys.argv[1]) as file:
     seen = truth(file.config, {key: file[key][5] for key in file.keys()})

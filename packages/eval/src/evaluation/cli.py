@@ -9,8 +9,8 @@ import tyro
 from scenes.command_line import parse, run_command
 from scenes.memory import keep_freed_memory
 
-from evaluation.picture_commands import Figures, Report, Traverse
-from evaluation.score_commands import Generalise, Represent, Score
+from evaluation.commands.pictures import Figures, Report, Traverse
+from evaluation.commands.scores import Generalise, Represent, Score
 
 COMMANDS: dict[str, Any] = {
     "generalise": Generalise,

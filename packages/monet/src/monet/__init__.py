@@ -1,8 +1,8 @@
 """MONet (Burgess et al. 2019): unsupervised scene decomposition and representation."""
 
-from monet.checkpoint import load
 from monet.config import PRESETS, ModelConfig, OptimiserConfig, TrainConfig
 from monet.model import Decomposition, Decompositions, Monet
+from monet.weights import load
 
 __all__ = [
     "PRESETS",

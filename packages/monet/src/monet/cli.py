@@ -17,8 +17,8 @@ from scenes.memory import keep_freed_memory
 from tyro.conf import OmitArgPrefixes, arg
 
 from monet.config import PRESETS, TrainConfig
-from monet.ranks import join, leave
-from monet.train import Trainer
+from monet.training.processes import join, leave
+from monet.training.trainer import Trainer
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

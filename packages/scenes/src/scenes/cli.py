@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from scenes.building import Building, BuildingOptions
-from scenes.clevr.cli import Clevr, ClevrLike
 from scenes.command_line import CommandError, UsageError, parse, run_command
+from scenes.commands.building import Building, BuildingOptions
+from scenes.commands.clevr import Clevr, ClevrLike
+from scenes.commands.doctor import Doctor
 from scenes.config import (
     MultiDSpritesConfig,
     ObjectsRoomConfig,
@@ -21,8 +22,7 @@ from scenes.config import (
     condition_config,
     sha256_of,
 )
-from scenes.kinds import SHAPES, Shape, parse_kind
-from scenes.render.doctor import Doctor
+from scenes.objects_room.kinds import SHAPES, Shape, parse_kind
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,9 @@ class Show:
 
     def run(self) -> int:
         """Writes the picture or the page."""
-        from scenes.file import SceneFile
-        from scenes.gallery import contact_sheet
-        from scenes.page import scene_page
+        from scenes.file.reader import SceneFile
+        from scenes.pictures.page import scene_page
+        from scenes.pictures.sheet import contact_sheet
 
         if self.n is not None and self.n < 1:
             raise UsageError(f"--n must be at least 1, got {self.n}")
@@ -165,7 +165,7 @@ class Verify:
 
     def run(self) -> int:
         """Checks the file; the exit code is 1 where anything is wrong."""
-        from scenes.verify import verify
+        from scenes.verification import verify
 
         if self.n < 0:
             raise UsageError(f"--n must be at least 0, got {self.n}")
@@ -202,7 +202,7 @@ class Import:
 
     def run(self) -> int:
         """Reads the file; what comes before a broken record is kept."""
-        from scenes.build import build
+        from scenes.driver import build
         from scenes.formats.multi_object_datasets import describe
         from scenes.formats.tfrecord import RecordError, scan
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol, get_args, runtime_checkable
 
-from scenes.kinds import SHAPES, Kind, Shape, exists
+from scenes.objects_room.kinds import SHAPES, Kind, Shape, exists
 
 Split = Literal[
     "train", "test", "empty_room", "six_objects", "identical_color", "four_identical", "objects"
@@ -16,7 +16,7 @@ Split = Literal[
 
 @runtime_checkable
 class DatasetConfig(Protocol):
-    """What `scenes.build` asks of every config."""
+    """What `scenes.driver` asks of every config."""
 
     @property
     def dataset(self) -> str:

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from scenes.command_line import CommandError
-from scenes.engine import end_with_driver, interrupts_held
-from scenes.heartbeat import HANG_S, Pulse, Watch
+from scenes.file.writer import identity
+from scenes.parts.heartbeat import HANG_S, Pulse, Watch
+from scenes.parts.local_workers import end_with_driver, interrupts_held
 from scenes.scene import Field
-from scenes.sources import OpenSource
-from scenes.writer import identity
+from scenes.source_list import OpenSource
 
 # Measured on 67 test scenes of 64 x 64 between Mesa's llvmpipe and softpipe, which smooths no
 # edges: images at most 2.1 apart, labels and depths at 0.03% of the pixels, the rest not at all.
@@ -65,7 +65,7 @@ def remake(opener: OpenSource, numbers: list[int], *, hang_s: float = HANG_S) ->
     Args:
         opener: opens the source.
         numbers: of the scenes, rising.
-        hang_s: how long that process may be silent, if it renders (`scenes.heartbeat`).
+        hang_s: how long that process may be silent, if it renders (`scenes.parts.heartbeat`).
 
     Raises:
         CommandError: the process died, or hung.

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
-from scenes.heartbeat import Beat, no_beat
+from scenes.parts.heartbeat import Beat, no_beat
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Source(Protocol):
             version strings; rows of different provenance are never mixed in one file.
         limit: number of items there are, or `None` where they never end.
         beat: is called for each block of rows and for each attempt at a scene; whoever wants to
-            know whether the source still works sets it (`scenes.heartbeat`).
+            know whether the source still works sets it (`scenes.parts.heartbeat`).
     """
 
     dataset: str

@@ -15,11 +15,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from monet import Monet
 from monet.config import MaskKind
-from monet.masks import given_log_masks
+from monet.given_masks import given_log_masks
 from monet.model import to_unit
-from monet.picture import to_uint8
+from monet.training.picture import to_uint8
 from scenes.command_line import CommandError
-from scenes.gallery import slot_palette
+from scenes.pictures.sheet import slot_palette
 
 from evaluation.figures.style import STYLE, Canvas, note_height
 

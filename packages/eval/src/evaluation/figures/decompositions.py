@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
 from monet import Decompositions
-from monet.picture import to_uint8
-from scenes.gallery import slot_palette
+from monet.training.picture import to_uint8
+from scenes.pictures.sheet import slot_palette
 
 from evaluation.figures.style import Canvas, note_height
-from evaluation.generalise import Pictured
+from evaluation.scores.generalisation import Pictured
 
 SIDE = 0.46
 """Of a slot's picture, in inches, where it stands unmasked beside masked."""

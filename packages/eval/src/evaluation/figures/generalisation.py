@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from evaluation.figures import STYLE
-from evaluation.generalise import COUNTS, TRAINED_ON, Generalisation
-from evaluation.labels import of_slots
-from evaluation.occlusion import EDGES, PARTLY_HIDDEN
-from evaluation.statistics import Statistic
+from evaluation.scores.generalisation import COUNTS, TRAINED_ON, Generalisation
+from evaluation.scores.intervals import Statistic
+from evaluation.scores.labels import of_slots
+from evaluation.scores.occlusion import EDGES, PARTLY_HIDDEN
 
 CURVES = {"ari_fg": 2, "msc": 1, "recall": 1, "ari_paper": 0, "count": 0}
 """Scores of the plot, and the fewest objects for which each is defined."""

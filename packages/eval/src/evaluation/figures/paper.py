@@ -10,13 +10,12 @@ import numpy as np
 from jaxtyping import UInt8
 from matplotlib.figure import Figure
 from monet import Decompositions, Monet
-from monet.checkpoint import Weights
-from monet.data import check_size, held_out
-from monet.log import METRICS
+from monet.training.data import check_size, held_out
+from monet.training.run_log import METRICS
+from monet.weights import Weights
 from scenes.command_line import CommandError
-from scenes.file import FileError, SceneFile
+from scenes.file.reader import FileError, SceneFile
 
-from evaluation.cache import Cache
 from evaluation.figures.conditions import CONDITIONS, draw_conditions, read_curve
 from evaluation.figures.dataset import EXAMPLES, draw_examples
 from evaluation.figures.decompositions import (
@@ -26,8 +25,9 @@ from evaluation.figures.decompositions import (
     largest_slots,
 )
 from evaluation.figures.traversals import choose_seeds, draw_traversals
-from evaluation.generalise import scene_file
-from evaluation.score import TestScenes, read_scenes
+from evaluation.predictions.cache import Cache
+from evaluation.scores.generalisation import scene_file
+from evaluation.scores.scoring import TestScenes, read_scenes
 
 EXTRA_SLOTS = 9
 """Of figures 4 and 8."""

@@ -14,7 +14,7 @@ from jaxtyping import UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from scenes.whole import whole_or_not
+from scenes.atomic import whole_or_not
 
 STYLE: Any = {
     "font.family": "DejaVu Sans",

@@ -9,12 +9,12 @@ import numpy as np
 from jaxtyping import Bool, Integer, UInt8
 from matplotlib.figure import Figure
 from monet import Decompositions, Monet
-from scenes.gallery import slot_palette
+from scenes.pictures.sheet import slot_palette
 
 from evaluation.figures.decompositions import on_white
 from evaluation.figures.style import Canvas, note_height
-from evaluation.score import TestScenes
-from evaluation.traversal import Traversal, number, strip_values, traverse
+from evaluation.figures.traversal import Traversal, number, strip_values, traverse
+from evaluation.scores.scoring import TestScenes
 
 FRAMES = 5
 LATENTS = 6

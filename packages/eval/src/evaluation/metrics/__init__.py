@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float64, Int64, Integer
-from scenes.ari import contingency
+from scenes.segmentation import contingency
 
 from evaluation.metrics.ari import ari, ari_fg, ari_fg_sklearn, ari_merged, ari_paper, has_room
 from evaluation.metrics.covering import msc, sc

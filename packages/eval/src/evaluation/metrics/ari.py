@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
-from scenes.ari import ari_of_table
+from scenes.segmentation import ari_of_table
 
 _WALLS = ("wall_left", "wall_right")
 

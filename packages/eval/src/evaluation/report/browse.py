@@ -10,13 +10,13 @@ from io import BytesIO
 import numpy as np
 from jaxtyping import Float, Float64, UInt8
 from monet import Decompositions, Monet
-from monet.picture import to_uint8
+from monet.training.picture import to_uint8
 from PIL import Image
-from scenes.gallery import entity_palette, slot_palette
+from scenes.pictures.sheet import entity_palette, slot_palette
 
-from evaluation.cache import Cache
 from evaluation.figures.decompositions import on_white
-from evaluation.score import TestScenes
+from evaluation.predictions.cache import Cache
+from evaluation.scores.scoring import TestScenes
 
 TOP_ROW = ("input", "reconstruction", "segmentation", "truth")
 SLOT_ROW = ("masked", "unmasked", "removed", "attention")

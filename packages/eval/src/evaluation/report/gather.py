@@ -10,18 +10,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from monet.checkpoint import CONFIG, WEIGHTS, Weights, read_weights
-from monet.log import METRICS
+from monet.training.run_log import METRICS
+from monet.weights import CONFIG, WEIGHTS, Weights, read_weights
 from scenes.command_line import CommandError, UsageError
-from scenes.file import SceneFile
+from scenes.file.reader import SceneFile
 from scenes.progress import progress_bar
 from scenes.serialise import to_json
 
-from evaluation.cache import Cache
 from evaluation.figures.decompositions import TITLES_OF_CONDITIONS
-from evaluation.generalise import scene_file
+from evaluation.predictions.cache import Cache
 from evaluation.report.browse import SceneCard, browse, worst_and_best
-from evaluation.score import read_scenes, values_of
+from evaluation.scores.generalisation import scene_file
+from evaluation.scores.scoring import read_scenes, values_of
 
 SCORES = ("scores.json", "representation.json")
 EXTREMES = 4

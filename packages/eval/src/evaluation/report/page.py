@@ -11,15 +11,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from monet.checkpoint import SHIPPED
+from monet.weights import SHIPPED
+from scenes.atomic import write_whole
 from scenes.config import ObjectsRoomConfig
-from scenes.gallery import slot_palette
-from scenes.whole import write_whole
+from scenes.pictures.sheet import slot_palette
 
 from evaluation.report import plots, tables
 from evaluation.report.browse import SLOT_ROW, TOP_ROW, as_webp
 from evaluation.report.gather import Report, Scores
-from evaluation.score import write_json
+from evaluation.scores.scoring import write_json
 
 PAGE = "report.html"
 FOR_MACHINES = "report.json"

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from evaluation.figures.style import STYLE, to_svg
-from evaluation.generalise import COUNTS, TRAINED_ON
 from evaluation.report.gather import Run, Scores
+from evaluation.scores.generalisation import COUNTS, TRAINED_ON
 
 CURVES = {"ari_fg": 2, "msc": 1, "recall": 1, "ari_paper": 0, "count": 0}
 """Scores, and the fewest objects for which each is defined."""

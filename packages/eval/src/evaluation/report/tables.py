@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from evaluation.labels import FURTHER, as_trained, of_slots
+from evaluation.scores.labels import FURTHER, as_trained, of_slots
 
 COLUMNS = (
     "ari_fg", "ari", "ari_merged", "ari_paper", "msc", "sc", "mbo", "miou", "recall", "count",

@@ -18,7 +18,7 @@ from scenes.clevr.properties import (
     object_fields,
 )
 from scenes.config import ClevrConfig, ImportedConfig
-from scenes.file import FileError
+from scenes.file.reader import FileError
 from scenes.formats.multi_object_datasets import ImportedSource
 from scenes.formats.tfrecord import RecordError, decode, scan
 from scenes.scene import Field, OneByOne, Scene, UnreadableSceneError

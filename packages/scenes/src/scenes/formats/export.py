@@ -8,12 +8,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from scenes.atomic import whole_or_not
 from scenes.config import ImportedConfig, MultiDSpritesConfig
-from scenes.file import FileError, SceneFile
+from scenes.file.reader import FileError, SceneFile
 from scenes.formats.multi_object_datasets import LAYOUTS, Layout
 from scenes.formats.tfrecord import encode, write_record
 from scenes.progress import counting
-from scenes.whole import whole_or_not
 
 ROWS = 64
 

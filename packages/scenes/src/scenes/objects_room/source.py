@@ -11,9 +11,8 @@ from jaxtyping import Int, UInt8
 
 from scenes.command_line import CommandError
 from scenes.config import ObjectsRoomConfig
-from scenes.heartbeat import Beat, no_beat
-from scenes.kinds import SHAPES
 from scenes.objects_room.camera import Camera, View
+from scenes.objects_room.kinds import SHAPES
 from scenes.objects_room.renderer import Renderer
 from scenes.objects_room.sampling import (
     Color,
@@ -27,6 +26,7 @@ from scenes.objects_room.sampling import (
     sample_places,
     sample_things,
 )
+from scenes.parts.heartbeat import Beat, no_beat
 from scenes.render.codes import scenes_named
 from scenes.scene import Field, Scene, scene_rng
 

@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
+from scenes.atomic import write_whole
 from scenes.render.examination import Examination, Request, examine
 from scenes.render.gpu_driver import gpu_driver
-from scenes.whole import write_whole
 
 QUESTION = Request(n=4, with_rate=False)
 LIMIT_S = 60.0

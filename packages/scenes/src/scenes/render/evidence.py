@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageDraw
 
-from scenes.gallery import GAP, colorize, colorize_depth, entity_palette, tile
-from scenes.whole import whole_or_not
+from scenes.atomic import whole_or_not
+from scenes.pictures.sheet import GAP, colorize, colorize_depth, entity_palette, tile
 
 if TYPE_CHECKING:
     from scenes.render.rays import Truth

@@ -1,0 +1,1 @@
+"""The commands of `eval`: fields, and calls of the package's own functions."""

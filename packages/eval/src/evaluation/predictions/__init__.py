@@ -1,0 +1,1 @@
+"""What models and baselines say of scenes, and where it comes from."""

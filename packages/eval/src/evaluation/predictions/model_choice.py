@@ -1,0 +1,102 @@
+"""Which model a command means."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from monet.weights import SHIPPED, WEIGHTS, Weights, find_weights, read_weights
+from scenes.command_line import CommandError, UsageError
+from scenes.config import ObjectsRoomConfig
+from scenes.file.reader import SceneFile
+
+RUNS = Path("runs")
+
+
+def choose_weights(checkpoint: str | None, dataset: str, size: int | None = None) -> Weights:
+    """Returns the weights of a checkpoint, else of the newest run, else those that are shipped.
+
+    Of the shipped weights of a dataset, those for the largest images are taken, or the largest to
+    which images of `size` can be averaged down.
+
+    Args:
+        checkpoint: run folder, file or name; `None` chooses.
+        dataset: data that the chosen run must have been trained on, such as `objects_room`; of a
+            checkpoint that is named, another one is said on stderr.
+        size: side in pixels of the images to take apart; `None` where they will be rendered at the
+            model's own size.
+
+    Raises:
+        UsageError: there is none, or its masks were given in training (section 2.2).
+    """
+    if checkpoint is not None:
+        weights = read_weights(find_weights(checkpoint))
+        if weights.config.masks != "attention":
+            raise UsageError(
+                f"{weights.path}: trained with --masks {weights.config.masks}: its attention has "
+                "learned nothing that could be scored"
+            )
+        if weights.dataset != dataset:
+            _say(f"{weights.name} was trained on {weights.dataset}, not on {dataset}")
+        return weights
+    for weights in newest_runs():
+        if weights.dataset == dataset and weights.config.masks == "attention":
+            return weights
+    for weights in _shipped():
+        fits = size is None or size % weights.config.model.image_size == 0
+        if weights.dataset == dataset and fits:
+            return weights
+    images = "" if size is None else f" for its images of {size} pixels"
+    raise UsageError(
+        f"no run on {dataset} under {RUNS} and no weights come with the package{images}; "
+        "monet-train makes a run, --checkpoint names one that lies elsewhere"
+    )
+
+
+def scenes_in(data: Path | None) -> tuple[str, int | None]:
+    """Returns a file's dataset and the side of its images in pixels, for `choose_weights`.
+
+    Without a file these are the test rooms, which are rendered at the size of the model.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    if data is None:
+        return ObjectsRoomConfig.dataset, None
+    with SceneFile(data) as file:
+        return file.dataset, file.image_size
+
+
+def identity_of(weights: Weights) -> dict[str, object]:
+    """Returns what a file of scores says of the weights."""
+    return {"path": str(weights.path), "name": weights.name, "step": weights.step}
+
+
+def newest_runs(folder: Path = RUNS) -> Iterator[Weights]:
+    """Yields the runs under a folder, the one saved last first; what is none is said on stderr."""
+    saved = sorted(folder.glob(f"*/{WEIGHTS}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in saved:
+        try:
+            yield read_weights(path)
+        except CommandError as error:
+            _say(f"{error}; left out")
+
+
+def every_run(checkpoints: Sequence[str]) -> Iterator[Weights]:
+    """Yields the weights of checkpoints; without any, all runs, then those that are shipped."""
+    if checkpoints:
+        yield from (read_weights(find_weights(checkpoint)) for checkpoint in checkpoints)
+        return
+    yield from newest_runs()
+    yield from _shipped()
+
+
+def _shipped() -> list[Weights]:
+    """Returns the weights that come with the package, those for the largest images first."""
+    shipped = [read_weights(path) for path in sorted(SHIPPED.glob("*.safetensors"))]
+    return sorted(shipped, key=lambda weights: -weights.config.model.image_size)
+
+
+def _say(line: str) -> None:
+    print(f"eval: {line}", file=sys.stderr)  # noqa: T201

@@ -1,0 +1,1 @@
+"""Scores of predictions: of a file, over conditions, of latents."""

@@ -1,0 +1,150 @@
+"""Objects that others hide in part: are they found, and does their slot know their full extent?
+
+The paper claims both ("learned to complete partially occluded scene elements in the VAE's
+reconstructions"). An object is found if some slot overlaps
+the part in view by more than a half, as in `recall`. Its full extent is compared with the mask that
+its slot decodes by itself, not normalised over slots; training fixes decoded masks only relative to
+each other, so the same is said where the mask is the largest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+from scenes.segmentation import contingency
+
+from evaluation.metrics.matching import match_objects
+from evaluation.metrics.overlap import best_iou
+from evaluation.predictions.contract import Predictions
+from evaluation.scores.intervals import Statistic, statistics
+from evaluation.scores.scoring import BOOTSTRAP_SEED, TestScenes, all_to_json
+
+EDGES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
+"""Visible fractions between which recall is averaged, upper ends included."""
+PARTLY_HIDDEN = 0.9
+"""Objects of at most this visible fraction tell something about completion."""
+
+
+@dataclass(frozen=True)
+class ObjectsInView:
+    """One entry for each object with a pixel in view."""
+
+    visible: Float64[np.ndarray, " M"]
+    """Visible pixels over those of the full extent within the image."""
+    best_iou: Float64[np.ndarray, " M"]
+    """Best overlap of a slot with the part in view."""
+    decoded_iou: Float64[np.ndarray, " M"]
+    """Overlap of the matched slot's decoded mask with the full extent; NaN without one."""
+    largest_iou: Float64[np.ndarray, " M"]
+    """The same where that mask is the largest of all slots' decoded masks."""
+    attention_iou: Float64[np.ndarray, " M"]
+    """Overlap of the matched slot's pixels with the full extent; NaN without a slot."""
+    hidden_found: Float64[np.ndarray, " M"]
+    """Share of the hidden pixels that the decoded mask covers; NaN without any."""
+
+
+@dataclass(frozen=True)
+class Occlusion:
+    """Scores of objects; intervals are over objects."""
+
+    recall: tuple[Statistic, ...]
+    """For each pair of neighbouring `EDGES`."""
+    completion: dict[str, Statistic]
+    """Of partly hidden objects that were found; empty without decoded masks."""
+
+    def as_json(self) -> dict[str, object]:
+        """Returns what `scores.json` holds; undefined scores are null."""
+        bins = zip(EDGES[:-1], EDGES[1:], self.recall, strict=True)
+        return {
+            "interval": "95% bootstrap over objects",
+            "recall": [
+                {"above": low, "to": high, **all_to_json({"recall": recall})["recall"]}
+                for low, high, recall in bins
+            ],
+            "completion_of_visible_fraction_to": PARTLY_HIDDEN,
+            "completion": all_to_json(self.completion),
+        }
+
+
+def objects_in_view(scenes: TestScenes, predictions: Predictions) -> ObjectsInView:
+    """Returns what there is to say of each object in view.
+
+    Raises:
+        ValueError: the scenes do not know the objects' full extents.
+    """
+    if scenes.amodal is None:
+        raise ValueError("these scenes do not hold the objects' full extents")
+    table = contingency(scenes.segmentation, predictions.segmentation)
+    objects = scenes.amodal.shape[1]
+    first = scenes.num_background
+    missing = max(0, first + objects - table.shape[1])
+    table = np.pad(table, ((0, 0), (0, missing), (0, 0)))[:, : first + objects]
+    image, number = np.nonzero(table[:, first:].sum(2))
+    slot = match_objects(table, first)[image, number]
+    part = scenes.segmentation[image] == (first + number)[:, None, None]
+    # Averaged down, the part in view may have a pixel that the full extent has not.
+    full = scenes.amodal[image, number] | part
+    attention = predictions.segmentation[image] == slot[:, None, None]
+    decoded_iou, largest_iou, hidden = np.full((3, len(image)), np.nan)
+    if predictions.decoded is not None:
+        largest = predictions.decoded[image] == slot[:, None, None]
+        largest_iou = np.where(slot >= 0, _iou(largest, full), np.nan)
+    if predictions.extents is not None:
+        decoded = predictions.extents[image, np.maximum(slot, 0)]
+        decoded_iou = np.where(slot >= 0, _iou(decoded, full), np.nan)
+        behind = full & ~part
+        area = behind.sum((1, 2))
+        found = (decoded & behind).sum((1, 2)) / np.maximum(area, 1)
+        hidden = np.where((slot >= 0) & (area > 0), found, np.nan)
+    return ObjectsInView(
+        visible=part.sum((1, 2)) / full.sum((1, 2)),
+        best_iou=best_iou(table)[image, first + number],
+        decoded_iou=decoded_iou,
+        largest_iou=largest_iou,
+        attention_iou=np.where(slot >= 0, _iou(attention, full), np.nan),
+        hidden_found=hidden,
+    )
+
+
+def occlusion(objects: Sequence[ObjectsInView]) -> Occlusion:
+    """Returns the scores of the objects of several conditions together."""
+    every = {
+        f.name: np.concatenate([getattr(part, f.name) for part in objects])
+        for f in fields(ObjectsInView)
+    }
+    visible, best = every["visible"], every["best_iou"]
+    bin_of = _bins(visible)
+    found = best > 0.5
+    recall = statistics(
+        {
+            str(b): np.where(bin_of == b, found, np.nan).astype(np.float64)
+            for b in range(len(EDGES) - 1)
+        },
+        np.random.default_rng(BOOTSTRAP_SEED),
+    )
+    judged = (visible <= PARTLY_HIDDEN) & found
+    completion = {}
+    if not np.isnan(every["decoded_iou"]).all():
+        completion = statistics(
+            {
+                "visible_fraction": visible[judged],
+                **{
+                    name: every[name][judged]
+                    for name in ("attention_iou", "largest_iou", "decoded_iou", "hidden_found")
+                },
+            },
+            np.random.default_rng(BOOTSTRAP_SEED),
+        )
+    return Occlusion(tuple(recall.values()), completion)
+
+
+def _bins(visible: Float64[np.ndarray, " M"]) -> Int64[np.ndarray, " M"]:
+    return np.searchsorted(EDGES[1:-1], visible, side="left")
+
+
+def _iou(a: Bool[np.ndarray, "M H W"], b: Bool[np.ndarray, "M H W"]) -> Float64[np.ndarray, " M"]:
+    union = (a | b).sum((1, 2))
+    return (a & b).sum((1, 2)) / np.maximum(union, 1)

@@ -1,0 +1,142 @@
+"""The scores that shipped weights carry, and the scenes they are of: made here, and checked here.
+
+Each weights file holds, beside its config and step, `test`, the config of its test scenes;
+`checked`, mean scores of the first few of them, of the model and of its refined masks, which must
+stay the same whatever changes in the code; and `scores`, the statistics of all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float64
+from monet.weights import Weights
+from scenes.command_line import UsageError
+from scenes.config import (
+    DATASETS,
+    ClevrLikeConfig,
+    DatasetConfig,
+    MultiDSpritesConfig,
+    ObjectsRoomConfig,
+)
+from scenes.driver import build
+from scenes.file.reader import SceneFile
+from scenes.serialise import from_json, to_json
+
+from evaluation.predictions.baselines import BASELINES
+from evaluation.predictions.contract import ROUNDS, Predictions, predict
+from evaluation.scores.intervals import Statistic
+from evaluation.scores.labels import REFINED
+from evaluation.scores.scoring import (
+    TestScenes,
+    all_to_json,
+    read_scenes,
+    statistics_of_rows,
+    values_of,
+)
+
+if TYPE_CHECKING:
+    from monet import Monet
+
+SEED = 0
+"""Of the test scenes."""
+CHECKED = 64
+"""Scenes that are scored again by the tests."""
+STEADY = ("ari", "ari_fg", "msc", "mse")
+"""Scores that must stay."""
+Checked = Mapping[str, Mapping[str, float]]
+"""Row, the model's or `REFINED`, to score to mean."""
+
+
+def config_of_tests(weights: Weights, law: str | None = None) -> DatasetConfig:
+    """Returns the config of the test scenes that follow the law of a model's training scenes.
+
+    Args:
+        weights: of the model.
+        law: config of the training scenes as JSON, keys left out at their defaults; `None` takes
+            the test scenes that the weights' notes name, else the law of the training file.
+
+    Raises:
+        UsageError: the dataset cannot be made anew, the law is no config of it, or nothing says
+            what the law is.
+    """
+    kind = DATASETS[weights.dataset]
+    data = weights.config.data
+    if law is not None:
+        trained_on = from_json(law, kind)
+    elif "test" in weights.notes:
+        trained_on = from_json(weights.notes["test"], kind)
+    elif data.is_file():
+        with SceneFile(data) as file:
+            trained_on = file.config
+    else:
+        raise UsageError(
+            f"{weights.path}: its training file {data} is not here; give the law of its scenes, "
+            "such as --law '{\"size\": 64}'"
+        )
+    if not isinstance(trained_on, ObjectsRoomConfig | MultiDSpritesConfig | ClevrLikeConfig):
+        raise UsageError(f"no test scenes of {trained_on.dataset} can be made")
+    return replace(trained_on, split="test")
+
+
+def scenes_of(config: DatasetConfig, n: int, size: int, folder: Path) -> TestScenes:
+    """Returns the first test scenes of a config, rendering what lacks in a folder."""
+    path = folder / f"{config.dataset}_test_{config.size}px.h5"
+    build(config, SEED, n, path)
+    return read_scenes(path, n, size)
+
+
+def check(weights: Weights, folder: Path) -> tuple[Checked, Checked]:
+    """Returns the scores that weights carry, and the same computed anew."""
+    config = from_json(weights.notes["test"], DATASETS[weights.dataset])
+    scenes = scenes_of(config, CHECKED, weights.config.model.image_size, folder)
+    anew = {name: values_of(scenes, made) for name, made in _made(weights.model(), scenes).items()}
+    return json.loads(weights.notes["checked"]), _steady(anew)
+
+
+def _made(model: Monet, scenes: TestScenes) -> dict[str, Predictions]:
+    return {
+        "model": predict(model, scenes.images),
+        REFINED: predict(model, scenes.images, refine=ROUNDS),
+    }
+
+
+def _steady(
+    values: Mapping[str, Mapping[str, Float64[np.ndarray, " N"]]],
+) -> dict[str, dict[str, float]]:
+    return {
+        row: {name: float(np.nanmean(values[row][name][:CHECKED])) for name in STEADY}
+        for row in ("model", REFINED)
+    }
+
+
+def notes(
+    weights: Weights, config: DatasetConfig, scenes: TestScenes
+) -> tuple[dict[str, str], dict[str, dict[str, Statistic]]]:
+    """Returns what weights that ship carry, and their statistics and the baselines'.
+
+    The notes that the weights have already, such as how they were made, stay.
+
+    Args:
+        weights: of a run.
+        config: of the test scenes.
+        scenes: the test scenes, `CHECKED` at least.
+    """
+    given = _made(weights.model(), scenes)
+    given |= {name: segment(scenes.images) for name, segment in BASELINES.items()}
+    values = {name: values_of(scenes, made) for name, made in given.items()}
+    rows = statistics_of_rows(values)
+    kept = {
+        **weights.notes,
+        "test": to_json(config),
+        "checked": json.dumps(_steady(values)),
+        "scores": json.dumps(
+            {name: all_to_json(row) for name, row in rows.items()}, allow_nan=False
+        ),
+    }
+    return kept, rows

@@ -1,0 +1,1 @@
+"""How MONet is trained: data, steps, runs and their folders."""

@@ -1,0 +1,302 @@
+"""Batches of training images: shuffled, repeatable from any step, and read ahead of their use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64, UInt8
+from scenes.command_line import CommandError, UsageError
+from scenes.file.reader import CHUNK_ROWS, SceneFile, images_at, segmentation_at
+from torch import Tensor
+
+HELD_OUT = 320
+"""The last scenes of a file, which are never trained on; they feed the scores during training."""
+WINDOW_BYTES = 512 << 20
+"""Images that are read together and shuffled among each other."""
+PIECE_CHUNKS = 256
+"""Chunks that are copied to the device together."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows of one epoch that are in memory together."""
+
+    epoch: int
+    number: int
+    """Which window of the epoch."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Training scenes, as bytes."""
+
+    images: UInt8[Tensor, "B H W 3"]
+    segmentation: UInt8[Tensor, "B H W"] | None
+    """`None` unless it was asked for."""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def to(self, device: torch.device) -> Batch:
+        """Returns the batch on a device; the copy to a GPU does not hold up the caller."""
+        batch = self
+        if device.type == "cuda" and self.images.device.type == "cpu":
+            batch = self.pinned()
+        segmentation = batch.segmentation
+        if segmentation is not None:
+            segmentation = segmentation.to(device, non_blocking=True)
+        return Batch(batch.images.to(device, non_blocking=True), segmentation)
+
+    @property
+    def bytes(self) -> int:
+        """What it takes in memory."""
+        labels = 0 if self.segmentation is None else self.segmentation.numel()
+        return self.images.numel() + labels
+
+    def copy_(self, other: Batch) -> None:
+        """Takes the scenes of another batch of its size, without holding up the caller."""
+        self.images.copy_(other.images, non_blocking=True)
+        if self.segmentation is not None and other.segmentation is not None:
+            self.segmentation.copy_(other.segmentation, non_blocking=True)
+
+    @classmethod
+    def joined(cls, batches: Sequence[Batch]) -> Batch:
+        """Returns the scenes of several batches, in order."""
+        known = [batch.segmentation for batch in batches if batch.segmentation is not None]
+        return cls(
+            torch.cat([batch.images for batch in batches]), torch.cat(known) if known else None
+        )
+
+    def pinned(self) -> Batch:
+        """Returns the batch in memory from which a GPU copies without holding up the caller."""
+        segmentation = self.segmentation
+        return Batch(
+            self.images.pin_memory(), None if segmentation is None else segmentation.pin_memory()
+        )
+
+    def take(self, rows: Int64[Tensor, " N"]) -> Batch:
+        """Returns some of its scenes."""
+        segmentation = None if self.segmentation is None else self.segmentation[rows]
+        return Batch(self.images[rows], segmentation)
+
+
+class TrainingImages:
+    """Batches of a file's training images as a function of (seed, step).
+
+    An epoch permutes the file's chunks, cuts them into windows that fit in memory and permutes the
+    rows of each; the window after the current one is read in the background. A file that fits in
+    one window is read once. Kept on the device, images come in the order of the same windows.
+
+    Args:
+        file: where from; it stays open as long as this.
+        size: side of the model's images; a file whose size is a multiple is averaged down.
+        batch_size: images a step.
+        seed: decides the order.
+        device: where batches go.
+        on_device: keep all images there instead of reading ahead; `fit` tells whether they fit.
+        with_segmentation: give each image's segmentation too.
+        window_bytes: size of a window's images.
+
+    Raises:
+        UsageError: the size does not fit, or there are too few images.
+        FileError: there is no segmentation.
+        CommandError: the device has too little memory for the images.
+    """
+
+    def __init__(
+        self,
+        file: SceneFile,
+        size: int,
+        batch_size: int,
+        seed: int,
+        *,
+        device: torch.device | None = None,
+        on_device: bool = False,
+        with_segmentation: bool = False,
+        window_bytes: int = WINDOW_BYTES,
+    ) -> None:
+        check_size(file, size)
+        self.rows = file.n - HELD_OUT
+        if self.rows < batch_size:
+            raise UsageError(
+                f"{file.path}: {file.n} images are too few: {HELD_OUT} are held out for scores and "
+                f"a batch takes {batch_size}; it needs {HELD_OUT + batch_size}"
+            )
+        self._file, self._size, self._batch, self._seed = file, size, batch_size, seed
+        self._device = torch.device("cpu") if device is None else device
+        self._keys = ("image", "segmentation") if with_segmentation else ("image",)
+        for key in self._keys:
+            file[key]
+        whole = CHUNK_ROWS * batch_size // math.gcd(CHUNK_ROWS, batch_size)
+        self._window_rows = max(1, window_bytes // (3 * size**2) // whole) * whole
+        self._windows = -(-self.rows // self._window_rows)
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="window")
+        self._ahead: dict[Window, Future[Batch]] = {}
+        self._everything: Batch | None = None
+        self.kept: Batch | None = self._read_to_device() if on_device else None
+        """All training scenes, on the device, unless they are read as they are needed."""
+        self._window: Window | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches of one pass through the images."""
+        return self.rows // self._batch
+
+    def batch(self, step: int) -> Batch:
+        """Returns the scenes of a step, counted from 0, on the device."""
+        if self.kept is None:
+            return self.read(step).to(self._device)
+        return self.kept.take(self.rows_of(step).to(self._device))
+
+    def read(self, step: int) -> Batch:
+        """Returns the scenes of a step, on the host."""
+        window, rows = self._place(step)
+        return self._read(window).take(self._order[rows])
+
+    def rows_of(self, step: int) -> Int64[Tensor, " B"]:
+        """Returns the rows of a step among all training scenes, on the host."""
+        _, rows = self._place(step)
+        return self._window_scenes[self._order[rows]]
+
+    def _place(self, step: int) -> tuple[Window, slice]:
+        """Returns a step's window, whose order is then at hand, and its place in that order."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        number, offset = divmod(position * self._batch, self._window_rows)
+        window = Window(epoch, number)
+        if window != self._window:  # the same for all batches of a window
+            self._window = window
+            starts = CHUNK_ROWS * torch.tensor(self._chunks(window))
+            scenes = (starts[:, None] + torch.arange(CHUNK_ROWS)).flatten()
+            self._window_scenes = scenes[scenes < self.rows]
+            rng = np.random.default_rng([self._seed, epoch, number + 1])
+            self._order = torch.from_numpy(rng.permutation(len(self._window_scenes)))
+        return window, slice(offset, offset + self._batch)
+
+    def close(self) -> None:
+        """Ends the reading ahead."""
+        self._reader.shutdown(cancel_futures=True)
+
+    def _read(self, window: Window) -> Batch:
+        if self._windows == 1:
+            if self._everything is None:
+                self._everything = self._scenes(self._chunks(window))
+            return self._everything
+        follows = Window(window.epoch, window.number + 1)
+        if follows.number == self._windows:
+            follows = Window(window.epoch + 1, 0)
+        wanted = (window, follows)
+        self._ahead = {
+            w: self._ahead.get(w) or self._reader.submit(self._scenes, self._chunks(w))
+            for w in wanted
+        }
+        return self._ahead[window].result()
+
+    def _chunks(self, window: Window) -> list[int]:
+        """Returns the file's chunks in a window; one cut by the end always comes last."""
+        if self._windows == 1:
+            return list(range(-(-self.rows // CHUNK_ROWS)))
+        full, part = divmod(self.rows, CHUNK_ROWS)
+        rng = np.random.default_rng([self._seed, window.epoch, 0])
+        order = [*rng.permutation(full).tolist(), *([full] if part else [])]
+        count = self._window_rows // CHUNK_ROWS
+        return sorted(order[window.number * count : (window.number + 1) * count])
+
+    def _read_to_device(self) -> Batch:
+        """Copies the file to the device piece by piece: the host never holds all of it."""
+        chunks = range(-(-self.rows // CHUNK_ROWS))
+        shape = (self.rows, self._size, self._size)
+        try:
+            images = torch.empty((*shape, 3), dtype=torch.uint8, device=self._device)
+            segmentation = None
+            if "segmentation" in self._keys:
+                segmentation = torch.empty(shape, dtype=torch.uint8, device=self._device)
+        except RuntimeError as error:
+            raise CommandError(
+                f"{self._file.path}: {math.prod(shape) * 3 / 1e9:,.1f} GB of images do not fit on "
+                f"the {self._device.type}; --data.cache host reads them as they are needed"
+            ) from error
+        for start in range(0, len(chunks), PIECE_CHUNKS):
+            piece = self._scenes(chunks[start : start + PIECE_CHUNKS])
+            rows = slice(start * CHUNK_ROWS, start * CHUNK_ROWS + len(piece))
+            images[rows] = piece.images.to(self._device)
+            if segmentation is not None and piece.segmentation is not None:
+                segmentation[rows] = piece.segmentation.to(self._device)
+        return Batch(images, segmentation)
+
+    def _scenes(self, chunks: list[int] | range) -> Batch:
+        read = {key: torch.from_numpy(self._rows_of(key, chunks)) for key in self._keys}
+        return Batch(read["image"], read.get("segmentation"))
+
+    def _rows_of(self, key: str, chunks: list[int] | range) -> UInt8[np.ndarray, "N H W *C"]:
+        # Neighbouring chunks are read by one call.
+        reduce = images_at if key == "image" else segmentation_at
+        parts, dataset = [], self._file[key]
+        start = 0
+        for i, chunk in enumerate(chunks):
+            if i + 1 < len(chunks) and chunks[i + 1] == chunk + 1 and i - start < CHUNK_ROWS:
+                continue
+            rows = slice(chunks[start] * CHUNK_ROWS, min((chunk + 1) * CHUNK_ROWS, self.rows))
+            parts.append(reduce(dataset[rows], self._size))
+            start = i + 1
+        return np.concatenate(parts)
+
+
+def fit(file: SceneFile, size: int, device: torch.device, *, with_segmentation: bool) -> bool:
+    """Whether all training scenes fit in half of a GPU's free memory; on a CPU they need not.
+
+    Args:
+        file: where from.
+        size: side of the model's images.
+        device: where to.
+        with_segmentation: whether each image's segmentation goes with it.
+    """
+    if device.type != "cuda":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return (file.n - HELD_OUT) * size**2 * (3 + with_segmentation) <= free // 2
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The scenes kept for scores."""
+
+    images: UInt8[np.ndarray, "N H W 3"]
+    segmentation: UInt8[np.ndarray, "N H W"] | None
+    """`None` where the file has none."""
+    num_background: int
+
+
+def held_out(file: SceneFile, size: int) -> HeldOut:
+    """Reads the file's last scenes at the model's size."""
+    rows = slice(max(0, file.n - HELD_OUT), file.n)
+    known = file.has("segmentation")
+    return HeldOut(
+        images=images_at(file["image"][rows], size),
+        segmentation=segmentation_at(file["segmentation"][rows], size) if known else None,
+        num_background=file.num_background,
+    )
+
+
+def check_size(file: SceneFile, size: int) -> None:
+    """Refuses a file whose images cannot be averaged down to the model's size.
+
+    Raises:
+        UsageError: they are no multiple of it.
+    """
+    if file.image_size % size:
+        raise UsageError(
+            f"{file.path}: images of {file.image_size} pixels cannot be averaged down to the "
+            f"model's {size}"
+        )
+
+
+def noise(seed: int, step: int, *shape: int) -> Float[Tensor, "*shape"]:
+    """Returns the unit Gaussian noise of a step: the same however the run was interrupted."""
+    # Not torch's generator, which looks at the lower 32 bits of its seed only.
+    rng = np.random.default_rng([seed, step])
+    return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))

@@ -1,0 +1,146 @@
+"""Optimiser, learning rate and moving average of weights, from their config."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from monet.config import OptimiserConfig
+from monet.model import Monet
+from monet.training.muon import Muon
+from monet.training.rmsprop import RMSPropTF
+
+AVERAGE_WARMUP = 10
+"""The moving average forgets its beginning: after t steps it keeps at most (1 + t) / (10 + t)."""
+COSINE_FLOOR = 0.05
+
+
+def make_optimiser(
+    config: OptimiserConfig, model: Monet, *, capturable: bool = False
+) -> torch.optim.Optimizer:
+    """Returns the optimiser of a model's parameters: the attention's, then the component VAE's.
+
+    Args:
+        config: which optimiser, and its rates.
+        model: on its device.
+        capturable: whether rates and step counts are tensors on the device, so that a CUDA graph
+            can hold a step.
+    """
+    device = next(model.parameters()).device
+
+    def rate(share: float) -> float | Tensor:
+        value = config.learning_rate * share
+        return torch.tensor(value, device=device) if capturable else value
+
+    groups = [
+        {"params": list(part.parameters()), "share": share, "lr": rate(share)}
+        for part, share in ((model.attention, 1.0), (model.vae, config.vae_rate))
+    ]
+    if config.kind == "rmsprop":
+        return RMSPropTF(groups)
+    if config.kind == "muon":
+        return Muon(groups, config.learning_rate, batched=capturable)
+    # Not fused: that reads parameters, gradients and moments as if all had the same strides.
+    return torch.optim.Adam(groups, capturable=capturable and device.type == "cuda")
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float | Float[Tensor, ""]) -> None:
+    """Gives each group of parameters its share of a learning rate.
+
+    Args:
+        optimiser: from `make_optimiser`; a capturable one takes a tensor too.
+        rate: the attention network's.
+    """
+    for group in optimiser.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].copy_(rate * group["share"])
+        else:
+            group["lr"] = rate * group["share"]
+
+
+def optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+    """Returns an optimiser's state in one form, whether it is capturable or not."""
+    state = optimiser.state_dict()
+    groups = [
+        {name: _plain(name, value) for name, value in group.items()}
+        for group in state["param_groups"]
+    ]
+    return {**state, "param_groups": groups}
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name == "capturable":
+        return False
+    if isinstance(value, Tensor):
+        return int(value.item()) if name == "step" else value.item()
+    return value
+
+
+def restore_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Takes what `optimiser_state` returned; an optimiser's own rates and kind stay.
+
+    Raises:
+        KeyError, ValueError: it is another optimiser's state.
+    """
+    rates = [group["lr"] for group in optimiser.param_groups]
+    capturable = optimiser.defaults.get("capturable")
+    kept = {} if capturable is None else {"capturable": capturable}
+    groups = [{**group, **kept} for group in state["param_groups"]]
+    optimiser.load_state_dict({**state, "param_groups": groups})
+    for group, rate in zip(optimiser.param_groups, rates, strict=True):
+        if isinstance(rate, Tensor):
+            group["lr"] = rate
+
+
+def learning_rate(config: OptimiserConfig, step: int, steps: int) -> float:
+    """Returns the rate of a step, counted from 0, of a run of `steps`."""
+    rate = config.learning_rate
+    if step < config.warmup_steps:
+        rate *= (step + 1) / config.warmup_steps
+    if config.schedule == "cosine":
+        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
+        rate *= COSINE_FLOOR + (1 - COSINE_FLOOR) * fall
+    return rate
+
+
+class WeightAverage:
+    """A moving average of a model's weights; with decay 0 the weights themselves."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self._decay = decay
+        current = model.state_dict()  # views, which follow the model
+        self._current = list(current.values())
+        self.weights = {
+            name: value if decay == 0 else value.clone() for name, value in current.items()
+        }
+
+    def share(self, step: int) -> float:
+        """Returns how much the average takes in of the weights after `step` steps."""
+        return 1 - min(self._decay, (1 + step) / (AVERAGE_WARMUP + step))
+
+    @torch.no_grad()
+    def update(self, share: float | Float[Tensor, ""]) -> None:
+        """Takes in the weights.
+
+        Args:
+            share: from `share`; a tensor where a CUDA graph holds the step.
+        """
+        if self._decay == 0:
+            return
+        averages = list(self.weights.values())
+        if isinstance(share, Tensor):
+            gaps = torch._foreach_sub(self._current, averages)
+            torch._foreach_mul_(gaps, share)
+            torch._foreach_add_(averages, gaps)
+        else:
+            torch._foreach_lerp_(averages, self._current, share)
+
+    @torch.no_grad()
+    def restore(self, weights: dict[str, Tensor]) -> None:
+        """Takes an average that was saved."""
+        for name, value in weights.items():
+            self.weights[name].copy_(value)

@@ -1,0 +1,32 @@
+"""A decomposition as a picture: input, reconstruction, segmentation, and each slot."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from scenes.pictures.sheet import slot_palette, tile
+
+from monet.model import Decompositions
+
+
+def decomposition_sheet(
+    images: UInt8[np.ndarray, "N H W 3"], parts: Decompositions
+) -> UInt8[np.ndarray, "Y X 3"]:
+    """Lays out a row for each image: input, reconstruction, segmentation, slots on white.
+
+    A slot is its component where its mask is, fading to white where it is not.
+    """
+    slots = parts.masks.shape[1]
+    palette = slot_palette(slots)
+    segmentation = palette[parts.masks.argmax(axis=1)]
+    mask = parts.masks[..., None]
+    shown = to_uint8(parts.components * mask + (1 - mask))  # (N, K, H, W, 3)
+    cells = np.concatenate(
+        [np.stack([images, to_uint8(parts.reconstruction), segmentation], axis=1), shown], axis=1
+    )
+    return tile(cells.reshape(-1, *images.shape[1:]), columns=cells.shape[1])
+
+
+def to_uint8(values: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
+    """Turns colours in [0, 1], clipped, into bytes."""
+    return (255 * np.clip(values, 0, 1) + 0.5).astype(np.uint8)

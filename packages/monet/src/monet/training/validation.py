@@ -1,0 +1,74 @@
+"""Scores and pictures of a run's held-out images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from scenes.segmentation import ari, ari_fg
+
+from monet.config import TrainConfig
+from monet.given_masks import log_masks_of
+from monet.model import Decompositions, Monet
+from monet.training.data import Batch, HeldOut
+from monet.training.picture import decomposition_sheet
+
+PICTURED = 8
+
+
+class Validation:
+    """Decomposes the held-out images by whatever weights a run has come to.
+
+    Args:
+        config: of the run.
+        images: those that training leaves out.
+        device: where to compute.
+    """
+
+    def __init__(self, config: TrainConfig, images: HeldOut, device: torch.device) -> None:
+        self._config, self._images = config, images
+        self._model = Monet(config.model).to(device)
+
+    def scores(self, weights: Mapping[str, torch.Tensor]) -> dict[str, float]:
+        """Returns scores of all held-out images.
+
+        `held_out_*` are the loss's terms; `slots_used` is the number of slots that are the largest
+        somewhere, on average, and `slot_share/k` the share of pixels that slot k has; `ari` and
+        `ari_fg` where the truth is known and the masks are learned.
+        """
+        parts = self._decompose(weights)
+        segmentation = parts.masks.argmax(axis=1)
+        shares = parts.masks.mean(axis=(0, 2, 3))
+        scores = {
+            "held_out_nll": float(parts.nll.mean()),
+            "held_out_kl_latent": float(parts.kl_latent.mean()),
+            "held_out_kl_mask": float(parts.kl_mask.mean()),
+            "slots_used": float(np.mean([len(np.unique(image)) for image in segmentation])),
+            **{f"slot_share/{k}": float(share) for k, share in enumerate(shares)},
+        }
+        true = self._images.segmentation
+        if true is not None and self._config.masks == "attention":
+            scores["ari"] = float(np.mean(ari(true, segmentation)))
+            of_objects = ari_fg(true, segmentation, self._images.num_background)
+            if not np.isnan(of_objects).all():
+                scores["ari_fg"] = float(np.nanmean(of_objects))
+        return scores
+
+    def sheet(self, weights: Mapping[str, torch.Tensor]) -> UInt8[np.ndarray, "Y X 3"]:
+        """Returns a picture of the first held-out images and their decompositions."""
+        images = self._images.images[:PICTURED]
+        return decomposition_sheet(images, self._decompose(weights, PICTURED))
+
+    def _decompose(
+        self, weights: Mapping[str, torch.Tensor], count: int | None = None
+    ) -> Decompositions:
+        self._model.load_state_dict(weights)
+        kept = self._images
+        images = torch.from_numpy(kept.images)
+        segmentation = None if kept.segmentation is None else torch.from_numpy(kept.segmentation)
+        # Of all held-out scenes, so that a wrong mask is the same whatever `count` is.
+        log_masks = log_masks_of(self._config, Batch(images, segmentation))
+        masks = None if log_masks is None else log_masks[:count].exp()
+        return self._model.eval().decompose(images[:count], masks=masks)

@@ -1,0 +1,224 @@
+"""A training step as one CUDA graph: from the bytes of its images to the average of the weights."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from monet.given_masks import log_masks_of
+from monet.model import to_unit
+from monet.training.data import TrainingImages
+from monet.training.learner import Learner
+from monet.training.mean_loss import Backend, MeanLoss
+from monet.training.optimiser import set_rate
+from monet.training.step_buffer import STEPS_AHEAD, Row, StepBuffer
+from monet.training.steps import TERMS, NotFiniteError, Terms
+
+WARM_STEPS = 3
+"""Steps made before one is captured: the first ones choose kernels and make room for moments."""
+
+Capture = Callable[[Callable[[], None]], Callable[[], None]]
+"""Turns a function into one that has the device do the same again."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How steps are made."""
+
+    backend: Backend | None
+    """Compiles the loss."""
+    capture: Capture | None
+    """Makes a graph of a step; without it, each step is issued anew."""
+
+    def __str__(self) -> str:
+        graph = "steps one by one" if self.capture is None else "one CUDA graph a step"
+        return graph if self.backend is None else f"{graph}, compiled"
+
+    def simpler(self) -> Form | None:
+        """Returns the next simpler form; None after the simplest."""
+        if self.backend is not None:
+            return replace(self, backend=None)
+        return None if self.capture is None else replace(self, capture=None)
+
+
+def cuda_graph(step: Callable[[], None]) -> Callable[[], None]:
+    """Captures what a step does on the current GPU; returns what does it again."""
+    graph = torch.cuda.CUDAGraph()
+    # The thread that prepares rows pins memory, which is no part of a capture.
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        step()
+    return graph.replay
+
+
+class WholeStep:
+    """Makes a learner's steps on a GPU; on a CPU it does the same without a graph.
+
+    Steps are issued without waiting for the device. Their terms come with `terms`, where one that
+    is not finite is found: nothing should be saved, scored or logged before.
+
+    Args:
+        learner: what learns; its optimiser is capturable.
+        images: what it learns from.
+        form: how to make steps; where that fails, one line says so and the next simpler form goes
+            on.
+        steps_ahead: steps that are prepared together (`StepBuffer`).
+    """
+
+    look_every = 32
+    """Steps after which it is time to look at their terms: a look waits for the device."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        images: TrainingImages,
+        form: Form,
+        *,
+        steps_ahead: int = STEPS_AHEAD,
+    ) -> None:
+        self.form = form
+        self._learner = learner
+        self._share = learner.ranks.share(learner.config.batch_size)
+        self._alone = learner.ranks.world == 1
+        self._params = list(learner.model.parameters())
+        self._loss = MeanLoss(learner.model, form.backend)
+        self._buffer = StepBuffer(learner, images, steps_ahead)
+        self.restart()
+
+    def make(self) -> None:
+        """Issues a step.
+
+        Raises:
+            Exception: the simplest form fails, too.
+        """
+        self._buffer.fill()
+        while not self._issued():
+            pass
+        self._learner.step += 1
+
+    def terms(self) -> list[Terms]:
+        """Waits for the device; returns the terms of the steps made since the last call.
+
+        Raises:
+            NotFiniteError: one is not finite; the weights are spoilt from that step on.
+        """
+        rows = self._buffer.terms()
+        first = self._learner.step - len(rows)
+        for step, row in enumerate(rows, start=first + 1):
+            for name, value in zip(TERMS, row, strict=True):
+                if not math.isfinite(value):
+                    raise NotFiniteError(step, name, value)
+        return [tuple(row) for row in rows]
+
+    def replan(self) -> None:
+        """Follows a change of how many steps the run is to make."""
+        self._buffer.replan()
+
+    def restart(self) -> None:
+        """Goes on from where the learner is now, with a new graph."""
+        self._learner.optimiser.zero_grad()
+        self._buffer.restart()
+        self._graphs: list[Callable[[], None]] | None = None
+        self._warm = 0
+
+    def close(self) -> None:
+        """Ends the thread."""
+        self._buffer.close()
+
+    def _issued(self) -> bool:
+        """Issues a step, or falls back to a simpler form; tells which."""
+        try:
+            if self._graphs is None and self.form.capture is not None and self._warm >= WARM_STEPS:
+                self._buffer.settle()
+                self._graphs = [self.form.capture(part) for part in self._parts()]
+            if self._graphs is None:
+                self._issue_without_graph()
+                self._warm += 1
+            else:
+                self._run(self._graphs)
+        except Exception as error:  # whatever a compiler or a driver raises
+            simpler = self.form.simpler()
+            if simpler is None or self._graphs is not None:
+                raise
+            reason = " ".join(str(error).split()) or type(error).__name__
+            print(  # noqa: T201
+                f"monet-train: {self.form} failed ({reason:.200}); it goes on with {simpler}",
+                file=sys.stderr,
+            )
+            self.form = simpler
+            self._loss = MeanLoss(self._learner.model, simpler.backend)
+            self._learner.optimiser.zero_grad()
+            return False
+        return True
+
+    def _issue_without_graph(self) -> None:
+        """Issues a step without a graph, on a GPU on a stream of its own, as a capture wants it."""
+        if self._learner.device.type != "cuda":
+            self._run(self._parts())
+            return
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            self._run(self._parts())
+        torch.cuda.current_stream().wait_stream(stream)
+
+    def _parts(self) -> list[Callable[[], None]]:
+        """Returns what a step consists of; between two parts, processes exchange gradients."""
+
+        def whole() -> None:
+            self._gradients()
+            self._update()
+
+        return [whole] if self._alone else [self._gradients, self._update]
+
+    def _run(self, parts: list[Callable[[], None]]) -> None:
+        parts[0]()
+        for part in parts[1:]:
+            self._learner.ranks.average_([self._exchanged])
+            part()
+
+    def _gradients(self) -> None:
+        """Computes the gradients and means of the buffer's row."""
+        learner, row = self._learner, self._buffer.row()
+        self._row = row
+        for p in self._params:
+            p.grad = None
+        log_masks = log_masks_of(learner.config, row.scenes)
+        log_masks = None if log_masks is None else log_masks[self._share]
+        image = to_unit(row.scenes.images[self._share])
+        half = learner.precision == "bfloat16"
+        # Casts of weights are not kept from one step to the next: a graph must contain them.
+        with torch.autocast(learner.device.type, torch.bfloat16, enabled=half, cache_enabled=False):
+            means = self._loss(image, row.noise, log_masks, self._posterior_weight(row))
+        means[0].backward()
+        self._means = means.detach()
+        if not self._alone:
+            self._exchanged = torch.cat([self._means, *(g.flatten() for g in self._grads())])
+
+    def _posterior_weight(self, row: Row) -> float | Float[Tensor, ""]:
+        """Returns a number where it never changes, so that a weight of 0 costs nothing."""
+        config = self._learner.config
+        if config.posterior_start and config.model.posterior_weight:
+            return row.posterior_weight
+        return config.model.posterior_weight
+
+    def _update(self) -> None:
+        """Moves the weights along the gradients, and ends the buffer's row."""
+        learner, row, grads = self._learner, self._row, self._grads()
+        if not self._alone:
+            sizes = [len(self._means), *(g.numel() for g in grads)]
+            self._means, *flat = self._exchanged.split(sizes)
+            torch._foreach_copy_(grads, [f.view_as(g) for f, g in zip(flat, grads, strict=True)])
+        norm = torch.nn.utils.get_total_norm(grads)
+        set_rate(learner.optimiser, row.rate)
+        learner.optimiser.step()
+        learner.average.update(row.averaged)
+        self._buffer.finish_row(torch.cat([self._means, norm[None].to(self._means)]))
+
+    def _grads(self) -> list[Tensor]:
+        return [p.grad for p in self._params if p.grad is not None]

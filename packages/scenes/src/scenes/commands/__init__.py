@@ -1,0 +1,1 @@
+"""The commands of `scenes`: fields, and calls of the package's own functions."""

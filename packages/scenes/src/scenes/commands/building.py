@@ -1,0 +1,48 @@
+"""What every command that makes scenes is told of how to make them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from scenes.command_line import UsageError
+from scenes.config import DatasetConfig
+
+
+@dataclass(frozen=True)
+class Building:
+    """Processes, machines and what becomes of their parts: the scenes do not depend on it."""
+
+    workers: int | None = None
+    """Processes; one per core by default."""
+    layout: Literal["file", "parts"] = "file"
+    """One file, or an index of parts that stay in FILE.parts beside it (docs/scale.md)."""
+    engine: Literal["local", "ray"] = "local"
+    """Processes of this machine, or tasks of a Ray cluster that shares the folder of --out."""
+    address: str | None = None
+    """The Ray cluster's address; by default one of this machine is started."""
+    overwrite: bool = False
+    """Replace a file that holds something else."""
+
+    def make(self, config: DatasetConfig, seed: int, n: int, out: Path) -> None:
+        """Makes the first `n` rows of a dataset, or extends a file that has fewer.
+
+        Raises:
+            UsageError: a number is out of range; and what `build` raises.
+        """
+        from scenes.driver import build
+
+        if not 0 <= seed < 1 << 63:
+            raise UsageError(f"--seed must be from 0 to 2^63 - 1, got {seed}")
+        build(
+            config, seed, n, out,
+            workers=self.workers, overwrite=self.overwrite,
+            layout=self.layout, engine=self.engine, address=self.address,
+        )  # fmt: skip
+
+
+BuildingOptions = Annotated[Building, tyro.conf.OmitArgPrefixes]
+"""The type of a command's field that holds these options."""

@@ -1,0 +1,328 @@
+"""The one driver for all sources: parts, resume, and the file made of them.
+
+While it builds, finished parts lie in `<file>.parts/`, each written under a temporary name,
+flushed and renamed. A restart keeps them and makes the rest. The last step copies the parts'
+compressed chunks into one file and renames that, or keeps the parts and writes an index of them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from rich.progress import Progress
+
+from scenes.atomic import clear_unfinished, whole_or_not
+from scenes.command_line import CommandError, UsageError, in_words
+from scenes.config import DatasetConfig
+from scenes.file.part_rows import part_stop
+from scenes.file.reader import CHUNK_ROWS, FileError, SceneFile, dataset_keys, parts_folder
+from scenes.file.writer import field_of
+from scenes.lock import LOCK, locked
+from scenes.parts.assemble import Origin, index, join
+from scenes.parts.heartbeat import HANG_S
+from scenes.parts.local_workers import available_cores, make_here, make_in_processes
+from scenes.parts.plan import CATEGORIES, Part, claim_categories, claim_renderer, plan
+from scenes.parts.ray_workers import make_on_ray
+from scenes.progress import progress_bar
+from scenes.render.codes import MixedCodesError
+from scenes.render.gl import choose_gl
+from scenes.scene import Field, UnreadableSceneError
+from scenes.serialise import to_json
+from scenes.source_list import OpenSource
+
+Layout = Literal["file", "parts"]
+Engine = Literal["local", "ray"]
+
+
+@dataclass(frozen=True)
+class _Existing:
+    """What of a finished file serves a build."""
+
+    rows: int = 0
+    is_index: bool = False
+    provenance: str | None = None
+    fields: Mapping[str, Field] = field(default_factory=dict)
+
+    def is_all(self, n: int, layout: Layout) -> bool:
+        """Whether nothing is left to do."""
+        return self.rows == n and self.is_index == (layout == "parts")
+
+    @property
+    def kept(self) -> int:
+        """Rows that are copied from it: whole chunks, or none where the parts themselves stay."""
+        return 0 if self.is_index else self.rows - self.rows % CHUNK_ROWS
+
+
+class _Tally:
+    """How many rows there are, on a bar and for messages."""
+
+    def __init__(self, bar: Progress, folder: Path, n: int) -> None:
+        self._bar, self._folder, self._n, self._done = bar, folder, n, 0
+        self._task = bar.add_task("scenes", total=n, note="")
+
+    def resume(self, done: int, *, announced: bool) -> None:
+        """Counts what an earlier command made."""
+        self._done = done
+        self._bar.update(self._task, completed=done)
+        self._bar.reset(self._task, completed=done)  # the rate is that of this command
+        if announced:
+            print(f"scenes: continues; {self} are there", file=sys.stderr)  # noqa: T201
+
+    def advance(self, part: Part) -> None:
+        """Counts a finished part."""
+        self._done += part.rows
+        self._bar.advance(self._task, part.rows)
+
+    def joining(self) -> Callable[[int], None]:
+        """Starts a second bar for the copy; returns what counts its rows."""
+        task = self._bar.add_task("joining", total=self._n, note="")
+        return lambda rows: self._bar.advance(task, rows)
+
+    def __str__(self) -> str:
+        return f"{self._done:,} of {self._n:,} scenes"
+
+    def kept(self) -> str:
+        """Says what is not lost, after another remark."""
+        return f"; {self} are kept in {self._folder}" if self._done else ""
+
+
+def build(
+    config: DatasetConfig,
+    seed: int,
+    n: int,
+    out: Path,
+    *,
+    workers: int | None = None,
+    overwrite: bool = False,
+    layout: Layout = "file",
+    engine: Engine = "local",
+    address: str | None = None,
+    hang_s: float = HANG_S,
+) -> None:
+    """Makes a file of `n` rows, or extends one that has fewer.
+
+    Args:
+        config: which dataset.
+        seed: entropy of every scene.
+        n: number of rows.
+        out: the file.
+        workers: processes; all cores by default. The bytes do not depend on it.
+        overwrite: make the file anew, whatever it holds.
+        layout: one file, or an index of parts that stay beside it.
+        engine: processes of this machine, or tasks of a Ray cluster.
+        address: of that cluster.
+        hang_s: a worker that renders and is silent for so long, in seconds in which this process
+            ran, is ended, and its part made again; the second time that ends the build.
+
+    Raises:
+        UsageError: `n` is no count, or `out` holds something else, or is being built.
+        CommandError: scenes could not be made or written.
+        KeyboardInterrupt: SIGINT or SIGTERM ended the build; it says how to continue.
+    """
+    _check_request(n, workers, engine, address)
+    existing = _existing(config, seed, n, out, layout, overwrite=overwrite)
+    folder = parts_folder(out)
+    if existing.is_all(n, layout):
+        if layout == "parts" or not folder.exists():
+            return
+        if not _is_rest(folder, config, seed, n):
+            print(f"scenes: {folder} holds parts of another build, which are kept", file=sys.stderr)  # noqa: T201
+            return
+    opener = OpenSource(config, seed)
+    if not config.isolated:
+        limit = opener().limit
+        if limit is not None and n > limit:
+            raise UsageError(f"--n {n} is more than there is: {limit}")
+    elif engine == "local":
+        choose_gl()
+    with progress_bar() as bar:
+        tally = _Tally(bar, folder, n)
+        try:
+            with _sigterm_as_sigint(), locked(folder, "building"):
+                # Another process may have finished it meanwhile.
+                existing = _existing(config, seed, n, out, layout, overwrite=overwrite)
+                if not existing.is_all(n, layout):
+                    _claim(folder, config, seed, out, existing, overwrite=overwrite)
+                    parts = plan(config.size, existing.kept, n)
+                    missing = _missing(parts, folder)
+                    done = n - sum(part.rows for part in missing)
+                    tally.resume(done, announced=done > 0)
+                    make = _engine(config, engine, address, workers, len(missing), hang_s)
+                    make(opener, missing, folder, tally.advance)
+                    _finish(parts, folder, out, existing.kept, layout, tally.joining())
+                if layout == "file":
+                    shutil.rmtree(folder)
+        except (UnreadableSceneError, MixedCodesError) as error:
+            raise CommandError(f"{error}{tally.kept()}") from error
+        except OSError as error:
+            raise CommandError(f"{_reason(error)}{tally.kept()}") from error
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"interrupted{tally.kept()}; run the same command again to continue"
+            ) from None
+
+
+def _check_request(n: int, workers: int | None, engine: Engine, address: str | None) -> None:
+    if n < 1:
+        raise UsageError(f"--n must be at least 1, got {n}")
+    if workers is not None and workers < 1:
+        raise UsageError(f"--workers must be at least 1, got {workers}")
+    if engine == "ray" and workers is not None:
+        raise UsageError("--workers is for this machine; a Ray cluster uses all its cores")
+    if engine != "ray" and address is not None:
+        raise UsageError("--address goes with --engine ray")
+
+
+def _existing(
+    config: DatasetConfig, seed: int, n: int, out: Path, layout: Layout, *, overwrite: bool
+) -> _Existing:
+    """Returns what of an existing file serves this build."""
+    if overwrite or not out.exists():
+        return _Existing()
+    try:
+        with SceneFile(out) as file:
+            same = (file.dataset, file.config, file.seed) == (config.dataset, config, seed)
+            fields = {key: field_of(file.hdf5[key]) for key in dataset_keys(file.hdf5)}
+            provenance = str(file.attributes["provenance"])
+            found = _Existing(file.n, file.is_index, provenance, fields)
+    except (FileError, ValueError, KeyError):
+        same = False
+    if not same:
+        raise UsageError(f"{out} exists and is something else; --overwrite replaces it")
+    if found.rows > n:
+        raise UsageError(
+            f"{out} has {found.rows} scenes already, more than {n}; --overwrite replaces it"
+        )
+    if layout == "parts" and not found.is_index:
+        raise UsageError(f"{out} is one file; --overwrite makes parts anew in its place")
+    return found
+
+
+def _label(config: DatasetConfig, seed: int) -> str:
+    """Returns the line by which a folder of parts says whose it is."""
+    return f"{config.dataset} {to_json(config)} seed {seed}\n"
+
+
+def _is_rest(folder: Path, config: DatasetConfig, seed: int, n: int) -> bool:
+    """Whether a folder holds only what a build of `n` rows, killed when done, left to remove.
+
+    Parts of a larger `n` are an extension that was interrupted.
+    """
+    label = folder / "build.json"
+    own = not label.exists() or label.read_text() == _label(config, seed)
+    return own and all(part_stop(path.name) <= n for path in folder.glob("*.h5"))
+
+
+def _claim(
+    folder: Path,
+    config: DatasetConfig,
+    seed: int,
+    out: Path,
+    existing: _Existing,
+    *,
+    overwrite: bool,
+) -> None:
+    """Marks the folder of parts as this build's own, and clears what a killed one left."""
+    label = folder / "build.json"
+    wanted = _label(config, seed)
+    if overwrite and _is_index(out):
+        out.unlink()  # before its parts: an index never outlives them
+        _empty(folder)
+    elif label.exists() and label.read_text() != wanted:
+        if not overwrite:
+            raise UsageError(f"{folder} holds parts of another build; --overwrite replaces them")
+        _empty(folder)
+    clear_unfinished(folder)
+    if not any(folder.glob("*.h5")):  # no part: another renderer, or version, may begin
+        for mark in (*folder.glob("renderer-*.json"), folder / CATEGORIES):
+            mark.unlink(missing_ok=True)
+    label.write_text(wanted)
+    if existing.provenance is not None:
+        claim_renderer(folder, existing.provenance)
+        claim_categories(folder, existing.fields)
+
+
+def _is_index(out: Path) -> bool:
+    try:
+        with SceneFile(out) as file:
+            return file.is_index
+    except FileError:
+        return False
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.name != LOCK:
+            path.unlink()
+
+
+def _missing(parts: list[Part], folder: Path) -> list[Part]:
+    there = {path.name for path in folder.iterdir()}
+    return [part for part in parts if part.name not in there]
+
+
+def _engine(
+    config: DatasetConfig,
+    engine: Engine,
+    address: str | None,
+    workers: int | None,
+    parts: int,
+    hang_s: float,
+) -> Callable[[OpenSource, list[Part], Path, Callable[[Part], None]], None]:
+    if engine == "ray" and parts:
+        return partial(make_on_ray, address=address)
+    count = 1 if config.sequential else min(workers or available_cores(), parts)
+    if count <= 1 and not config.isolated:
+        return make_here
+    # Only what renders is watched: others wait for disks, which come back, and not for a GPU.
+    return partial(make_in_processes, workers=count, hang_s=hang_s if config.isolated else None)
+
+
+def _finish(
+    parts: list[Part],
+    folder: Path,
+    out: Path,
+    kept: int,
+    layout: Layout,
+    advance: Callable[[int], None],
+) -> None:
+    if layout == "parts":
+        with whole_or_not(out, folder) as temporary:
+            index(parts, folder, temporary)
+        return
+    origins = [Origin(part.path(folder), part.rows) for part in parts]
+    if kept:
+        origins.insert(0, Origin(out, kept))
+    with whole_or_not(out, folder) as temporary:
+        join(origins, temporary, advance)
+
+
+@contextmanager
+def _sigterm_as_sigint() -> Iterator[None]:
+    """Lets SIGTERM end a build as Ctrl-C does, where this thread may decide it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _reason(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        reason = os.strerror(error.errno)
+        return f"{reason}: make room and run the same command again"
+    return in_words(error)

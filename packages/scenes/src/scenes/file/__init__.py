@@ -1,0 +1,1 @@
+"""The HDF5 file that every dataset, model and score shares."""

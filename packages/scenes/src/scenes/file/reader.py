@@ -1,0 +1,272 @@
+"""The HDF5 file that every dataset, model and score shares (schema 1).
+
+Root attributes: `schema`, `dataset`, `config` (JSON), `seed`, `version` (of this package),
+`entities` (names in index order), `provenance` (JSON: renderer and versions), `sha256` (see
+`scenes.file.writer`), `complete`. Each HDF5 dataset has the row as its first axis and says its
+`meaning`, `unit` and `categories`. Two are no fields: `checksums` has a row for each chunk of rows,
+and `parts`, in an index of parts, the first row of each and the one after its last.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from scenes.clevr.properties import are_misnamed
+from scenes.config import DATASETS, ClevrConfig
+from scenes.file.part_rows import JoinedParts, JoinedRows
+from scenes.serialise import from_json
+
+SCHEMA = 1
+CHUNK_ROWS = 16
+"""Rows that are compressed together: a shuffled read unpacks 16 images to get one."""
+CHECKSUMS = "checksums"
+PARTS = "parts"
+
+
+class FileError(ValueError):
+    """A file cannot be used; the message starts with its path, and the key where there is one."""
+
+
+def dataset_keys(file: h5py.File) -> list[str]:
+    """Returns the keys of all fields, groups entered."""
+    keys: list[str] = []
+    file.visititems(lambda key, item: keys.append(key) if isinstance(item, h5py.Dataset) else None)
+    return sorted(set(keys) - {CHECKSUMS, PARTS})
+
+
+def parts_folder(path: Path) -> Path:
+    """Returns the folder of a file's parts, in which they lie while it is built or for good."""
+    return path.with_name(f"{path.name}.parts")
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """Opens an HDF5 file for reading.
+
+    Raises:
+        FileError: it is no HDF5, or cut short.
+        OSError: the system refuses it, or another program is writing it.
+    """
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if error.errno is not None:  # HDF5's own errors have no number
+            locked = isinstance(error, BlockingIOError)
+            reason = "Another program is writing it" if locked else os.strerror(error.errno)
+            raise OSError(error.errno, reason, str(path)) from error
+        raise FileError(f"{path}: not a readable HDF5 file, or cut short") from error
+
+
+class SceneFile:
+    """A finished file, or index of parts, open for reading; a context manager.
+
+    Args:
+        path: the file.
+
+    Raises:
+        FileError: it is missing, no HDF5, half-written, foreign or of a newer schema.
+        OSError: as from `open_hdf5`.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        if not self.path.exists():
+            raise FileError(f"{self.path}: no such file; scenes render makes one")
+        self._file = open_hdf5(self.path)
+        try:
+            self._check()
+            self._joined = self._join()
+        except FileError:
+            self._file.close()
+            raise
+
+    def _join(self) -> JoinedParts | None:
+        if PARTS not in self._file:
+            return None
+        folder = parts_folder(self.path)
+        try:
+            return JoinedParts(folder, self._file[PARTS][:])
+        except FileNotFoundError as error:
+            raise FileError(
+                f"{self.path}: {error}; move the file and that folder together"
+            ) from None
+
+    def _check(self) -> None:
+        attributes = self._file.attrs
+        if "schema" not in attributes or "dataset" not in attributes:
+            raise FileError(f"{self.path}: no attribute 'schema': not a file of this project")
+        if attributes["schema"] != SCHEMA:
+            raise FileError(
+                f"{self.path}: schema {attributes['schema']}, this version reads {SCHEMA}"
+            )
+        if not attributes.get("complete", False):
+            raise FileError(f"{self.path}: half-written; run the command that made it again")
+        if "image" not in self._file:
+            raise FileError(f"{self.path}: image: missing")
+        image = self._file["image"]
+        if image.ndim != 4 or image.shape[3] != 3 or image.dtype != np.uint8:
+            raise FileError(
+                f"{self.path}: image: expected (N, H, W, 3) uint8, got {image.shape} {image.dtype}"
+            )
+
+    def __enter__(self) -> SceneFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._joined is not None:
+            self._joined.close()
+        self._file.close()
+
+    def __getitem__(self, key: str) -> h5py.Dataset | JoinedRows:
+        """Returns a field's rows: an HDF5 dataset, or what reads like one from parts.
+
+        Raises:
+            FileError: the file has none of that key, or gives its codes wrong names.
+        """
+        if key not in self._file:
+            raise FileError(f"{self.path}: {key}: missing; there is {', '.join(self.keys())}")
+        dataset = self._file[key]
+        if self._is_cut_from_records and are_misnamed(key, dataset.attrs["categories"].tolist()):
+            raise FileError(
+                f"{self.path}: {key}: an earlier version gave these codes wrong names; make the "
+                "file again: scenes clevr SOURCE --overwrite"
+            )
+        return dataset if self._joined is None else JoinedRows(self._joined, key, dataset)
+
+    @property
+    def _is_cut_from_records(self) -> bool:
+        """Whether its codes are those of a `clevr_with_masks` TFRecord, as they stood there."""
+        return self.dataset == ClevrConfig.dataset and self.config.num_entities is not None
+
+    def has(self, key: str) -> bool:
+        """Tells whether the file knows this field."""
+        return key in self._file
+
+    def keys(self) -> list[str]:
+        """Returns the keys of all fields."""
+        return dataset_keys(self._file)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Root attributes."""
+        return {
+            key: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+            for key, value in self._file.attrs.items()
+        }
+
+    @property
+    def hdf5(self) -> h5py.File:
+        """The HDF5 file itself."""
+        return self._file
+
+    @property
+    def is_index(self) -> bool:
+        """Whether the rows lie in a folder of parts beside the file."""
+        return self._joined is not None
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return int(self._file["image"].shape[0])
+
+    @property
+    def image_size(self) -> int:
+        """Side of the images in pixels."""
+        return int(self._file["image"].shape[1])
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset."""
+        return str(self._file.attrs["dataset"])
+
+    @property
+    def seed(self) -> int:
+        """Seed of every scene's stream."""
+        return int(self._file.attrs["seed"])
+
+    @property
+    def identity(self) -> str:
+        """What decides every row, on one line: dataset, config and seed."""
+        return f"{self.dataset} {self._file.attrs['config']} seed {self.seed}"
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """Names of the entities in index order."""
+        return tuple(str(name) for name in self._file.attrs["entities"])
+
+    @property
+    def num_background(self) -> int:
+        """Number of entities before the first object."""
+        return sum(not name.startswith("object_") for name in self.entities)
+
+    @property
+    def config(self) -> Any:
+        """The dataset's config, from its JSON."""
+        if self.dataset not in DATASETS:
+            raise FileError(f"{self.path}: dataset: {self.dataset!r} is unknown to this version")
+        return from_json(str(self._file.attrs["config"]), DATASETS[self.dataset])
+
+    def masks(self, rows: slice) -> Bool[np.ndarray, "N E H W"]:
+        """Returns one mask per entity: disjoint, together covering every pixel."""
+        segmentation = self["segmentation"][rows]
+        return segmentation[:, None] == np.arange(len(self.entities))[:, None, None]
+
+
+def images_at(images: UInt8[np.ndarray, "N H W 3"], size: int) -> UInt8[np.ndarray, "N h w 3"]:
+    """Averages images down by area to a height of `size` pixels, rounded to the nearest.
+
+    Raises:
+        ValueError: the images' height is no multiple of `size`, or their width none of the factor.
+    """
+    n, height, width, _ = images.shape
+    factor = _factor(height, width, size)
+    if factor == 1:
+        return images
+    blocks = images.reshape(n, size, factor, width // factor, factor, 3)
+    sums = blocks.sum(axis=(2, 4), dtype=np.uint32)
+    return ((2 * sums + factor**2) // (2 * factor**2)).astype(np.uint8)
+
+
+def segmentation_at(
+    segmentation: UInt8[np.ndarray, "N H W"], size: int
+) -> UInt8[np.ndarray, "N h w"]:
+    """Reduces segmentations to a height of `size` by majority; the lowest index wins a draw.
+
+    Raises:
+        ValueError: as from `images_at`.
+    """
+    n, height, width = segmentation.shape
+    factor = _factor(height, width, size)
+    if factor == 1:
+        return segmentation
+    blocks = segmentation.reshape(n, size, factor, width // factor, factor)
+    best = np.zeros((n, size, width // factor), dtype=np.uint8)
+    most = np.zeros(best.shape, dtype=np.int64)
+    for entity in np.unique(segmentation):
+        count = (blocks == entity).sum(axis=(2, 4))
+        best[count > most] = entity
+        most = np.maximum(most, count)
+    return best
+
+
+def _factor(height: int, width: int, want: int) -> int:
+    factor, rest = divmod(height, want)
+    if rest or width % factor:
+        shape = str(height) if width == height else f"{height} x {width}"
+        raise ValueError(f"images of {shape} pixels cannot be averaged down to {want}")
+    return factor

@@ -1,0 +1,223 @@
+"""Writes the files that `scenes.file.reader` reads: rows, checksums, and the seal over both.
+
+Every `CHUNK_ROWS` rows have a SHA-256 over the bytes of all their fields in the order of the keys.
+The root attribute `sha256` is over those checksums, the other attributes, and every field's type,
+shape and attributes: two files of one digest give a reader the same, however they were made and
+compressed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from scenes.file.reader import CHECKSUMS, CHUNK_ROWS, SCHEMA, dataset_keys
+from scenes.scene import Field, Source
+from scenes.serialise import to_json
+
+GZIP_LEVEL = 3
+"""Level 4 makes files 6% smaller, and takes 0.03 ms more for a scene of 64 x 64."""
+SMALL_ROW_BYTES = 256
+SMALL_CHUNK_ROWS = 512
+"""Numbers share larger chunks than pictures: 4% off a file of 64 x 64, and 0.01 ms off a scene."""
+CHECKSUM_BYTES = hashlib.sha256().digest_size
+SEALED_LAST = ("sha256", "complete")
+"""Root attributes that the seal does not cover."""
+
+
+def identity(source: Source) -> dict[str, Any]:
+    """Returns the root attributes that tell one build from another."""
+    return {
+        "schema": SCHEMA,
+        "dataset": source.dataset,
+        "config": to_json(source.config),
+        "seed": source.seed,
+        "entities": list(source.entities),
+        "provenance": json.dumps(dict(source.provenance), sort_keys=True),
+    }
+
+
+def create(
+    path: Path | io.BytesIO, attributes: Mapping[str, Any], fields: Mapping[str, Field]
+) -> h5py.File:
+    """Creates a file whose datasets have no rows yet."""
+    file = h5py.File(path, "w", libver="v110")
+    describe(file, attributes)
+    for key, field in fields.items():
+        dataset = file.create_dataset(
+            key,
+            shape=(0, *field.shape),
+            # An axis of length 0 (no objects) may only be chunked if it may grow.
+            maxshape=(None, *(length or None for length in field.shape)),
+            chunks=(_chunk_rows(field), *(max(1, length) for length in field.shape)),
+            dtype=field.dtype,
+            compression="gzip",
+            compression_opts=GZIP_LEVEL,
+            shuffle=np.dtype(field.dtype).itemsize > 1,
+            fletcher32=True,
+        )
+        describe_field(dataset, field)
+    checksums = file.create_dataset(
+        CHECKSUMS,
+        shape=(0, CHECKSUM_BYTES),
+        maxshape=(None, CHECKSUM_BYTES),
+        chunks=(512, CHECKSUM_BYTES),
+        dtype="uint8",
+    )
+    checksums.attrs["meaning"] = f"SHA-256 over all fields, for each {CHUNK_ROWS} rows"
+    return file
+
+
+def blank(attributes: Mapping[str, Any], fields: Mapping[str, Field]) -> bytes:
+    """Returns a file without rows, from which many begin: it takes as long as three pictures."""
+    content = io.BytesIO()
+    create(content, attributes, fields).close()
+    return content.getvalue()
+
+
+def describe(file: h5py.File, attributes: Mapping[str, Any]) -> None:
+    """Writes the root attributes of an unfinished file."""
+    file.attrs.update(attributes)
+    file.attrs["version"] = version("scenes")
+    file.attrs["complete"] = False
+
+
+def describe_field(dataset: h5py.Dataset, field: Field) -> None:
+    """Writes what a field means beside it."""
+    dataset.attrs["meaning"] = field.meaning
+    dataset.attrs["unit"] = field.unit
+    dataset.attrs["categories"] = list(field.categories)
+
+
+def field_of(dataset: h5py.Dataset) -> Field:
+    """Reads what `create` wrote of a field."""
+    return Field(
+        dataset.shape[1:],
+        str(dataset.dtype),
+        str(dataset.attrs["meaning"]),
+        str(dataset.attrs["unit"]),
+        tuple(str(name) for name in dataset.attrs["categories"]),
+    )
+
+
+def append_rows(file: h5py.File, rows: Mapping[str, np.ndarray]) -> None:
+    """Appends rows, and the checksum of each chunk of them, to a file made by `create`.
+
+    Many at once are cheaper: HDF5's calls cost more than the compression of one chunk.
+
+    Args:
+        file: it has whole chunks so far.
+        rows: by key.
+    """
+    typed = {}
+    for key, values in rows.items():
+        dataset = file[key]
+        typed[key] = values.astype(dataset.dtype, copy=False)
+        _append(dataset, typed[key])
+    starts = range(0, len(next(iter(typed.values()))), CHUNK_ROWS)
+    chunks = (
+        {k: rows[first : first + CHUNK_ROWS] for k, rows in typed.items()} for first in starts
+    )
+    sums = b"".join(checksum(chunk) for chunk in chunks)
+    _append(file[CHECKSUMS], np.frombuffer(sums, dtype=np.uint8).reshape(-1, CHECKSUM_BYTES))
+
+
+def append_chunks(target: Mapping[str, h5py.Dataset], origin: h5py.File, rows: int) -> None:
+    """Appends the first `rows` rows of another file: its compressed chunks where they fit in.
+
+    Args:
+        target: the fields and `CHECKSUMS` by key; they hold a multiple of `CHUNK_ROWS` rows.
+        origin: a file with the same keys.
+        rows: a multiple of `CHUNK_ROWS`, except in the last call.
+    """
+    for key, dataset in target.items():
+        source, start = origin[key], len(dataset)
+        step = source.chunks[0]
+        if key == CHECKSUMS:
+            _append(dataset, source[: chunks_of(rows)])
+        elif start % step or dataset.chunks != source.chunks or not source.size:
+            _append(dataset, source[:rows])
+        else:
+            dataset.resize(start + rows, axis=0)
+            tail = (0,) * (source.ndim - 1)
+            for row in range(0, rows, step):
+                mask, chunk = source.id.read_direct_chunk((row, *tail))
+                dataset.id.write_direct_chunk((start + row, *tail), chunk, mask)
+
+
+def seal(file: h5py.File, fields: Mapping[str, Field]) -> None:
+    """Marks a file as complete, under the digest of all that it holds.
+
+    Args:
+        file: it has all its rows.
+        fields: as `create` got them; reading them from the file takes longer.
+    """
+    rows = len(file["image"])
+    described = {
+        key: [
+            str(np.dtype(field.dtype)),
+            [rows, *field.shape],
+            {"meaning": field.meaning, "unit": field.unit, "categories": list(field.categories)},
+        ]
+        for key, field in fields.items()
+    }
+    file.attrs["sha256"] = _digest(file, described)
+    file.attrs["complete"] = True
+
+
+def digest(file: h5py.File) -> str:
+    """Returns the digest of a file, given its rows' checksums."""
+    described = {
+        key: [str(file[key].dtype), list(file[key].shape), _plain(file[key].attrs)]
+        for key in dataset_keys(file)
+    }
+    return _digest(file, described)
+
+
+def _digest(file: h5py.File, fields: Mapping[str, list[Any]]) -> str:
+    described = {"attributes": _plain(file.attrs, without=SEALED_LAST), "fields": fields}
+    sha = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    checksums = file[CHECKSUMS]
+    for start in range(0, len(checksums), 1 << 16):
+        sha.update(checksums[start : start + (1 << 16)].tobytes())
+    return sha.hexdigest()
+
+
+def checksum(rows: Mapping[str, np.ndarray]) -> bytes:
+    """Returns the checksum of one chunk of rows."""
+    sha = hashlib.sha256()
+    for key in sorted(rows):
+        sha.update(np.ascontiguousarray(rows[key]).data)
+    return sha.digest()
+
+
+def chunks_of(rows: int) -> int:
+    """Returns how many chunks hold so many rows."""
+    return -(-rows // CHUNK_ROWS)
+
+
+def _chunk_rows(field: Field) -> int:
+    row_bytes = np.dtype((field.dtype, field.shape)).itemsize
+    return SMALL_CHUNK_ROWS if row_bytes <= SMALL_ROW_BYTES else CHUNK_ROWS
+
+
+def _append(dataset: h5py.Dataset, values: np.ndarray) -> None:
+    start = len(dataset)
+    dataset.resize(start + len(values), axis=0)
+    dataset[start:] = values
+
+
+def _plain(attributes: h5py.AttributeManager, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        key: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+        for key, value in attributes.items()
+        if key not in without
+    }

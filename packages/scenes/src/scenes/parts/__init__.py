@@ -1,0 +1,1 @@
+"""The parts of a build: planned, made by workers, and put together."""

@@ -1,0 +1,1 @@
+"""Pictures of scenes for people: colours, sheets and pages."""

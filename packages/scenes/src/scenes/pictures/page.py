@@ -1,0 +1,121 @@
+"""One page to leaf through scenes, with masks and factors on hover; it needs no network."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from scenes.atomic import write_whole
+from scenes.file.reader import SceneFile
+from scenes.pictures.sheet import check_shown, colorize_depth, entity_palette
+
+
+def scene_page(
+    file: SceneFile, out: Path, *, n: int = 240, masks: bool = False, depth: bool = False
+) -> None:
+    """Writes the first scenes of a file as one HTML page.
+
+    Args:
+        file: where from.
+        out: the page.
+        n: number of scenes.
+        masks: show the segmentations at first.
+        depth: show the depths at first.
+
+    Raises:
+        UsageError: the file has no segmentation, or no depth.
+    """
+    check_shown(file, masks=masks, depth=depth)
+    n = min(n, file.n)
+    keys = [key for key in file.keys() if key != "amodal"]  # noqa: SIM118
+    fields = {key: np.asarray(file[key][:n]) for key in keys}
+    depths = colorize_depth(fields["depth"]) if "depth" in fields else None
+    first = file.num_background
+    scenes = []
+    for row in range(n):
+        scene: dict[str, Any] = {"image": _png(fields["image"][row])}
+        if "segmentation" in fields:
+            scene["runs"] = _runs(fields["segmentation"][row])
+        if depths is not None:
+            scene["depth"] = _png(depths[row])
+        scene["values"] = _values(file, fields, row)
+        scene["objects"] = [
+            _factors(file, fields, row, index) for index in range(len(file.entities) - first)
+        ]
+        scenes.append(scene)
+    _, height, width, _ = fields["image"].shape
+    data = {
+        "entities": file.entities,
+        "background": first,
+        "palette": entity_palette(file.entities, first).tolist(),
+        "width": width,
+        "height": height,
+        "show": "masks" if masks else "depth" if depth else "images",
+        "scenes": scenes,
+    }
+    title = f"{file.path.name}: the first {n:,} of {file.n:,} scenes"
+    about = f"{file.dataset}, seed {file.seed}, {file.attributes['config']}"
+    text = resources.files("scenes.pictures").joinpath("page.html").read_text(encoding="utf-8")
+    for name, value in (
+        ("TITLE", html.escape(title)),
+        ("ABOUT", html.escape(about)),
+        ("DATA", json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")),
+    ):
+        text = text.replace(f"%{name}%", value)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(out, text.encode())
+
+
+def _png(image: UInt8[np.ndarray, "H W 3"]) -> str:
+    content = io.BytesIO()
+    Image.fromarray(image).save(content, "PNG")
+    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
+
+
+def _runs(segmentation: UInt8[np.ndarray, "H W"]) -> list[int]:
+    """Returns entity and number of pixels in turn, row by row."""
+    labels = segmentation.ravel()
+    starts = np.flatnonzero(np.diff(labels, prepend=-1))
+    lengths = np.diff(starts, append=len(labels))
+    return np.stack([labels[starts], lengths], axis=1).ravel().tolist()
+
+
+def _factors(
+    file: SceneFile, fields: dict[str, np.ndarray], row: int, index: int
+) -> list[tuple[str, str, str]]:
+    """Returns name, value and CSS colour of each factor of an object; nothing where it is none."""
+    present = fields.get("factors/present")
+    if present is not None and not present[row, index]:
+        return []
+    names = [key for key in fields if key.startswith("factors/") and key != "factors/present"]
+    return [_entry(file, key, fields[key][row, index]) for key in names]
+
+
+def _values(file: SceneFile, fields: dict[str, np.ndarray], row: int) -> list[tuple[str, str, str]]:
+    pictures = ("image", "segmentation", "depth")
+    names = [key for key in fields if key not in pictures and not key.startswith("factors/")]
+    return [_entry(file, key, fields[key][row]) for key in names]
+
+
+def _entry(file: SceneFile, key: str, value: np.ndarray | np.generic) -> tuple[str, str, str]:
+    attributes = file[key].attrs
+    categories, unit = attributes["categories"], attributes["unit"]
+    numbers = np.atleast_1d(value)
+    if len(categories) and numbers.size == 1:
+        said = str(categories[int(numbers[0])])
+    else:
+        style = "{:.3g}" if numbers.dtype.kind == "f" else "{}"
+        said = ", ".join(style.format(number) for number in numbers.ravel().tolist())
+    color = ""
+    if key.endswith("_rgb") and numbers.shape == (3,):
+        color = "rgb({} {} {})".format(*np.rint(255 * numbers).astype(int))
+    return key.removeprefix("factors/"), f"{said} {unit}".strip(), color

@@ -1,0 +1,188 @@
+"""Tells whether a file is whole, and what its config and seed make.
+
+Whatever a reader gets is under the file's digest (`scenes.file.writer`), so that one flipped byte
+which changes any of it is found. Counts and ranges find what was written wrong in the first place,
+and scenes made again find what another program, or another version, wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from scenes.file.reader import CHECKSUMS, CHUNK_ROWS, FileError, SceneFile
+from scenes.file.writer import checksum, chunks_of, digest
+from scenes.progress import counting
+from scenes.remake import Remade, difference, remake
+from scenes.source_list import OpenSource
+
+BLOCK_BYTES = 64 << 20
+SEALED_BY = "sha256"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `verify` found."""
+
+    rows: int = 0
+    fields: int = 0
+    problems: tuple[str, ...] = ()
+    """Empty for a sound file."""
+    remade: tuple[int, ...] = ()
+    """Rows that were made again and compared."""
+    other_renderer: str = ""
+    """The file's provenance where it is another than this machine's: compared within bounds."""
+    not_remade: str = ""
+    """Why no row was made again, where some were asked for."""
+
+
+def verify(path: Path, *, remade: int = 4) -> Report:
+    """Checks a file, or an index of parts.
+
+    Args:
+        path: the file.
+        remade: how many rows to make again, spread over the file.
+
+    Raises:
+        CommandError: this machine cannot make scenes.
+        OSError: the system refuses the file.
+    """
+    try:
+        with SceneFile(path) as file:
+            keys = file.keys()
+            rows, fields, problems = file.n, len(keys), tuple(_problems(file, keys))
+            if problems:
+                return Report(rows, fields, problems)
+            opener = OpenSource(file.config, file.seed)
+            numbers = np.linspace(0, rows - 1, min(remade, rows)).astype(int).tolist()
+            stored = {i: {key: np.asarray(file[key][i]) for key in keys} for i in numbers}
+            categories = {key: file[key].attrs["categories"].tolist() for key in keys}
+            provenance = str(file.attributes["provenance"])
+    except FileError as error:
+        return Report(problems=(str(error),))
+    except Exception as error:  # a damaged file makes HDF5 raise anything: KeyError, RuntimeError…
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the system's word, not the file's
+        return Report(problems=(f"{path}: cannot be read: {error!r}",))
+    if not numbers:
+        return Report(rows, fields)
+    try:
+        made = remake(opener, numbers)
+    except OSError as error:
+        return Report(rows, fields, not_remade=str(error))
+    same = provenance == made.identity["provenance"]
+    return Report(
+        rows,
+        fields,
+        tuple(_differences(path, stored, made.with_codes(categories), exact=same)),
+        tuple(numbers),
+        "" if same else provenance,
+    )
+
+
+def _problems(file: SceneFile, keys: list[str]) -> Iterator[str]:
+    where = file.path
+    if SEALED_BY not in file.attributes:
+        yield f"{where}: {SEALED_BY}: missing; an earlier version wrote this file"
+        return
+    counts = {key: len(file[key]) for key in keys}
+    for key, count in counts.items():
+        if count != file.n:
+            yield f"{where}: {key}: {count} rows, but {file.n} images"
+    checksums = file.hdf5[CHECKSUMS][:]
+    if len(checksums) != chunks_of(file.n):
+        yield f"{where}: {CHECKSUMS}: {len(checksums)} for {chunks_of(file.n)} chunks"
+    if set(counts.values()) != {file.n} or len(checksums) != chunks_of(file.n):
+        return
+    row = sum(file[key].dtype.itemsize * int(np.prod(file[key].shape[1:])) for key in keys)
+    step = max(1, BLOCK_BYTES // row // CHUNK_ROWS) * CHUNK_ROWS
+    with counting("verifying", file.n) as advance:
+        for start in range(0, file.n, step):
+            block = slice(start, min(start + step, file.n))
+            yield from _block_problems(file, keys, block, checksums)
+            advance(block.stop - start)
+    # Last, since what it says is the least precise.
+    if digest(file.hdf5) != file.attributes[SEALED_BY]:
+        yield f"{where}: {SEALED_BY}: attributes, types, shapes or checksums are not as written"
+
+
+def _block_problems(
+    file: SceneFile, keys: list[str], block: slice, checksums: np.ndarray
+) -> Iterator[str]:
+    rows = {}
+    for key in keys:
+        try:
+            rows[key] = np.asarray(file[key][block])
+        except OSError as error:
+            between = f"rows {block.start} to {block.stop - 1}"
+            yield f"{file.path}: {key}: {between} cannot be read: {error}"
+            return
+    for first in range(block.start, block.stop, CHUNK_ROWS):
+        within = slice(first - block.start, first - block.start + CHUNK_ROWS)
+        made = checksum({key: values[within] for key, values in rows.items()})
+        if made != checksums[first // CHUNK_ROWS].tobytes():
+            last = min(first + CHUNK_ROWS, block.stop) - 1
+            yield f"{file.path}: rows {first} to {last} are not as written"
+    for key, wrong, rule in _ranges(file, rows):
+        for row in np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1))[:1]:
+            yield f"{file.path}: {key}: row {block.start + row}: {rule}"
+
+
+def _ranges(file: SceneFile, rows: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray, str]]:
+    """Yields, for each rule, the key, where it is broken (rows first), and the rule."""
+    for key, values in rows.items():
+        names = file[key].attrs["categories"]
+        if len(names):
+            yield key, values >= len(names), f"a code without a name, of {len(names)}"
+        if values.dtype.kind == "f":
+            wrong = np.isnan(values) if key == "depth" else ~np.isfinite(values)
+            yield key, wrong, "not a finite number"
+        if key.endswith(("_rgb", "_hsv")):
+            yield key, (values < 0) | (values > 1), "a colour outside [0, 1]"
+    if "depth" in rows:
+        yield "depth", rows["depth"] <= 0, "not before the camera"
+    count = rows.get("num_objects")
+    if count is not None and "factors/present" in rows:
+        present = rows["factors/present"].sum(axis=1)
+        yield "factors/present", present != count, "not as many as num_objects"
+    if "segmentation" in rows:
+        yield from _mask_ranges(file, rows)
+
+
+def _mask_ranges(
+    file: SceneFile, rows: dict[str, np.ndarray]
+) -> Iterator[tuple[str, np.ndarray, str]]:
+    labels, entities, first = rows["segmentation"], len(file.entities), file.num_background
+    yield "segmentation", labels >= entities, f"a pixel in none of the {entities} masks"
+    counts = (
+        np.stack([(labels == e).sum(axis=(1, 2)) for e in range(first, entities)], axis=1)
+        if entities > first
+        else np.zeros((len(labels), 0), dtype=int)
+    )
+    if "factors/visible_pixels" in rows:
+        wrong = rows["factors/visible_pixels"] != counts
+        yield "factors/visible_pixels", wrong, "not the segmentation's count"
+    if "num_visible" in rows:
+        wrong = rows["num_visible"] != (counts > 0).sum(axis=1)
+        yield "num_visible", wrong, "not the number of objects in the segmentation"
+    if "amodal" in rows:
+        objects = np.arange(first, entities)[:, None, None]
+        hidden = (labels[:, None] == objects) & ~rows["amodal"]
+        yield "amodal", hidden, "an object is seen outside its full extent"
+
+
+def _differences(
+    path: Path, stored: dict[int, dict[str, np.ndarray]], made: Remade, *, exact: bool
+) -> Iterator[str]:
+    for number, row in stored.items():
+        if row.keys() != made.fields.keys():
+            odd = ", ".join(sorted(row.keys() ^ made.fields.keys()))
+            yield f"{path}: {odd}: either only in the file or only in what its config makes"
+            return
+        for key, values in row.items():
+            apart = difference(key, made.rows[number][key], values, exact=exact)
+            if apart:
+                yield f"{path}: {key}: row {number} is not what its config and seed make: {apart}"
