@@ -116,7 +116,7 @@ def first_run(rooms_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Tra
 
 def going_on(first: TrainConfig, **changes: object) -> TrainConfig:
     model = replace(first.model, image_size=32, encoder_channels=(4, 8, 8), **changes)
-    return replace(first, model=model, init_from=first.name)
+    return replace(first, model=model, init_from=first.name, grow=True)
 
 
 def test_a_run_goes_on_at_twice_the_image_size(first_run: TrainConfig, tmp_path: Path) -> None:

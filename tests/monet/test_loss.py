@@ -1,17 +1,22 @@
 """The loss against a plain float64 reference written from equation 3, and at its edges."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from monet.config import ModelConfig
-from monet.loss import latent_kl, log_posterior, loss_terms, mask_kl, mixture_nll
+from monet.config import LossConfig
+from monet.loss import LossTerms, latent_kl, loss_terms, mask_kl, mixture_nll
+from monet.loss_ablations import log_posterior, loss_terms_apart, with_posterior_term
+from monet.model import Decomposition
+from monet.naive import naive_terms
 from torch.distributions import Categorical, Normal, kl_divergence
 
 
 def reference(
-    config: ModelConfig,
+    config: LossConfig,
     x: np.ndarray,
     components: np.ndarray,
     log_m: np.ndarray,
@@ -44,6 +49,24 @@ def reference(
             variance = math.exp(2 * log_sigma[k, d])
             kl_latent += 0.5 * (mu[k, d] ** 2 + variance - 1 - math.log(variance))
     return nll + config.beta * kl_latent + config.gamma * kl_mask
+
+
+def parts_of(tensors: dict[str, torch.Tensor]) -> Decomposition:
+    """Returns the decomposition that has these parts; what the loss does not read is empty."""
+    rest = {name: value for name, value in tensors.items() if name != "image"}
+    return Decomposition(z=tensors["mu"], mask_logits=tensors["log_masks_recon"], **rest)
+
+
+def terms_of(config: LossConfig, tensors: dict[str, torch.Tensor]) -> LossTerms:
+    return loss_terms(config, tensors["image"], parts_of(tensors))
+
+
+def naive_terms_of(config: LossConfig, tensors: dict[str, torch.Tensor]) -> LossTerms:
+    """Returns the loss as the paper writes it, whose masks of exactly 0 are nearly 0."""
+    given = {name: value.double() for name, value in tensors.items()}
+    given["log_masks"] = given["log_masks"].clamp(min=-1e9)
+    given["mask_logits"] = given.pop("log_masks_recon")
+    return naive_terms(config, **given)
 
 
 def draw(K: int, size: int, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -83,31 +106,32 @@ EDGES = {"soft": lambda t: t, "hard": hard, "late": late}
 @pytest.mark.parametrize("sigma", [0.1, 0.01])
 @pytest.mark.parametrize(("K", "size"), [(2, 16), (7, 8), (11, 4), (5, 32)])
 def test_the_loss_is_equation_3(K: int, size: int, sigma: float, edge: str) -> None:
-    config = ModelConfig(sigma_bg=sigma, sigma_fg=1.2 * sigma, beta=0.5, gamma=0.25)
+    config = LossConfig(sigma_bg=sigma, sigma_fg=1.2 * sigma, beta=0.5, gamma=0.25)
     tensors = EDGES[edge](draw(K, size))
-    terms = loss_terms(config, **tensors)
-    for b in range(2):
-        x, *rest = (value[b].double().numpy() for value in tensors.values())
-        expected = reference(config, x, *rest)
-        assert float(terms.total[b]) == pytest.approx(expected, rel=1e-5)
+    for terms in (terms_of(config, tensors), naive_terms_of(config, tensors)):
+        for b in range(2):
+            x, *rest = (value[b].double().numpy() for value in tensors.values())
+            expected = reference(config, x, *rest)
+            assert float(terms.total[b]) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("edge", EDGES)
 def test_gradients_are_finite_at_the_edges(edge: str) -> None:
     tensors = {name: value.requires_grad_() for name, value in EDGES[edge](draw(5, 8)).items()}
     leaves = [value for name, value in tensors.items() if name != "image"]
-    loss = loss_terms(ModelConfig(sigma_bg=0.01, sigma_fg=0.01), **tensors).total.sum()
+    loss = terms_of(LossConfig(sigma_bg=0.01, sigma_fg=0.01), tensors).total.sum()
     for gradient in torch.autograd.grad(loss, leaves):
         assert gradient.isfinite().all()
 
 
 def test_the_posterior_is_bayes_rule_on_each_pixel() -> None:
     tensors = draw(5, 8)
-    given = [tensors[name] for name in ("image", "components", "log_masks_recon")]
-    scales = [0.9] + 4 * [1.1]
-    posterior = log_posterior(*given, scales).exp()
-    image, components, log_prior = (value.double() for value in given)
-    scale = torch.tensor(scales)[:, None, None, None]
+    config = LossConfig(sigma_bg=0.9, sigma_fg=1.1)
+    posterior = log_posterior(config, tensors["image"], parts_of(tensors)).exp()
+    image, components, log_prior = (
+        tensors[name].double() for name in ("image", "components", "log_masks_recon")
+    )
+    scale = torch.tensor([0.9] + 4 * [1.1])[:, None, None, None]
     likelihood = Normal(components, scale).log_prob(image[:, None]).exp().prod(dim=2)
     joint = log_prior.exp() * likelihood
     torch.testing.assert_close(
@@ -115,47 +139,53 @@ def test_the_posterior_is_bayes_rule_on_each_pixel() -> None:
     )
 
 
-def test_the_mixture_is_per_pixel_and_per_channel_is_another_number() -> None:
+def test_whole_pixels_are_mixed() -> None:
     image = torch.tensor([0.0, 1.0, 0.0]).reshape(1, 3, 1, 1)
     components = torch.stack([torch.zeros(3), torch.ones(3)]).reshape(1, 2, 3, 1, 1)
     log_masks = torch.full((1, 2, 1, 1), math.log(0.5))
-    whole = mixture_nll(image, components, log_masks, [0.1, 0.1])
-    parted = mixture_nll(image, components, log_masks, [0.1, 0.1], "per_channel")
+    nll = mixture_nll(LossConfig(sigma_bg=0.1, sigma_fg=0.1), image, components, log_masks)
     density = -math.log(0.1 * math.sqrt(2 * math.pi))
     # One channel is wrong in slot 0, two in slot 1; no pixel may take a channel from each.
     expected = -(math.log(0.5) + 3 * density - 0.5 * 100)
-    assert float(whole) == pytest.approx(expected, rel=1e-5)
-    assert float(parted) == pytest.approx(-3 * (math.log(0.5) + density), rel=1e-5)
+    assert float(nll) == pytest.approx(expected, rel=1e-5)
+
+
+Loss = Callable[[dict[str, torch.Tensor]], LossTerms]
 
 
 def test_each_network_feels_its_own_weight_of_the_mask_kl() -> None:
     tensors = draw(4, 8)
     log_masks, log_masks_recon = tensors["log_masks"], tensors["log_masks_recon"]
 
-    def gradients(config: ModelConfig) -> tuple[torch.Tensor, ...]:
+    def gradients(loss: Loss) -> tuple[torch.Tensor, ...]:
         leaves = (log_masks.clone().requires_grad_(), log_masks_recon.clone().requires_grad_())
         given = {**tensors, "log_masks": leaves[0], "log_masks_recon": leaves[1]}
-        return torch.autograd.grad(loss_terms(config, **given).total.sum(), leaves)
+        return torch.autograd.grad(loss(given).total.sum(), leaves)
 
-    attention, decoder = gradients(ModelConfig(gamma=0.25, gamma_vae=2.0))
-    torch.testing.assert_close(attention, gradients(ModelConfig(gamma=0.25))[0])
-    torch.testing.assert_close(decoder, gradients(ModelConfig(gamma=2.0))[1])
+    def apart(given: dict[str, torch.Tensor]) -> LossTerms:
+        return loss_terms_apart(LossConfig(gamma=0.25), 2.0, given["image"], parts_of(given))
+
+    attention, decoder = gradients(apart)
+    of_attention, _ = gradients(partial(terms_of, LossConfig(gamma=0.25)))
+    _, of_decoder = gradients(partial(terms_of, LossConfig(gamma=2.0)))
+    torch.testing.assert_close(attention, of_attention)
+    torch.testing.assert_close(decoder, of_decoder)
 
 
 def test_the_posterior_teaches_the_attention_and_nothing_else() -> None:
-    tensors = draw(4, 8)
+    tensors, config = draw(4, 8), LossConfig()
+    image = tensors["image"]
     learned = ("components", "log_masks", "log_masks_recon", "mu", "log_sigma")
 
     def run(weight: float) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         leaves = {name: tensors[name].clone().requires_grad_() for name in learned}
-        config = ModelConfig(posterior_weight=weight)
-        total = loss_terms(config, **{**tensors, **leaves}).total
+        parts = parts_of({**tensors, **leaves})
+        terms = loss_terms(config, image, parts)
+        total = with_posterior_term(terms, weight, config, image, parts).total
         gradients = torch.autograd.grad(total.sum(), list(leaves.values()))
         return total.detach(), dict(zip(leaves, gradients, strict=True))
 
-    given = tensors["image"], tensors["components"], tensors["log_masks_recon"]
-    scales = [ModelConfig().sigma_bg, *[ModelConfig().sigma_fg] * 3]
-    posterior = log_posterior(*given, scales)
+    posterior = log_posterior(config, image, parts_of(tensors))
     gap = kl_divergence(
         Categorical(logits=posterior.movedim(1, -1)),
         Categorical(logits=tensors["log_masks"].movedim(1, -1)),
@@ -170,8 +200,8 @@ def test_the_posterior_teaches_the_attention_and_nothing_else() -> None:
 
 def test_with_one_slot_it_is_a_vaes() -> None:
     tensors = draw(1, 8)
-    terms = loss_terms(ModelConfig(gamma=7.0), **tensors)
-    p = Normal(tensors["components"][:, 0], ModelConfig().sigma_bg)
+    terms = terms_of(LossConfig(gamma=7.0), tensors)
+    p = Normal(tensors["components"][:, 0], LossConfig().sigma_bg)
     nll = -p.log_prob(tensors["image"]).sum(dim=(1, 2, 3))
     torch.testing.assert_close(terms.nll, nll)
     assert float(terms.kl_mask.abs().max()) < 1e-5
@@ -198,13 +228,13 @@ def test_no_random_case_is_nan_or_infinite() -> None:
         logits = 10 ** float(2 * torch.rand((), generator=g)) * torch.randn(
             (500, K, 4, 4), generator=g
         )
-        terms = loss_terms(
-            ModelConfig(sigma_bg=0.01, sigma_fg=0.01),
-            torch.rand((500, 3, 4, 4), generator=g),
-            3 * torch.randn((500, K, 3, 4, 4), generator=g),
-            logits.log_softmax(1),
-            logits.flip(1).log_softmax(1),
-            3 * torch.randn((500, K, 4), generator=g),
-            3 * torch.randn((500, K, 4), generator=g),
-        )
+        tensors = {
+            "image": torch.rand((500, 3, 4, 4), generator=g),
+            "components": 3 * torch.randn((500, K, 3, 4, 4), generator=g),
+            "log_masks": logits.log_softmax(1),
+            "log_masks_recon": logits.flip(1).log_softmax(1),
+            "mu": 3 * torch.randn((500, K, 4), generator=g),
+            "log_sigma": 3 * torch.randn((500, K, 4), generator=g),
+        }
+        terms = terms_of(LossConfig(sigma_bg=0.01, sigma_fg=0.01), tensors)
         assert terms.total.isfinite().all()

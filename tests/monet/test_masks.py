@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from monet.config import PRESETS, ModelConfig, OptimiserConfig, TrainConfig
+from monet.config import PRESETS, LossConfig, ModelConfig, OptimiserConfig, TrainConfig
 from monet.given_masks import check_entities, given_log_masks
 from monet.model import Monet
 from monet.training.trainer import Trainer
@@ -19,8 +19,9 @@ from scenes.file.reader import SceneFile
 MODEL = ModelConfig(
     image_size=16, latent_dim=4, encoder_channels=(8, 8), encoder_hidden=16,
     decoder_channels=(8, 8), unet_channels=(8, 8, 8), unet_hidden=(16,),
-    sigma_bg=0.05, sigma_fg=0.05, gamma=0.25,
 )  # fmt: skip
+
+LOSS = LossConfig(sigma_bg=0.05, sigma_fg=0.05, gamma=0.25)
 
 
 @pytest.fixture
@@ -64,8 +65,8 @@ def test_more_entities_than_slots_are_refused(rooms_file: Path) -> None:
 
 def test_the_preset_is_section_2_2() -> None:
     config = PRESETS["conditions"]
-    assert (config.model.sigma_bg, config.model.sigma_fg) == (0.05, 0.05)
-    assert (config.model.beta, config.model.gamma) == (0.5, 0.25)
+    assert (config.loss.sigma_bg, config.loss.sigma_fg) == (0.05, 0.05)
+    assert (config.loss.beta, config.loss.gamma) == (0.5, 0.25)
     names = {replace(config, masks=m).run_name for m in ("element", "all-in-one", "wrong-element")}
     assert names == {"conditions-element", "conditions-all-in-one", "conditions-wrong-element"}
 
@@ -73,9 +74,17 @@ def test_the_preset_is_section_2_2() -> None:
 @pytest.mark.parametrize("masks", ["element", "all-in-one", "wrong-element"])
 def test_the_vae_is_trained_alone(rooms_file: Path, tmp_path: Path, masks: str) -> None:
     config = TrainConfig(
-        name="conditions", model=MODEL, masks=masks, data=rooms_file, steps=20, batch_size=8,
-        precision="float32", log_every=1, optimiser=OptimiserConfig("adam", 3e-3),
-    )  # fmt: skip
+        name="conditions",
+        model=MODEL,
+        loss=LOSS,
+        masks=masks,
+        data=rooms_file,
+        steps=20,
+        batch_size=8,
+        precision="float32",
+        log_every=1,
+        optimiser=OptimiserConfig("adam", 3e-3),
+    )
     torch.manual_seed(config.seed)
     before = Monet(MODEL).state_dict()
     with Trainer(config, tmp_path) as trainer:

@@ -9,8 +9,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from monet.attention import split_scope
-from monet.config import PRESETS, ModelConfig
+from monet.config import PRESETS, LossAblations, LossConfig, ModelConfig
+from monet.loss import LossTerms, loss_terms
 from monet.model import Monet, to_unit
+from monet.naive import naive_decoded, naive_log_masks, naive_posterior
+from monet.training.mean_loss import MeanLoss
 from scenes.file.reader import SceneFile
 
 SMALL = ModelConfig(
@@ -23,6 +26,10 @@ SMALL = ModelConfig(
     unet_channels=(8, 16, 16),
     unet_hidden=(32,),
 )
+
+
+def loss_of(model: Monet, images: torch.Tensor, noise: torch.Tensor) -> LossTerms:
+    return loss_terms(model.loss_config, images, model(images, noise=noise))
 
 
 @pytest.fixture
@@ -65,59 +72,21 @@ def test_any_number_of_slots_from_the_same_weights(
 
 
 def test_every_parameter_gets_a_gradient(model: Monet, images: torch.Tensor) -> None:
-    model(images, noise=torch.randn(3, 4, 6)).loss.total.mean().backward()
+    loss_of(model, images, torch.randn(3, 4, 6)).total.mean().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
 
 
-def test_the_decoder_equals_the_naive_one(model: Monet) -> None:
-    decoder = model.vae.decoder
-    z = torch.randn(5, 6)
-    side = 16 + 2 * 2
-    axis = torch.linspace(-1, 1, side)
-    grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij")).expand(5, 2, side, side)
-    x = torch.cat([z[:, :, None, None].expand(5, 6, side, side), grid], dim=1)
-    for conv in (decoder.first, *decoder.convs):
-        x = F.relu(conv(x))
-    torch.testing.assert_close(decoder(z), decoder.output(x), atol=1e-5, rtol=1e-5)
-
-
-def test_the_encoder_equals_the_naive_one(model: Monet, images: torch.Tensor) -> None:
-    encoder = model.vae.encoder
+def test_each_part_equals_the_naive_one(model: Monet, images: torch.Tensor) -> None:
     log_masks = torch.randn(3, 4, 16, 16).log_softmax(dim=1)
-    x = torch.cat(
-        [images[:, None].expand(3, 4, 3, 16, 16), log_masks[:, :, None]], dim=2
-    ).flatten(0, 1)  # fmt: skip
-    for conv in (encoder.first, *encoder.convs):
-        x = F.relu(conv(x))
-    expected = encoder.posterior(F.relu(encoder.hidden(x.flatten(1)))).unflatten(0, (3, 4))
-    mu, log_sigma = encoder(images, log_masks)
-    torch.testing.assert_close(torch.cat([mu, log_sigma], dim=-1), expected, atol=1e-5, rtol=1e-5)
-
-
-def test_the_unet_equals_the_naive_one(model: Monet, images: torch.Tensor) -> None:
-    unet = model.attention.unet
-
-    def block(module: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
-        return F.relu(F.instance_norm(module.conv(x)) + module.bias[:, None, None])  # type: ignore[operator]
-
-    log_scope = -torch.rand(3, 1, 16, 16)
-    x = block(unet.first, torch.cat([images, log_scope], dim=1))
-    skips = [x]
-    for module in unet.down:
-        x = block(module, F.interpolate(x, scale_factor=0.5, mode="nearest"))
-        skips.append(x)
-    x = x.flatten(1)
-    for layer in unet.mlp:
-        x = F.relu(layer(x))
-    x = x.reshape(skips[-1].shape)
-    for index, module in enumerate(unet.up):
-        x = block(module, torch.cat([x, skips[-1 - index]], dim=1))
-        if index < len(unet.up) - 1:
-            x = F.interpolate(x, scale_factor=2, mode="nearest")
-    logits = unet(unet.image_part(images), log_scope)
-    torch.testing.assert_close(logits, unet.logits(x), atol=1e-4, rtol=1e-4)
+    z = torch.randn(3, 4, 6)
+    close = {"atol": 1e-4, "rtol": 1e-4}
+    expected_masks = naive_log_masks(model, images, 4)
+    torch.testing.assert_close(model.attention(images, 4), expected_masks, **close)
+    expected = naive_posterior(model, images, log_masks)
+    torch.testing.assert_close(model.vae.encoder(images, log_masks), expected, **close)
+    torch.testing.assert_close(model.vae.decode(z), naive_decoded(model, z), **close)
 
 
 def test_initial_weights_are_a_truncated_normal_and_biases_zero() -> None:
@@ -149,7 +118,7 @@ def test_it_overfits_one_batch_of_rooms(rooms_file: Path) -> None:
     optimiser = torch.optim.Adam(model.parameters(), 3e-3, betas=(0.9, 0.95))
     losses = []
     for _ in range(400):
-        loss = model(images, noise=torch.randn(4, 4, 6)).loss.total.mean()
+        loss = loss_of(model, images, torch.randn(4, 4, 6)).total.mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -161,8 +130,9 @@ def test_hard_masks_can_be_given(model: Monet, images: torch.Tensor) -> None:
     chosen = torch.randint(4, (3, 16, 16))
     log_masks = F.one_hot(chosen, 4).movedim(-1, 1).float().log()
     out = model(images, log_masks=log_masks)
-    assert out.loss.total.isfinite().all()
-    out.loss.total.mean().backward()
+    loss = loss_terms(model.loss_config, images, out)
+    assert loss.total.isfinite().all()
+    loss.total.mean().backward()
     assert all(p.grad.isfinite().all() for p in model.vae.parameters() if p.grad is not None)
 
 
@@ -184,7 +154,9 @@ def test_decompose_takes_bytes_and_floats_numpy_and_torch(model: Monet) -> None:
 def test_a_round_of_refining_is_bayes_rule_and_another_pass(model: Monet) -> None:
     given = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
     first = model.decompose(given, 5)
-    scales = np.array([model.config.sigma_bg] + 4 * [model.config.sigma_fg])[:, None, None, None]
+    scales = np.array([model.loss_config.sigma_bg] + 4 * [model.loss_config.sigma_fg])[
+        :, None, None, None
+    ]
     error = (given[:, None] / 255 - first.components) / scales  # (3, 5, 16, 16, 3)
     joint = first.masks_recon * np.exp(-0.5 * error**2).prod(-1) / scales[..., 0] ** 3
     posterior = joint / joint.sum(axis=1, keepdims=True)
@@ -199,13 +171,23 @@ def test_a_round_of_refining_is_bayes_rule_and_another_pass(model: Monet) -> Non
         model.decompose(given, refine=-1)
 
 
-def test_given_masks_are_not_taught(images: torch.Tensor) -> None:
-    model = Monet(replace(SMALL, posterior_weight=1.0))
+def test_given_masks_are_not_taught(model: Monet, images: torch.Tensor) -> None:
     hard = torch.zeros(len(images), 3, *images.shape[2:]).log()
     hard[:, 0] = 0.0  # of which the fourth term would be infinite
-    loss = model(images, log_masks=hard).loss
-    expected = loss.nll + SMALL.beta * loss.kl_latent + SMALL.gamma * loss.kl_mask
-    torch.testing.assert_close(loss.total, expected)
+    noise, config = torch.randn(3, 3, 6), LossConfig()
+    loss = MeanLoss(model, config, LossAblations(posterior_weight=1.0))
+    total, nll, kl_latent, kl_mask = loss(images, noise, hard, 1.0)
+    expected = nll + config.beta * kl_latent + config.gamma * kl_mask
+    torch.testing.assert_close(total, expected)
+
+
+def test_a_model_carries_its_loss(images: torch.Tensor) -> None:
+    given = (255 * images).byte().movedim(1, -1)
+    torch.manual_seed(0)
+    wide = Monet(SMALL, LossConfig(sigma_bg=0.5, sigma_fg=0.6))
+    torch.manual_seed(0)
+    assert not np.allclose(Monet(SMALL).decompose(given).nll, wide.decompose(given).nll)
+    assert wide.loss_config.sigma_fg == 0.6
 
 
 def test_images_that_are_neither_bytes_nor_in_the_unit_interval_are_refused(model: Monet) -> None:
@@ -237,14 +219,21 @@ def test_images_of_another_size_are_refused(model: Monet) -> None:
     [
         ({"num_slots": 1}, "num_slots must be at least 2, got 1"),
         ({"image_size": 20}, "image_size must be a multiple of 8, which unet_channels halve 3"),
-        ({"sigma_fg": 0.0}, "sigma_fg must be positive, got 0.0"),
-        ({"posterior_weight": -1.0}, "posterior_weight must be at least 0, got -1.0"),
     ],
 )
 def test_a_config_that_cannot_be_is_refused(change: dict[str, object], message: str) -> None:
     config = replace(SMALL, unet_channels=(8, 8, 8, 8))
     with pytest.raises(ValueError, match=re.escape(message)):
         replace(config, **change)  # type: ignore[arg-type]
+
+
+def test_a_loss_that_cannot_be_is_refused() -> None:
+    with pytest.raises(ValueError, match=re.escape("sigma_fg must be positive, got 0.0")):
+        LossConfig(sigma_fg=0.0)
+    with pytest.raises(ValueError, match=r"posterior_weight must be at least 0, got -1\.0"):
+        LossAblations(posterior_weight=-1.0)
+    with pytest.raises(ValueError, match="posterior_start must be at least 0, got -1"):
+        LossAblations(posterior_start=-1)
 
 
 def test_one_slot_is_refused_at_test_time(model: Monet, images: torch.Tensor) -> None:

@@ -361,22 +361,6 @@ def test_cache_compile_and_graph_are_no_part_of_a_runs_identity(
         assert trainer.run().step == 2
 
 
-def test_a_run_begun_by_version_0_1_0_goes_on(rooms_file: Path, tmp_path: Path) -> None:
-    config = small(rooms_file, 1)
-    with Trainer(config, tmp_path) as trainer:
-        trainer.run()
-    old = json.loads((tmp_path / "config.json").read_text())
-    for name in ("graph", "posterior_start"):
-        del old[name]
-    old |= {"compile": False, "cache": "host"}
-    (tmp_path / "config.json").write_text(json.dumps(old))
-    state = torch.load(tmp_path / "state.pt", weights_only=True)
-    del state["precision"]
-    torch.save(state, tmp_path / "state.pt")
-    with Trainer(replace(config, steps=2), tmp_path) as trainer:
-        assert trainer.run().step == 2
-
-
 @pytest.mark.parametrize("name", ["model.safetensors", "state.pt"])
 def test_a_file_that_cannot_be_written_is_said_in_one_line_and_keeps_the_last_state(
     rooms_file: Path, tmp_path: Path, name: str
@@ -424,7 +408,7 @@ def test_a_run_starts_from_given_weights(rooms_file: Path, tmp_path: Path) -> No
         Stage(2, read_config(tmp_path / "first")),
         Stage(2, read_config(tmp_path / "b")),
     )
-    other = replace(MODEL, latent_dim=5, sigma_bg=0.2)  # of which the second may differ
+    other = replace(MODEL, latent_dim=5)
     message = "--init-from needs weights of the same architecture (latent_dim 4, not 5)"
     with pytest.raises(UsageError, match=re.escape(message)):
         Trainer(small(rooms_file, 2, init_from=start, model=other), tmp_path / "c")
@@ -439,7 +423,9 @@ def test_a_wider_attention_starts_with_the_narrow_one_s_masks(
     *channels, lowest = MODEL.unet_channels
     wide = replace(MODEL, unet_channels=(*(c + 3 for c in channels), lowest))
     images = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
-    with Trainer(small(rooms_file, 3, init_from=start, model=wide), tmp_path / "wide") as trainer:
+    with Trainer(
+        small(rooms_file, 3, init_from=start, model=wide, grow=True), tmp_path / "wide"
+    ) as trainer:
         assert trainer.model.attention.unet.logits.in_channels == channels[0] + 3
         expected, masks = (m.decompose(images).masks for m in (load(start), trainer.model))
         np.testing.assert_allclose(masks, expected, atol=1e-6)
@@ -449,4 +435,7 @@ def test_a_wider_attention_starts_with_the_narrow_one_s_masks(
     for unlike in ((*channels, lowest + 3), (*(c - 1 for c in channels), lowest)):
         model = replace(MODEL, unet_channels=unlike)
         with pytest.raises(UsageError, match="needs weights of the same architecture"):
-            Trainer(small(rooms_file, 2, init_from=start, model=model), tmp_path / "c")
+            Trainer(small(rooms_file, 2, init_from=start, model=model, grow=True), tmp_path / "c")
+    message = "of the same architecture (unet_channels (8, 8, 8), not (11, 11, 8)); --grow goes on"
+    with pytest.raises(UsageError, match=re.escape(message)):
+        Trainer(small(rooms_file, 2, init_from=start, model=wide), tmp_path / "c")

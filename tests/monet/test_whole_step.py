@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from monet.config import ModelConfig, OptimiserConfig, TrainConfig
+from monet.config import LossAblations, ModelConfig, OptimiserConfig, TrainConfig
 from monet.given_masks import needs_segmentation
 from monet.training.data import TrainingImages
 from monet.training.learner import Learner
@@ -157,12 +157,12 @@ def test_a_state_goes_from_one_kind_of_step_to_the_other(rooms_file: Path) -> No
 
 
 def test_the_fourth_term_counts_from_its_step_on(rooms_file: Path) -> None:
-    model = replace(MODEL, posterior_weight=1.0)
-    config = config_of(rooms_file, model=model, posterior_start=4)
+    ablations = LossAblations(posterior_weight=1.0, posterior_start=4)
+    config = config_of(rooms_file, ablations=ablations)
     expected = by_plain_steps(config, 8)
     assert_alike(by_whole_steps(config, 8), expected)
     without = by_plain_steps(config_of(rooms_file), 8)
-    always = by_plain_steps(replace(config, posterior_start=0), 8)
+    always = by_plain_steps(replace(config, ablations=replace(ablations, posterior_start=0)), 8)
     assert expected[0][:4] == without[0][:4]
     assert expected[0][4][1] == without[0][4][1], "the weights were the same until then"
     assert expected[0][4][0] > without[0][4][0], "and the loss has a term more"

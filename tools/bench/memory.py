@@ -16,6 +16,7 @@ from collections.abc import Callable
 import torch
 from monet.config import PRESETS
 from monet.model import Monet
+from monet.training.mean_loss import MeanLoss
 from monet.training.optimiser import make_optimiser
 from scenes.memory import keep_freed_memory
 
@@ -40,7 +41,8 @@ def cost(work: Callable[[], object], times: int) -> tuple[float, float, float]:
 def measure(preset: str) -> dict[str, tuple[float, float, float]]:
     torch.set_num_threads(1)
     config = PRESETS[preset]
-    model = Monet(config.model)
+    model = Monet(config.model, config.loss)
+    loss = MeanLoss(model, config.loss)
     optimiser = make_optimiser(config.optimiser, model)
     size, B, K = config.model.image_size, config.batch_size, config.model.num_slots
     image, noise = torch.rand(B, 3, size, size), torch.randn(B, K, config.model.latent_dim)
@@ -48,7 +50,7 @@ def measure(preset: str) -> dict[str, tuple[float, float, float]]:
 
     def step() -> None:
         optimiser.zero_grad()
-        model(image, noise=noise).loss.total.mean().backward()
+        loss(image, noise, None)[0].backward()
         optimiser.step()
 
     return {

@@ -23,7 +23,6 @@ from monet.config import PRESETS, TrainConfig
 from monet.model import to_unit
 from monet.training.data import Batch, TrainingImages, noise
 from monet.training.learner import Learner
-from monet.training.mean_loss import MeanLoss
 from monet.training.plain_step import PlainStep
 from monet.training.processes import Ranks
 from scenes.file.reader import SceneFile
@@ -72,7 +71,7 @@ def loss_in_half(learner: Learner, batch: Batch, config: TrainConfig) -> float:
     drawn = noise(config.seed, learner.step, len(batch), model.num_slots, model.latent_dim)
     with torch.no_grad(), torch.autocast(learner.device.type, torch.bfloat16):
         image = to_unit(batch.images)
-        means = MeanLoss(learner.model)(image, drawn.to(learner.device), None)
+        means = learner.mean_loss()(image, drawn.to(learner.device), None)
     return means[0].item()
 
 

@@ -9,7 +9,6 @@ with freed memory kept (`scenes.memory`) run in a process of their own: it canno
 
 import argparse
 import copy
-import math
 import multiprocessing
 import os
 import statistics
@@ -17,15 +16,15 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from monet.arithmetic import chosen_precision
 from monet.config import PRESETS, ModelConfig, Precision
-from monet.loss import loss_terms
 from monet.model import Monet
+from monet.naive import FLOOR, naive_decoded, naive_log_masks, naive_posterior, naive_terms
 from monet.training.data import HELD_OUT, TrainingImages
 from monet.training.learner import Learner
 from monet.training.mean_loss import MeanLoss
@@ -37,94 +36,30 @@ from scenes.config import ObjectsRoomConfig
 from scenes.driver import build
 from scenes.file.reader import SceneFile
 from scenes.memory import keep_freed_memory
-from torch import Tensor, nn
+from torch import Tensor
 
-FLOOR = math.log(1e-5)
 ROUNDS_OF_ROWS = 6
-
-
-def naive_block(block: nn.Module, x: Tensor) -> Tensor:
-    x = F.conv2d(x, block.conv.weight, padding=1)
-    return F.relu(F.instance_norm(x) + block.bias[:, None, None])
-
-
-def naive_logits(unet: nn.Module, image: Tensor, log_scope: Tensor) -> Tensor:
-    x = naive_block(unet.first, torch.cat([image, log_scope], dim=1))
-    skips = [x]
-    for block in unet.down:
-        x = naive_block(block, F.interpolate(x, scale_factor=0.5, mode="nearest"))
-        skips.append(x)
-    x = x.flatten(1)
-    for layer in unet.mlp:
-        x = F.relu(layer(x))
-    x = x.reshape(skips[-1].shape)
-    for index, block in enumerate(unet.up):
-        x = naive_block(block, torch.cat([x, skips[-1 - index]], dim=1))
-        if index < len(unet.up) - 1:
-            x = F.interpolate(x, scale_factor=2, mode="nearest")
-    return unet.logits(x)
-
-
-def naive_log_masks(model: Monet, image: Tensor) -> Tensor:
-    log_scope, log_masks = torch.zeros_like(image[:, :1]), []
-    for _ in range(model.config.num_slots - 1):
-        logits = naive_logits(model.attention.unet, image, log_scope.clamp(min=FLOOR))
-        log_masks.append(log_scope + F.logsigmoid(logits))
-        log_scope = log_scope + F.logsigmoid(-logits)
-    return torch.cat([*log_masks, log_scope], dim=1)
-
-
-def naive_posterior(model: Monet, image: Tensor, log_masks: Tensor) -> tuple[Tensor, Tensor]:
-    encoder, (B, K) = model.vae.encoder, log_masks.shape[:2]
-    tiled = image[:, None].expand(-1, K, -1, -1, -1)
-    x = torch.cat([tiled, log_masks.clamp(min=FLOOR)[:, :, None]], dim=2).flatten(0, 1)
-    for conv in (encoder.first, *encoder.convs):
-        x = F.relu(conv(x))
-    x = encoder.posterior(F.relu(encoder.hidden(x.flatten(1))))
-    return x.unflatten(0, (B, K)).chunk(2, dim=-1)
-
-
-def naive_decoded(model: Monet, z: Tensor) -> Tensor:
-    decoder, (B, K, D) = model.vae.decoder, z.shape
-    side = model.config.image_size + 2 * len(model.config.decoder_channels)
-    line = torch.linspace(-1, 1, side, device=z.device)
-    grid = torch.stack(torch.meshgrid(line, line, indexing="ij"))
-    tiled = z.reshape(B * K, D, 1, 1).expand(-1, -1, side, side)
-    x = torch.cat([tiled, grid.expand(B * K, -1, -1, -1)], dim=1)
-    for conv in (decoder.first, *decoder.convs):
-        x = F.relu(conv(x))
-    return decoder.output(x).unflatten(0, (B, K))
 
 
 def form(masks: bool, posterior: bool, decoder: bool) -> Callable[[Monet, Tensor, Tensor], Tensor]:
     """Returns the loss with the model's own way in the named places, the naive one elsewhere."""
 
     def loss(model: Monet, image: Tensor, noise: Tensor) -> Tensor:
-        log_masks = (
-            model.attention(image, model.config.num_slots)
-            if masks
-            else naive_log_masks(model, image)
-        )
-        mu, log_sigma = (
-            model.vae.encoder(image, log_masks.clamp(min=FLOOR))
-            if posterior
-            else naive_posterior(model, image, log_masks)
-        )
-        z = mu + log_sigma.exp() * noise
-        if decoder:
-            components, logits = model.vae.decode(z)
-        else:
-            decoded = naive_decoded(model, z)
-            components, logits = decoded[:, :, :3], decoded[:, :, 3]
-        recon = logits.log_softmax(dim=1)
-        terms = loss_terms(model.config, image, components, log_masks, recon, mu, log_sigma)
+        K = model.config.num_slots
+        log_masks = (model.attention if masks else partial(naive_log_masks, model))(image, K)
+        floored = log_masks.clamp(min=FLOOR)
+        encode = model.vae.encoder if posterior else partial(naive_posterior, model)
+        mu, log_sigma = encode(image, floored)
+        decode = model.vae.decode if decoder else partial(naive_decoded, model)
+        components, logits = decode(mu + log_sigma.exp() * noise)
+        terms = naive_terms(model.loss_config, image, log_masks, mu, log_sigma, components, logits)
         return terms.total.mean()
 
     return loss
 
 
 def whole(model: Monet, image: Tensor, noise: Tensor) -> Tensor:
-    return MeanLoss(model)(image, noise, None)[0]
+    return MeanLoss(model, model.loss_config)(image, noise, None)[0]
 
 
 def multiplications(config: ModelConfig) -> tuple[int, int]:
@@ -218,9 +153,10 @@ def median_s(work: Callable[[], object], device: torch.device, rounds: int) -> f
 def make_steps(args: argparse.Namespace, kept: bool) -> dict[str, Callable[[], float]]:
     """Returns what makes a step of each form, in order."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    config, B = PRESETS[args.preset].model, args.batch_size
+    preset, B = PRESETS[args.preset], args.batch_size
+    config = preset.model
     torch.manual_seed(0)
-    model = Monet(config).to(device)
+    model = Monet(config, preset.loss).to(device)
     image = torch.rand(B, 3, config.image_size, config.image_size, device=device)
     noise = torch.randn(B, config.num_slots, config.latent_dim, device=device)
     half = chosen_precision("auto", device) == "bfloat16"
@@ -253,7 +189,7 @@ def make_steps(args: argparse.Namespace, kept: bool) -> dict[str, Callable[[], f
         if half:
             steps["+ bfloat16"] = make_step(image, noise, best, whole, True)
     if args.compile:
-        compiled = MeanLoss(best, "inductor")
+        compiled = MeanLoss(best, best.loss_config, backend="inductor")
 
         def of_compiled(_: Monet, image: Tensor, noise: Tensor) -> Tensor:
             return compiled(image, noise, None)[0]

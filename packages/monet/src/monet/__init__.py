@@ -1,16 +1,51 @@
-"""MONet (Burgess et al. 2019): unsupervised scene decomposition and representation."""
+"""MONet (Burgess et al. 2019): unsupervised scene decomposition and representation.
 
-from monet.config import PRESETS, ModelConfig, OptimiserConfig, TrainConfig
-from monet.model import Decomposition, Decompositions, Monet
-from monet.weights import load
+    model = monet.load("objects_room_64")            # a run folder, a file, or a name that ships
+    parts = model.decompose(images, num_slots=9)     # uint8 or floats in [0, 1], channels last
+    parts.masks, parts.components, parts.reconstruction, parts.latents
+
+    config = monet.PRESETS["quick"]                  # frozen dataclasses: dataclasses.replace
+    monet.train(config, "runs/quick", stop_after_s=540)
+
+The paper's equations 1 and 2 are `monet.attention`, 3 is `monet.loss`; appendix B.1 is
+`monet.component_vae`, B.2 `monet.unet`, B.3 `monet.config` and `monet.training`; section 2.2's
+given masks are `monet.given_masks`. From a shell: `monet-train`, or `python -m monet`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from monet.config import PRESETS, LossConfig, ModelConfig, OptimiserConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from monet.model import Decomposition, Decompositions, Monet
+    from monet.training.trainer import train
+    from monet.weights import load
 
 __all__ = [
     "PRESETS",
     "Decomposition",
     "Decompositions",
+    "LossConfig",
     "ModelConfig",
     "Monet",
     "OptimiserConfig",
     "TrainConfig",
     "load",
+    "train",
 ]
+_HOMES = {
+    "Decomposition": "monet.model",
+    "Decompositions": "monet.model",
+    "Monet": "monet.model",
+    "load": "monet.weights",
+    "train": "monet.training.trainer",
+}
+"""Modules of the names that need torch, which is imported when one of them is first used."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'monet' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from monet.arithmetic import at_least_float32
 from monet.config import ModelConfig
-from monet.convolution import pointwise_conv
+from monet.convolution import BroadcastConv2d, ConcatConv2d, PointwiseConv2d
 
 
 class Encoder(nn.Module):
@@ -20,7 +20,7 @@ class Encoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         channels = config.encoder_channels
-        self.first = nn.Conv2d(4, channels[0], 3, stride=2, padding=1)
+        self.first = ConcatConv2d(4, channels[0], 3, stride=2, padding=1)
         self.convs = nn.ModuleList(
             nn.Conv2d(*pair, 3, stride=2, padding=1) for pair in pairwise(channels)
         )
@@ -38,11 +38,9 @@ class Encoder(nn.Module):
             log_masks: clamped from below, so that they are finite.
         """
         B, K = log_masks.shape[:2]
-        first = self.first
-        # A convolution of concatenated inputs is a sum: the image's part serves all slots.
-        of_image = F.conv2d(image, first.weight[:, :3], first.bias, stride=2, padding=1)
+        of_image = self.first.part(image, 0)  # serves all slots
         masks = log_masks.reshape(B * K, 1, *log_masks.shape[2:])
-        of_masks = F.conv2d(masks, first.weight[:, 3:], stride=2, padding=1)
+        of_masks = self.first.part(masks, 3)
         x = F.relu_(of_image[:, None] + of_masks.unflatten(0, (B, K))).flatten(0, 1)
         for conv in self.convs:
             x = F.relu_(conv(x))  # (B K, C, h, w)
@@ -60,10 +58,9 @@ class BroadcastDecoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         channels = config.decoder_channels
-        self.latent_dim = config.latent_dim
-        self.first = nn.Conv2d(config.latent_dim + 2, channels[0], 3)
+        self.first = BroadcastConv2d(config.latent_dim, channels[0])
         self.convs = nn.ModuleList(nn.Conv2d(*pair, 3) for pair in pairwise(channels))
-        self.output = nn.Conv2d(channels[-1], 4, 1)
+        self.output = PointwiseConv2d(channels[-1], 4)
         # Every unpadded convolution takes two pixels off each side.
         axis = torch.linspace(-1, 1, config.image_size + 2 * len(channels))
         grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij"))
@@ -71,21 +68,10 @@ class BroadcastDecoder(nn.Module):
 
     def forward(self, z: Float[Tensor, "N D"]) -> Float[Tensor, "N 4 H W"]:
         """Returns the means of the three channels, not squashed, and the mask's logits."""
-        x = F.relu_(self._first(z))
+        x = F.relu_(self.first(z, self.coordinates))
         for conv in self.convs:
             x = F.relu_(conv(x))
-        return at_least_float32(pointwise_conv(x, self.output))
-
-    def _first(self, z: Float[Tensor, "N D"]) -> Float[Tensor, "N C h w"]:
-        """The first convolution of the tiled latents and coordinates, without tiling them.
-
-        Without padding, every place sees the same latents: their part is a matrix product with
-        the kernel's sum, and the coordinates' part is one map for all.
-        """
-        weight = self.first.weight
-        of_latents = z @ weight[:, : self.latent_dim].sum(dim=(2, 3)).T  # (N, C)
-        of_coordinates = F.conv2d(self.coordinates, weight[:, self.latent_dim :], self.first.bias)
-        return of_coordinates + of_latents[:, :, None, None]
+        return at_least_float32(self.output(x))
 
 
 class ComponentVAE(nn.Module):

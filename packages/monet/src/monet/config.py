@@ -15,7 +15,7 @@ MaskKind = Literal["attention", "element", "all-in-one", "wrong-element"]
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Architecture and loss weights (appendix B.1 and B.2)."""
+    """Architecture (appendix B.1 and B.2)."""
 
     image_size: int = 64
     """Side of the images, in pixels."""
@@ -34,25 +34,6 @@ class ModelConfig:
     three independent codebases agree on these."""
     unet_hidden: tuple[int, ...] = (128, 128)
     """Hidden layers of the attention network's MLP."""
-    sigma_bg: float = 0.09
-    """Scale of the first component's Gaussian."""
-    sigma_fg: float = 0.11
-    """Scale of the other components' Gaussians."""
-    beta: float = 0.5
-    """Weight of the latent KL (equation 3)."""
-    gamma: float = 0.5
-    """Weight of the mask KL (equation 3)."""
-    gamma_vae: float | None = None
-    """Another weight of the mask KL for the component VAE, which then learns to decode masks held
-    fixed, while the attention alone feels `gamma`, and feels it from decoded masks held fixed: an
-    ablation; without it, `gamma` is for both, as equation 3 has it. With it nothing reaches the
-    attention by way of the encoder: neither do the NLL and the latents' KL, whatever its value."""
-    posterior_weight: float = 0.0
-    """Weight of a fourth term, KL(p(k | x, z) || attention masks), by which what the VAE says of
-    the pixels, held fixed, teaches the attention: an ablation, which the paper does not have."""
-    mixture: Literal["per_pixel", "per_channel"] = "per_pixel"
-    """Equation 3 mixes whole pixels; `per_channel`, an ablation, lets each channel pick its slot,
-    as most public re-implementations do."""
 
     def __post_init__(self) -> None:
         if self.num_slots < 2:
@@ -66,24 +47,56 @@ class ModelConfig:
                     f"image_size must be a multiple of {2**halvings}, which {name} halve "
                     f"{halvings} times, got {self.image_size}"
                 )
-        for name in ("sigma_bg", "sigma_fg"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.posterior_weight < 0:
-            raise ValueError(f"posterior_weight must be at least 0, got {self.posterior_weight}")
 
     @property
     def architecture(self) -> ModelConfig:
-        """The config without what may change under the same weights: slots and loss."""
-        return ModelConfig(
-            image_size=self.image_size,
-            latent_dim=self.latent_dim,
-            encoder_channels=self.encoder_channels,
-            encoder_hidden=self.encoder_hidden,
-            decoder_channels=self.decoder_channels,
-            unet_channels=self.unet_channels,
-            unet_hidden=self.unet_hidden,
-        )
+        """The config without what may change under the same weights: the number of slots."""
+        return replace(self, num_slots=2)
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the loss (equation 3)."""
+
+    sigma_bg: float = 0.09
+    """Scale of the first component's Gaussian."""
+    sigma_fg: float = 0.11
+    """Scale of the other components' Gaussians."""
+    beta: float = 0.5
+    """Weight of the latent KL."""
+    gamma: float = 0.5
+    """Weight of the mask KL."""
+
+    def __post_init__(self) -> None:
+        for name in ("sigma_bg", "sigma_fg"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class LossAblations:
+    """Departures from equation 3, which the paper does not have (`monet.loss_ablations`)."""
+
+    gamma_vae: float | None = None
+    """Another weight of the mask KL for the component VAE, which then learns to decode masks held
+    fixed, while the attention alone feels `gamma`, and feels it from decoded masks held fixed. With
+    it nothing reaches the attention by way of the encoder: neither do the NLL and the latents' KL,
+    whatever its value. Without it, `gamma` is for both, as equation 3 has it."""
+    posterior_weight: float = 0.0
+    """Weight of a fourth term, KL(p(k | x, z) || attention masks), by which what the VAE says of
+    the pixels, held fixed, teaches the attention."""
+    posterior_start: int = 0
+    """Step from which `posterior_weight` counts; before it the loss is the paper's."""
+
+    def __post_init__(self) -> None:
+        if self.posterior_weight < 0:
+            raise ValueError(f"posterior_weight must be at least 0, got {self.posterior_weight}")
+        if self.posterior_start < 0:
+            raise ValueError(f"posterior_start must be at least 0, got {self.posterior_start}")
+
+    def posterior_weight_at(self, step: int) -> float:
+        """Returns the posterior weight of a step, counted from 0."""
+        return self.posterior_weight if step >= self.posterior_start else 0.0
 
 
 @dataclass(frozen=True)
@@ -120,6 +133,10 @@ class TrainConfig:
     """Name of the run; its folder is runs/NAME, or runs/NAME-MASKS with given masks."""
     model: ModelConfig = field(default_factory=ModelConfig)
     """The model."""
+    loss: LossConfig = field(default_factory=LossConfig)
+    """The loss."""
+    ablations: LossAblations = field(default_factory=LossAblations)
+    """Departures from the loss."""
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     """The optimiser."""
     data: Path = Path("data/objects_room/train.h5")
@@ -136,11 +153,11 @@ class TrainConfig:
     (`all-in-one`), or on the masks of another scene (`wrong-element`)."""
     init_from: str | None = None
     """Run folder, weights file or name of shipped weights to start from; the optimiser starts
-    afresh. The model must be the same but for slots, loss weights, a wider U-Net, whose new
-    channels first change nothing, and twice the image size, with one more entry in front of
-    encoder_channels and, as wide as its first, of unet_channels (docs/monet.md)."""
-    posterior_start: int = 0
-    """Step from which `posterior_weight` counts; before it the loss is the paper's."""
+    afresh. The model must be the same but for its slots, unless `--grow` is given."""
+    grow: bool = False
+    """Let `--init-from` take a smaller model, which first computes what it did: a narrower U-Net,
+    or half the image size, with one entry less in front of encoder_channels and, as wide as its
+    first, of unet_channels (docs/monet.md)."""
     cache: Annotated[Literal["auto", "host", "device"], arg(name="data.cache")] = "auto"
     """Where images wait for their step: `host` reads ahead through the file in windows; `device`
     keeps all of them on the device as bytes (12.3 GB for a million of 64 pixels); `auto` keeps
@@ -166,12 +183,10 @@ class TrainConfig:
         least = 2 if self.masks == "wrong-element" else 1  # where from to take the wrong masks
         if self.batch_size < least:
             raise ValueError(f"batch_size must be at least {least}, got {self.batch_size}")
-        if self.model.posterior_weight and self.masks != "attention":
+        if self.ablations.posterior_weight and self.masks != "attention":
             raise ValueError(
                 f"posterior_weight needs an attention to teach: not masks {self.masks}"
             )
-        if self.posterior_start < 0:
-            raise ValueError(f"posterior_start must be at least 0, got {self.posterior_start}")
         for name in ("log_every", "score_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -186,12 +201,8 @@ class TrainConfig:
         """The config without what may change when a run goes on."""
         return replace(
             self, steps=1, log_every=1, score_every=1, save_every_s=1.0,
-            cache="auto", compile="auto", graph="auto",
+            cache="auto", compile="auto", graph="auto", grow=False,
         )  # fmt: skip
-
-    def posterior_weight_at(self, step: int) -> float:
-        """Returns the posterior weight of a step, counted from 0."""
-        return self.model.posterior_weight if step >= self.posterior_start else 0.0
 
 
 def first_difference(before: Any, now: Any) -> str:
@@ -228,7 +239,7 @@ PRESETS: dict[str, TrainConfig] = {
     "conditions": replace(
         _PAPER,
         name="conditions",
-        model=ModelConfig(sigma_bg=0.05, sigma_fg=0.05, beta=0.5, gamma=0.25),
+        loss=LossConfig(sigma_bg=0.05, sigma_fg=0.05, beta=0.5, gamma=0.25),
         masks="element",
     ),
     "quick": TrainConfig(
@@ -240,11 +251,8 @@ PRESETS: dict[str, TrainConfig] = {
             encoder_hidden=128,
             decoder_channels=(16, 16, 16, 16),
             unet_channels=(16, 32, 32, 32),
-            sigma_bg=0.195,
-            sigma_fg=0.205,
-            beta=0.05,
-            gamma=0.15,
         ),
+        loss=LossConfig(sigma_bg=0.195, sigma_fg=0.205, beta=0.05, gamma=0.15),
         optimiser=OptimiserConfig(
             kind="muon",
             learning_rate=2e-3,
@@ -258,7 +266,7 @@ PRESETS: dict[str, TrainConfig] = {
     ),
     "fast": TrainConfig(
         name="fast",
-        model=ModelConfig(posterior_weight=1.0),
+        ablations=LossAblations(posterior_weight=1.0, posterior_start=6_000),
         optimiser=OptimiserConfig(
             kind="muon",
             learning_rate=1e-3,
@@ -268,7 +276,6 @@ PRESETS: dict[str, TrainConfig] = {
             average_decay=0.999,
         ),
         steps=36_000,
-        posterior_start=6_000,
     ),
 }
 """`paper*`: the paper's settings; `conditions`: those of section 2.2, where the masks are given and

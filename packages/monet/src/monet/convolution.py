@@ -1,6 +1,7 @@
 """Convolutions in fewer operations than the layers that the paper names, to the same result.
 
-How much they save: tools/bench/train.py.
+Each is a `Conv2d` with the weights of the layer that it stands for; only its way differs. How much
+they save: tools/bench/train.py.
 """
 
 from __future__ import annotations
@@ -11,41 +12,83 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 
-def upsampled_conv3x3(
-    coarse: Float[Tensor, "B C h w"],
-    skip: Float[Tensor, "B S H W"],
-    weight: Float[Tensor, "D E 3 3"],
-) -> Float[Tensor, "B D H W"]:
-    """Convolves a map, doubled by nearest neighbours, with a skip behind its channels.
+class ConcatConv2d(nn.Conv2d):
+    """A convolution of concatenated maps as a sum over them, so that one may serve many others."""
 
-    Neither the doubled map nor the concatenated one is made.
+    def part(self, x: Float[Tensor, "B C H W"], start: int) -> Float[Tensor, "B D h w"]:
+        """Returns what one map gives to the output.
+
+        Args:
+            x: the map.
+            start: its first channel among the concatenated ones; the bias goes with the first map.
+        """
+        bias = self.bias if start == 0 else None
+        weight = self.weight[:, start : start + x.shape[1]]
+        return F.conv2d(x, weight, bias, self.stride, self.padding)
+
+
+class DoublingConv2d(nn.Conv2d):
+    """A 3x3 convolution of a map, doubled by nearest neighbours, and a skip behind its channels.
+
+    Neither the doubled map nor the concatenated one is made: doubling and convolving together are
+    one transposed convolution, whose kernel is the (turned) 3 x 3 kernel spread over a square of
+    2 x 2: 16 products for four pixels where there were 36.
+    """
+
+    def forward(  # type: ignore[override]
+        self, coarse: Float[Tensor, "B C h w"], skip: Float[Tensor, "B S H W"]
+    ) -> Float[Tensor, "B D H W"]:
+        """Convolves.
+
+        Args:
+            coarse: has half the skip's sides.
+            skip: the other map.
+        """
+        of_coarse, of_skip = self.weight.split([coarse.shape[1], skip.shape[1]], dim=1)
+        kernel = of_coarse.transpose(0, 1).flip(2, 3)
+        kernel = F.pad(kernel, (1, 0)) + F.pad(kernel, (0, 1))
+        kernel = F.pad(kernel, (0, 0, 1, 0)) + F.pad(kernel, (0, 0, 0, 1))
+        doubled = F.conv_transpose2d(coarse, kernel, stride=2, padding=1)
+        return doubled + F.conv2d(skip, of_skip, self.bias, padding=1)
+
+
+class PointwiseConv2d(nn.Conv2d):
+    """A 1x1 convolution as a matrix product: to few channels, three times as fast.
 
     Args:
-        coarse: has half the skip's sides.
-        skip: the other input.
-        weight: for the channels of both.
+        channels_in: channels of the input.
+        channels_out: channels of the output.
     """
-    # A convolution of concatenated inputs is a sum.
-    of_coarse, of_skip = weight.split([coarse.shape[1], skip.shape[1]], dim=1)
-    return _doubled_conv(coarse, of_coarse) + F.conv2d(skip, of_skip, padding=1)
+
+    bias: Tensor
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(channels_in, channels_out, 1)
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
+        """Convolves."""
+        weight = self.weight.flatten(1).expand(len(x), -1, -1)
+        return torch.baddbmm(self.bias[:, None], weight, x.flatten(2)).unflatten(2, x.shape[2:])
 
 
-def _doubled_conv(
-    x: Float[Tensor, "B C h w"], weight: Float[Tensor, "D C 3 3"]
-) -> Float[Tensor, "B D H W"]:
-    """Doubling repeats each value in a square of 2 x 2.
+class BroadcastConv2d(nn.Conv2d):
+    """An unpadded convolution of latents tiled over the image, and the image's coordinates.
 
-    Both together are one transposed convolution, whose kernel is the (turned) 3 x 3 kernel spread
-    over that square: 16 products for four pixels where there were 36.
+    Nothing is tiled: without padding every place sees the same latents, whose part is a matrix
+    product with the kernel's sum; the coordinates' part is one map for all.
+
+    Args:
+        latent_dim: channels of the latents.
+        channels_out: channels of the output.
     """
-    kernel = weight.transpose(0, 1).flip(2, 3)
-    kernel = F.pad(kernel, (1, 0)) + F.pad(kernel, (0, 1))
-    kernel = F.pad(kernel, (0, 0, 1, 0)) + F.pad(kernel, (0, 0, 0, 1))
-    return F.conv_transpose2d(x, kernel, stride=2, padding=1)
 
+    def __init__(self, latent_dim: int, channels_out: int) -> None:
+        super().__init__(latent_dim + 2, channels_out, 3)
 
-def pointwise_conv(x: Float[Tensor, "B C H W"], conv: nn.Conv2d) -> Float[Tensor, "B D H W"]:
-    """Applies a 1x1 convolution as a matrix product: to few channels, three times as fast."""
-    assert conv.bias is not None
-    weight = conv.weight.flatten(1).expand(len(x), -1, -1)
-    return torch.baddbmm(conv.bias[:, None], weight, x.flatten(2)).unflatten(2, x.shape[2:])
+    def forward(  # type: ignore[override]
+        self, z: Float[Tensor, "N D"], coordinates: Float[Tensor, "1 2 H W"]
+    ) -> Float[Tensor, "N C h w"]:
+        """Convolves."""
+        of_latents = z @ self.weight[:, : z.shape[1]].sum(dim=(2, 3)).T  # (N, C)
+        of_coordinates = F.conv2d(coordinates, self.weight[:, z.shape[1] :], self.bias)
+        return of_coordinates + of_latents[:, :, None, None]

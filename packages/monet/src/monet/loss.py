@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from monet.config import ModelConfig
+from monet.config import LossConfig
+
+if TYPE_CHECKING:
+    from monet.model import Decomposition
 
 
 @dataclass(frozen=True)
@@ -22,53 +26,50 @@ class LossTerms:
     kl_mask: Float[Tensor, " B"]
 
 
-def component_scales(config: ModelConfig, num_slots: int) -> list[float]:
-    """Returns sigma of each slot: the first is the background's."""
-    return [config.sigma_bg] + [config.sigma_fg] * (num_slots - 1)
+def loss_terms(
+    config: LossConfig, image: Float[Tensor, "B 3 H W"], decomposition: Decomposition
+) -> LossTerms:
+    """Returns equation 3, term by term.
+
+    Args:
+        config: the terms' weights.
+        image: in [0, 1].
+        decomposition: what the model makes of the image.
+    """
+    parts = decomposition
+    nll = mixture_nll(config, image, parts.components, parts.log_masks)
+    kl_latent = latent_kl(parts.mu, parts.log_sigma)
+    kl_mask = mask_kl(parts.log_masks, parts.log_masks_recon)
+    total = nll + config.beta * kl_latent + config.gamma * kl_mask
+    return LossTerms(total=total, nll=nll, kl_latent=kl_latent, kl_mask=kl_mask)
 
 
 def mixture_nll(
+    config: LossConfig,
     image: Float[Tensor, "B 3 H W"],
     components: Float[Tensor, "B K 3 H W"],
     log_masks: Float[Tensor, "B K H W"],
-    scales: list[float],
-    mixture: str = "per_pixel",
 ) -> Float[Tensor, " B"]:
     """Returns -log sum_k m_k p(x | z_k), summed over pixels (equation 3, first term).
 
     p(x | z_k) is the density of a whole pixel: its channels' logs are summed before the slots are
-    mixed. `per_channel` mixes first, so that each channel may pick another slot.
+    mixed. Most public re-implementations mix first, so that each channel may pick another slot.
     """
-    log_density = _log_densities(image, components, scales)
-    if mixture == "per_channel":
-        mixed = torch.logsumexp(log_masks[:, :, None] + log_density, dim=1)  # (B, 3, H, W)
-        return -mixed.sum(dim=(1, 2, 3))
-    mixed = torch.logsumexp(log_masks + log_density.sum(dim=2), dim=1)  # (B, H, W)
-    return -mixed.sum(dim=(1, 2))
+    mixed = torch.logsumexp(log_masks + log_densities(config, image, components), dim=1)
+    return -mixed.sum(dim=(1, 2))  # (B, H, W) to (B,)
 
 
-def log_posterior(
-    image: Float[Tensor, "B 3 H W"],
-    components: Float[Tensor, "B K 3 H W"],
-    log_masks_recon: Float[Tensor, "B K H W"],
-    scales: list[float],
+def log_densities(
+    config: LossConfig, image: Float[Tensor, "B 3 H W"], components: Float[Tensor, "B K 3 H W"]
 ) -> Float[Tensor, "B K H W"]:
-    """Returns log p(k | x, z): which slot each pixel is of, to the generative model (section 2.1).
-
-    Its prior p(k | z) are the decoded masks, its evidence the pixel. Exponentiated, it sums to one
-    over K at every pixel.
-    """
-    log_density = _log_densities(image, components, scales).sum(dim=2)  # (B, K, H, W)
-    return (log_masks_recon + log_density).log_softmax(dim=1)
-
-
-def _log_densities(
-    image: Float[Tensor, "B 3 H W"], components: Float[Tensor, "B K 3 H W"], scales: list[float]
-) -> Float[Tensor, "B K 3 H W"]:
+    """Returns log p(x | z_k) of each pixel: a Gaussian around the component's mean."""
+    K = components.shape[1]
+    scales = [config.sigma_bg] + [config.sigma_fg] * (K - 1)
     # Filled there: a copy from the host would hold a GPU up at every step.
     sigma = torch.stack([image.new_full((1, 1, 1), scale) for scale in scales])
-    error = (image[:, None] - components) / sigma
-    return -0.5 * error**2 - sigma.log() - 0.5 * math.log(2 * math.pi)
+    error = (image[:, None] - components) / sigma  # (B, K, 3, H, W)
+    densities = -0.5 * error**2 - sigma.log() - 0.5 * math.log(2 * math.pi)
+    return densities.sum(dim=2)
 
 
 def latent_kl(mu: Float[Tensor, "B K D"], log_sigma: Float[Tensor, "B K D"]) -> Float[Tensor, " B"]:
@@ -87,47 +88,3 @@ def mask_kl(
     # A mask of exactly 0 has log -inf; 0 * -inf would be NaN, in the gradient too.
     finite = log_masks.clamp(min=torch.finfo(log_masks.dtype).min)
     return (finite.exp() * (finite - log_masks_recon)).sum(dim=(1, 2, 3))
-
-
-def loss_terms(
-    config: ModelConfig,
-    image: Float[Tensor, "B 3 H W"],
-    components: Float[Tensor, "B K 3 H W"],
-    log_masks: Float[Tensor, "B K H W"],
-    log_masks_recon: Float[Tensor, "B K H W"],
-    mu: Float[Tensor, "B K D"],
-    log_sigma: Float[Tensor, "B K D"],
-    posterior_weight: float | Float[Tensor, ""] | None = None,
-) -> LossTerms:
-    """Returns equation 3, term by term.
-
-    With a posterior weight, `total` has a fourth term, KL(p(k | x, z) || attention masks), which is
-    not reported separately: it is `total` minus the other weighted terms.
-
-    Args:
-        config: the terms' weights.
-        image: in [0, 1].
-        components: means of each slot's pixels.
-        log_masks: the attention's, or those given.
-        log_masks_recon: the decoded masks.
-        mu: mean of the latents' posterior.
-        log_sigma: log of its deviation.
-        posterior_weight: in place of the config's; a tensor where it changes from step to step.
-    """
-    scales = component_scales(config, log_masks.shape[1])
-    nll = mixture_nll(image, components, log_masks, scales, config.mixture)
-    kl_latent = latent_kl(mu, log_sigma)
-    if config.gamma_vae is None:
-        kl_mask = mask_kl(log_masks, log_masks_recon)
-        weighted = config.gamma * kl_mask
-    else:
-        of_attention = mask_kl(log_masks, log_masks_recon.detach())
-        kl_mask = mask_kl(log_masks.detach(), log_masks_recon)
-        weighted = config.gamma * of_attention + config.gamma_vae * kl_mask
-    total = nll + config.beta * kl_latent + weighted
-    weight = config.posterior_weight if posterior_weight is None else posterior_weight
-    if isinstance(weight, Tensor) or weight:
-        with torch.no_grad():
-            posterior = log_posterior(image, components, log_masks_recon, scales)
-        total = total + weight * mask_kl(posterior, log_masks)
-    return LossTerms(total=total, nll=nll, kl_latent=kl_latent, kl_mask=kl_mask)

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from monet.attention import LOG_MASK_FLOOR, Attention
 from monet.component_vae import ComponentVAE
-from monet.config import ModelConfig
+from monet.config import LossConfig, ModelConfig
 from monet.initialise import initialise_
-from monet.loss import LossTerms, component_scales, log_posterior, loss_terms
+from monet.loss import LossTerms, loss_terms
+from monet.loss_ablations import log_posterior
 
 RANGE_SLACK = 1e-3
 """How far floats may be outside [0, 1], by rounding."""
@@ -35,7 +36,6 @@ class Decomposition:
     """Decoded masks before the softmax over K."""
     log_masks_recon: Float[Tensor, "B K H W"]
     """Decoded masks; exponentiated, they sum to one over K."""
-    loss: LossTerms
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,17 @@ class Decompositions:
 
 
 class Monet(nn.Module):
-    """The Multi-Object Network."""
+    """The Multi-Object Network.
 
-    def __init__(self, config: ModelConfig) -> None:
+    Args:
+        config: its architecture.
+        loss: weights of the loss that it is trained with; the paper's by default.
+    """
+
+    def __init__(self, config: ModelConfig, loss: LossConfig | None = None) -> None:
         super().__init__()
         self.config = config
+        self.loss_config = LossConfig() if loss is None else loss
         self.attention = Attention(config)
         self.vae = ComponentVAE(config)
         initialise_(self)
@@ -84,7 +90,7 @@ class Monet(nn.Module):
             noise: unit Gaussian noise for the latents; without it the posterior's mean is used.
         """
         if log_masks is not None:
-            return self.explain(image, log_masks, noise, 0.0)  # the attention is not to be taught
+            return self.explain(image, log_masks, noise)
         slots = self.config.num_slots if num_slots is None else num_slots
         if slots < 2:
             raise ValueError(f"num_slots must be at least 2, got {slots}")
@@ -95,26 +101,17 @@ class Monet(nn.Module):
         image: Float[Tensor, "B 3 H W"],
         log_masks: Float[Tensor, "B K H W"],
         noise: Float[Tensor, "B K D"] | None = None,
-        posterior_weight: float | Float[Tensor, ""] | None = None,
     ) -> Decomposition:
-        """Encodes and decodes what each mask shows, and computes the loss.
+        """Encodes and decodes what each mask shows.
 
         Args:
             image: in [0, 1].
             log_masks: what divides the image among the slots.
             noise: as in `forward`.
-            posterior_weight: in place of the config's.
         """
-        config = self.config
-        # With weights of its own the mask KL must not reach the attention by way of the encoder.
-        seen = log_masks if config.gamma_vae is None else log_masks.detach()
-        mu, log_sigma = self.vae.encoder(image, seen.clamp(min=LOG_MASK_FLOOR))
+        mu, log_sigma = self.vae.encoder(image, log_masks.clamp(min=LOG_MASK_FLOOR))
         z = mu if noise is None else mu + log_sigma.exp() * noise
         components, mask_logits = self.vae.decode(z)
-        log_masks_recon = mask_logits.log_softmax(dim=1)
-        loss = loss_terms(
-            config, image, components, log_masks, log_masks_recon, mu, log_sigma, posterior_weight
-        )
         return Decomposition(
             log_masks=log_masks,
             mu=mu,
@@ -122,8 +119,7 @@ class Monet(nn.Module):
             z=z,
             components=components,
             mask_logits=mask_logits,
-            log_masks_recon=log_masks_recon,
-            loss=loss,
+            log_masks_recon=mask_logits.log_softmax(dim=1),
         )
 
     @torch.no_grad()
@@ -182,10 +178,8 @@ class Monet(nn.Module):
             some = None if log_masks is None else log_masks[rows].to(device)
             out = self(image, num_slots, log_masks=some)
             for _ in range(refine):
-                scales = component_scales(self.config, out.log_masks.shape[1])
-                posterior = log_posterior(image, out.components, out.log_masks_recon, scales)
-                out = self(image, log_masks=posterior)
-            parts.append(_to_numpy(out))
+                out = self(image, log_masks=log_posterior(self.loss_config, image, out))
+            parts.append(_to_numpy(out, loss_terms(self.loss_config, image, out)))
         return Decompositions(
             **{
                 f.name: np.concatenate([getattr(part, f.name) for part in parts])
@@ -229,7 +223,7 @@ def _check_range(images: Tensor) -> None:
         raise ValueError(f"images must be uint8 or floats in [0, 1], got {low:g} to {high:g}")
 
 
-def _to_numpy(out: Decomposition) -> Decompositions:
+def _to_numpy(out: Decomposition, loss: LossTerms) -> Decompositions:
     masks = out.log_masks.exp()
     mixed = (masks[:, :, None] * out.components).sum(dim=1)  # (B, 3, H, W)
     arrays = {
@@ -240,8 +234,8 @@ def _to_numpy(out: Decomposition) -> Decompositions:
         "reconstruction": mixed.movedim(1, -1),
         "latents": out.mu,
         "log_sigma": out.log_sigma,
-        "nll": out.loss.nll,
-        "kl_latent": out.loss.kl_latent,
-        "kl_mask": out.loss.kl_mask,
+        "nll": loss.nll,
+        "kl_latent": loss.kl_latent,
+        "kl_mask": loss.kl_mask,
     }
     return Decompositions(**{key: value.cpu().numpy() for key, value in arrays.items()})

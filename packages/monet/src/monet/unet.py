@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from monet.config import ModelConfig
-from monet.convolution import pointwise_conv, upsampled_conv3x3
+from monet.convolution import ConcatConv2d, DoublingConv2d, PointwiseConv2d
 
 
 def channels_up(down: Sequence[int]) -> list[int]:
@@ -24,25 +25,23 @@ def channels_up(down: Sequence[int]) -> list[int]:
 
 
 class Block(nn.Module):
-    """3x3 convolution without bias, instance norm with a learned bias and no scale, ReLU."""
+    """3x3 convolution without bias, instance norm with a learned bias and no scale, ReLU.
+
+    Args:
+        conv: the convolution.
+    """
 
     scale: Tensor
 
-    def __init__(self, channels_in: int, channels_out: int) -> None:
+    def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)
-        self.bias = nn.Parameter(torch.zeros(channels_out))
-        self.register_buffer("scale", torch.ones(channels_out), persistent=False)
+        self.conv = conv
+        self.bias = nn.Parameter(torch.zeros(conv.out_channels))
+        self.register_buffer("scale", torch.ones(conv.out_channels), persistent=False)
 
-    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
-        """Applies the block."""
-        return self.normalise(F.conv2d(x, self.conv.weight, padding=1))
-
-    def upsample(
-        self, coarse: Float[Tensor, "B E h w"], skip: Float[Tensor, "B S H W"]
-    ) -> Float[Tensor, "B D H W"]:
-        """Applies the block to a map, doubled by nearest neighbours, concatenated with a skip."""
-        return self.normalise(upsampled_conv3x3(coarse, skip, self.conv.weight))
+    def forward(self, *maps: Float[Tensor, "B _ _ _"]) -> Float[Tensor, "B D H W"]:
+        """Applies the block to what its convolution takes."""
+        return self.normalise(self.conv(*maps))
 
     def normalise(self, x: Float[Tensor, "B D H W"]) -> Float[Tensor, "B D H W"]:
         """Applies what follows the convolution."""
@@ -58,23 +57,34 @@ class UNet(nn.Module):
         down = config.unet_channels
         n = len(down)
         up = channels_up(down)
-        self.first = Block(4, down[0])
-        self.down = nn.ModuleList(Block(*channels) for channels in pairwise(down))
+        self.first = Block(ConcatConv2d(4, down[0], 3, padding=1, bias=False))
+        self.down = nn.ModuleList(
+            Block(nn.Conv2d(*channels, 3, padding=1, bias=False)) for channels in pairwise(down)
+        )
         self.bottom_size = config.image_size // 2 ** (n - 1)
         flat = down[-1] * self.bottom_size**2
         widths = (flat, *config.unet_hidden, flat)
         self.mlp = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(widths))
+        below = (down[-1], *up[:-1])
         self.up = nn.ModuleList(
-            Block(channels_in + skip, channels)
-            for channels_in, skip, channels in zip(
-                (down[-1], *up[:-1]), reversed(down), up, strict=True
+            # The lowest block takes the MLP's map, which is as large as the skip.
+            Block(
+                (DoublingConv2d if i else nn.Conv2d)(
+                    below[i] + skip, up[i], 3, padding=1, bias=False
+                )
             )
+            for i, skip in enumerate(reversed(down))
         )
-        self.logits = nn.Conv2d(up[-1], 1, 1)
+        self.logits = PointwiseConv2d(up[-1], 1)
+
+    @property
+    def _inputs(self) -> ConcatConv2d:
+        """The convolution of image and log scope."""
+        return cast(ConcatConv2d, self.first.conv)
 
     def image_part(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C H W"]:
         """Returns what the image gives to the first convolution: the same at every step."""
-        return F.conv2d(image, self.first.conv.weight[:, :3], padding=1)
+        return self._inputs.part(image, 0)
 
     def forward(
         self, image_part: Float[Tensor, "B C H W"], log_scope: Float[Tensor, "B 1 H W"]
@@ -85,8 +95,7 @@ class UNet(nn.Module):
             image_part: from `image_part`; a convolution of concatenated inputs is a sum.
             log_scope: clamped from below, so that it is finite.
         """
-        of_scope = F.conv2d(log_scope, self.first.conv.weight[:, 3:], padding=1)
-        x = self.first.normalise(image_part + of_scope)
+        x = self.first.normalise(image_part + self._inputs.part(log_scope, 3))
         skips = [x]
         for block in self.down:
             x = block(x[:, :, ::2, ::2])  # nearest-neighbour halving
@@ -97,6 +106,5 @@ class UNet(nn.Module):
         x = x.unflatten(1, skips[-1].shape[1:])
         x = self.up[0](torch.cat([x, skips.pop()], dim=1))
         for block in self.up[1:]:
-            assert isinstance(block, Block)
-            x = block.upsample(x, skips.pop())
-        return pointwise_conv(x, self.logits)
+            x = block(x, skips.pop())
+        return self.logits(x)

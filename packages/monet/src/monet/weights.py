@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,9 +14,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from scenes.atomic import write_whole
 from scenes.command_line import CommandError, UsageError
-from scenes.serialise import from_json, list_from_json, to_json
 
 from monet.config import Precision, TrainConfig
+from monet.config_file import (
+    Stage,
+    config_from_json,
+    config_to_json,
+    stages_from_json,
+    stages_to_json,
+)
 from monet.model import Monet
 
 WEIGHTS = "model.safetensors"
@@ -25,29 +30,6 @@ STATE = "state.pt"
 CONFIG = "config.json"
 SHIPPED = Path(__file__).parent / "weights"
 """Folder of the weights that come with the package, as NAME.safetensors."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A run that another one went on from (`--init-from`)."""
-
-    step: int
-    """Steps made."""
-    config: TrainConfig
-
-
-def _renewed(text: str) -> str:
-    """Brings configs of version 0.1.0 into today's form: `compile` was true or false."""
-
-    def renew(item: dict[str, Any]) -> dict[str, Any]:
-        if isinstance(item.get("compile"), bool):
-            item["compile"] = "always" if item["compile"] else "auto"
-        return item
-
-    try:
-        return json.dumps(json.loads(text, object_hook=renew))
-    except ValueError:
-        return text  # `from_json` says what is wrong
 
 
 def save_weights(
@@ -71,9 +53,9 @@ def save_weights(
         stages: the runs before, the first one first.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-    facts = {"config": to_json(config), "step": str(step), "dataset": dataset}
+    facts = {"config": config_to_json(config), "step": str(step), "dataset": dataset}
     if stages:
-        facts["stages"] = to_json(stages)
+        facts["stages"] = stages_to_json(stages)
     write_whole(path, save(tensors, {**(notes or {}), **facts}))
 
 
@@ -103,7 +85,7 @@ class Weights:
         Raises:
             CommandError: the weights are not those of the config's model.
         """
-        model = Monet(self.config.model)
+        model = Monet(self.config.model, self.config.loss)
         try:
             model.load_state_dict(self.tensors)
         except RuntimeError as error:
@@ -128,9 +110,9 @@ def read_weights(path: Path) -> Weights:
     if "config" not in metadata:
         raise CommandError(f"{path}: no config in its metadata: not a model of this project")
     try:
-        config = from_json(_renewed(metadata.pop("config")), TrainConfig)
+        config = config_from_json(metadata.pop("config"))
         step, dataset = int(metadata.pop("step")), metadata.pop("dataset")
-        stages = tuple(list_from_json(_renewed(metadata.pop("stages", "[]")), Stage))
+        stages = stages_from_json(metadata.pop("stages", "[]"))
     except (ValueError, KeyError) as error:
         raise CommandError(f"{path}: config: {error}") from error
     return Weights(path, config, step, dataset, tensors, metadata, stages)
@@ -196,7 +178,7 @@ def save_state(folder: Path, state: State) -> None:
     """Writes a training state."""
     # By way of memory: torch's own writer does not say why a write failed.
     content = io.BytesIO()
-    torch.save({**vars(state), "stages": to_json(state.stages)}, content)
+    torch.save({**vars(state), "stages": stages_to_json(state.stages)}, content)
     write_whole(folder / STATE, content.getvalue())
 
 
@@ -214,7 +196,7 @@ def read_state(folder: Path) -> State:
     path = folder / STATE
     try:
         saved = dict(torch.load(path, map_location="cpu", weights_only=True))
-        stages = tuple(list_from_json(_renewed(saved.pop("stages")), Stage))
+        stages = stages_from_json(saved.pop("stages"))
         state = State(**saved, stages=stages)
         if not isinstance(state.step, int) or not all(
             isinstance(part, dict) for part in (state.model, state.average, state.optimiser)
@@ -227,7 +209,7 @@ def read_state(folder: Path) -> State:
 
 def save_config(folder: Path, config: TrainConfig) -> None:
     """Writes the run's config."""
-    write_whole(folder / CONFIG, (to_json(config) + "\n").encode())
+    write_whole(folder / CONFIG, (config_to_json(config) + "\n").encode())
 
 
 def read_config(folder: Path) -> TrainConfig:
@@ -238,6 +220,6 @@ def read_config(folder: Path) -> TrainConfig:
     """
     path = folder / CONFIG
     try:
-        return from_json(_renewed(path.read_text()), TrainConfig)
+        return config_from_json(path.read_text())
     except ValueError as error:
         raise CommandError(f"{path}: {error}") from error

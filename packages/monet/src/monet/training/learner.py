@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from scenes.command_line import UsageError
 from torch import Tensor
 
 from monet.arithmetic import allow_tf32, chosen_precision
 from monet.config import Precision, TrainConfig, first_difference
+from monet.config_file import Stage
 from monet.model import Monet
 from monet.training.growth import grow
+from monet.training.mean_loss import Backend, MeanLoss
 from monet.training.optimiser import (
     WeightAverage,
     learning_rate,
@@ -18,7 +22,7 @@ from monet.training.optimiser import (
     restore_optimiser,
 )
 from monet.training.processes import Ranks
-from monet.weights import Stage, State, Weights
+from monet.weights import State, Weights
 
 
 class Learner:
@@ -46,7 +50,7 @@ class Learner:
         self.precision = precision or chosen_precision(config.precision, self.device)
         allow_tf32(self.precision, self.device)
         torch.manual_seed(config.seed)
-        self.model = Monet(config.model).to(self.device)
+        self.model = Monet(config.model, config.loss).to(self.device)
         if gpu:  # on a CPU it costs a fifth (measured)
             self.model.to(memory_format=torch.channels_last)
         capturable = gpu if capturable is None else capturable
@@ -65,6 +69,10 @@ class Learner:
     def rate(self) -> float:
         """Learning rate of the step to come, the attention network's."""
         return learning_rate(self.config.optimiser, self.step, self.config.steps)
+
+    def mean_loss(self, backend: Backend | None = None) -> MeanLoss:
+        """Returns the loss of a batch; see there for the backend."""
+        return MeanLoss(self.model, self.config.loss, self.config.ablations, backend=backend)
 
     def state(self) -> State:
         """Returns what is needed to go on from here: views, which follow the steps to come."""
@@ -92,19 +100,23 @@ class Learner:
         self.step, self.stages = state.step, state.stages
 
     def start_from(self, weights: Weights) -> None:
-        """Takes the weights of another run, whose model may be smaller (`grow`).
+        """Takes the weights of another run, with `--grow` those of a smaller model too.
 
         Raises:
             UsageError: they are another architecture's.
         """
+        before = weights.config.model
+        tensors: Mapping[str, Tensor] = weights.tensors
+        if self.config.grow:
+            tensors = grow(tensors, before, self.model)
         try:
-            self.model.load_state_dict(grow(weights.tensors, weights.config.model, self.model))
+            self.model.load_state_dict(tensors)
         except RuntimeError as error:
-            difference = first_difference(
-                weights.config.model.architecture, self.config.model.architecture
-            )
+            difference = first_difference(before.architecture, self.config.model.architecture)
+            advice = "" if self.config.grow else "; --grow goes on from a smaller one"
             raise UsageError(
-                f"{weights.path}: --init-from needs weights of the same architecture ({difference})"
+                f"{weights.path}: --init-from needs weights of the same architecture "
+                f"({difference}){advice}"
             ) from error
         self.average.restore(self.model.state_dict())
         self.stages = (*weights.stages, Stage(weights.step, weights.config))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from monet.config import LossAblations, LossConfig
+from monet.loss import loss_terms
+from monet.loss_ablations import loss_terms_apart, with_posterior_term
 from monet.model import Monet
 
 Backend = str | Callable[..., Callable[..., object]]
@@ -25,11 +29,21 @@ class MeanLoss:
 
     Args:
         model: whose loss.
+        loss: weights of its terms.
+        ablations: departures from it; none by default.
         backend: compiles the regions; none by default.
     """
 
-    def __init__(self, model: Monet, backend: Backend | None = None) -> None:
-        self._model = model
+    def __init__(
+        self,
+        model: Monet,
+        loss: LossConfig,
+        ablations: LossAblations | None = None,
+        *,
+        backend: Backend | None = None,
+    ) -> None:
+        self._model, self._config = model, loss
+        self._ablations = LossAblations() if ablations is None else ablations
         self._split, self._explain = model.attention.split, self._explained
         if backend is not None:
             self._split = _compiled(self._split, backend)
@@ -40,7 +54,7 @@ class MeanLoss:
         image: Float[Tensor, "B 3 H W"],
         noise: Float[Tensor, "B K D"],
         log_masks: Float[Tensor, "B K H W"] | None,
-        posterior_weight: float | Float[Tensor, ""] | None = None,
+        posterior_weight: float | Float[Tensor, ""] = 0.0,
     ) -> Float[Tensor, "4"]:
         """Returns the means.
 
@@ -48,7 +62,7 @@ class MeanLoss:
             image: in [0, 1].
             noise: unit Gaussian, for the latents; as many slots are used.
             log_masks: instead of the attention's (section 2.2).
-            posterior_weight: in place of the config's; without effect on masks that are given.
+            posterior_weight: of this step; without effect on masks that are given.
         """
         if log_masks is None:
             masks = self._model.attention(image, noise.shape[1], self._split)
@@ -60,9 +74,18 @@ class MeanLoss:
         image: Float[Tensor, "B 3 H W"],
         log_masks: Float[Tensor, "B K H W"],
         noise: Float[Tensor, "B K D"],
-        posterior_weight: float | Float[Tensor, ""] | None,
+        posterior_weight: float | Float[Tensor, ""],
     ) -> Float[Tensor, "4"]:
-        loss = self._model.explain(image, log_masks, noise, posterior_weight).loss
+        config, gamma_vae = self._config, self._ablations.gamma_vae
+        if gamma_vae is None:
+            parts = self._model.explain(image, log_masks, noise)
+            loss = loss_terms(config, image, parts)
+        else:
+            fixed = self._model.explain(image, log_masks.detach(), noise)
+            parts = replace(fixed, log_masks=log_masks)
+            loss = loss_terms_apart(config, gamma_vae, image, parts)
+        if isinstance(posterior_weight, Tensor) or posterior_weight:
+            loss = with_posterior_term(loss, posterior_weight, config, image, parts)
         return torch.stack([loss.total, loss.nll, loss.kl_latent, loss.kl_mask]).mean(dim=1)
 
 

@@ -12,7 +12,7 @@ from monet.given_masks import log_masks_of
 from monet.model import to_unit
 from monet.training.data import Batch, TrainingImages, noise
 from monet.training.learner import Learner
-from monet.training.mean_loss import Backend, MeanLoss
+from monet.training.mean_loss import Backend
 from monet.training.optimiser import set_rate
 from monet.training.steps import TERMS, NotFiniteError, Terms
 from monet.training.thread_shares import Cores
@@ -35,7 +35,7 @@ class PlainStep:
     ) -> None:
         self._learner, self._images = learner, images
         self._share = learner.ranks.share(learner.config.batch_size)
-        self._loss = MeanLoss(learner.model, backend)
+        self._loss = learner.mean_loss(backend)
         self._cores = Cores(torch.get_num_threads() if backend is None else 1)
         self._seen: list[Terms] = []
 
@@ -93,7 +93,7 @@ class PlainStep:
             # As bytes lie, channels last, oneDNN's bfloat16 takes 1.5 times as long; float32 hardly
             # differs, and keeps its digits.
             image = image.contiguous()
-        weight = config.posterior_weight_at(learner.step)
+        weight = config.ablations.posterior_weight_at(learner.step)
         learner.optimiser.zero_grad()
 
         def loss(rows: slice) -> Float[Tensor, " T"]:

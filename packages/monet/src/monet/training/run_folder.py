@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from scenes.atomic import clear_unfinished
@@ -13,9 +12,7 @@ from scenes.file.reader import SceneFile
 from scenes.lock import locked
 
 from monet.config import TrainConfig, first_difference
-from monet.training.learner import Learner
 from monet.weights import (
-    CONFIG,
     STATE,
     WEIGHTS,
     State,
@@ -56,19 +53,6 @@ class RunFolder:
             )
         return read_state(self.path)
 
-    def restore(self, saved: State, learner: Learner) -> None:
-        """Brings a learner to the saved state.
-
-        Raises:
-            CommandError: it is another model's.
-        """
-        try:
-            learner.restore(saved)
-        except ValueError as error:
-            raise CommandError(
-                f"{self.path / STATE}: of another model than {self.path / CONFIG} says"
-            ) from error
-
     def saved_step(self) -> int | None:
         """Returns the step of the state on disk; None where nothing is saved."""
         return None if self._state_on_disk() is None else read_state(self.path).step
@@ -102,20 +86,13 @@ class RunFolder:
         """Saves the config alone."""
         save_config(self.path, config)
 
-    def save(
-        self,
-        config: TrainConfig,
-        learner: Learner,
-        file: SceneFile,
-        unlogged: tuple[tuple[float, ...], ...],
-    ) -> None:
+    def save(self, config: TrainConfig, state: State, dataset: str) -> None:
         """Saves weights and state; a kill at any moment leaves the old ones or the new.
 
         Args:
             config: the run's, which goes with the weights.
-            learner: what is saved.
-            file: what it learns from.
-            unlogged: terms of the steps since the last line of the log.
+            state: what the run goes on from; its average are the weights.
+            dataset: name of what it learns from.
 
         Raises:
             CommandError: there is no space left, or the like.
@@ -123,10 +100,14 @@ class RunFolder:
         try:
             # The state last: a run that is finished has its weights.
             save_weights(
-                self.path / WEIGHTS, learner.weights, config, learner.step,
-                file.dataset, {"seed": str(config.seed)}, learner.stages,
-            )  # fmt: skip
-            state = replace(learner.state(), data=file.identity, rows=file.n, unlogged=unlogged)
+                self.path / WEIGHTS,
+                state.average,
+                config,
+                state.step,
+                dataset,
+                {"seed": str(config.seed)},
+                state.stages,
+            )
             save_state(self.path, state)
             self._found = self._state_on_disk()
         except OSError as error:

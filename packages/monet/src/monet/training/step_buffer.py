@@ -193,7 +193,7 @@ class StepBuffer:
                 (
                     learning_rate(config.optimiser, step, config.steps),
                     average.share(step + 1),
-                    config.posterior_weight_at(step),
+                    config.ablations.posterior_weight_at(step),
                 )
                 for step in range(first, first + count)
             ]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import statistics
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,9 +14,11 @@ from scenes.progress import progress_bar
 from monet.config import TrainConfig
 from monet.given_masks import check_entities, needs_segmentation
 from monet.model import Monet
+from monet.training.agenda import Agenda
 from monet.training.data import TrainingImages, fit, held_out
 from monet.training.learner import Learner
 from monet.training.mean_loss import Backend
+from monet.training.pace import compiling_pays, seconds_per_step
 from monet.training.plain_step import PlainStep
 from monet.training.processes import Ranks
 from monet.training.run_folder import RunFolder
@@ -28,13 +27,7 @@ from monet.training.signals import stop_signals
 from monet.training.steps import TERMS, NotFiniteError, Steps, Terms
 from monet.training.validation import Validation
 from monet.training.whole_step import Form, WholeStep, cuda_graph
-from monet.weights import find_weights, read_weights
-
-TIMED_LOOKS, TIMED_S = 3, 2.0
-"""The rate is measured over so many looks at the steps, and over so many seconds."""
-COMPILE_S, COMPILE_SAVES = 70.0, 0.45
-"""What compiling takes, and the share of a step's time that it saves: measured on an H200 at the
-paper's settings, 40.6 and 76.6 steps a second."""
+from monet.weights import CONFIG, STATE, State, find_weights, read_weights
 
 
 @dataclass(frozen=True)
@@ -62,7 +55,6 @@ class Trainer:
     """
 
     def __init__(self, config: TrainConfig, folder: Path, ranks: Ranks | None = None) -> None:
-        self.config = config
         self._ranks = Ranks() if ranks is None else ranks
         self._folder = RunFolder(folder)
         saved = self._folder.saved_state(config)
@@ -70,7 +62,7 @@ class Trainer:
         self._learner = Learner(config, self._ranks, precision=precision or None)
         self._unlogged = [] if saved is None else list(saved.unlogged)
         if saved is not None:
-            self._folder.restore(saved, self._learner)
+            self._restore(saved)
         elif config.init_from is not None:
             self._learner.start_from(read_weights(find_weights(config.init_from)))
         self._ranks.check_same(self.step, folder)
@@ -82,6 +74,15 @@ class Trainer:
         except BaseException:
             self._file.close()
             raise
+
+    def _restore(self, saved: State) -> None:
+        try:
+            self._learner.restore(saved)
+        except ValueError as error:
+            folder = self._folder.path
+            raise CommandError(
+                f"{folder / STATE}: of another model than {folder / CONFIG} says"
+            ) from error
 
     def _open_data(self) -> None:
         config = self.config
@@ -112,6 +113,11 @@ class Trainer:
         return WholeStep(self._learner, self._images, Form(backend, capture))
 
     @property
+    def config(self) -> TrainConfig:
+        """The whole run, with as many steps as are planned now."""
+        return self._learner.config
+
+    @property
     def step(self) -> int:
         """Steps made in all."""
         return self._learner.step
@@ -136,24 +142,7 @@ class Trainer:
 
     def seconds_per_step(self) -> float:
         """Measures steps, and goes back to where it was; the mean of all processes."""
-        before = copy.deepcopy(self._learner.state())
-        count = self._steps.look_every
-        times: list[float] = []
-        try:
-            # The first look is warm-up: kernels are chosen, compiled and captured.
-            while len(times) < 1 + TIMED_LOOKS or sum(times[1:]) * count < TIMED_S:
-                start = time.perf_counter()
-                for _ in range(count):
-                    self._steps.make()
-                self._steps.terms()
-                taken = torch.tensor((time.perf_counter() - start) / count, device=self.device)
-                self._ranks.average_([taken])  # all must agree on when to end
-                times.append(taken.item())
-        except NotFiniteError:
-            times.append((time.perf_counter() - start) / count)  # `run` will meet it and say so
-        self._learner.restore(before)
-        self._steps.restart()
-        return statistics.median(times[1:] or times)
+        return seconds_per_step(self._learner, self._steps)
 
     def compile_if_it_pays(self, seconds_per_step: float, stop_after_s: float | None) -> bool:
         """Has later steps compiled where a GPU gains more time by it than it takes.
@@ -165,15 +154,11 @@ class Trainer:
         Returns:
             Whether it will; the rate is then to be measured anew.
         """
-        if self.config.compile != "auto" or self.device.type != "cuda":
-            return False
-        left_s = (self.config.steps - self.step) * seconds_per_step
-        left_s = left_s if stop_after_s is None else min(left_s, stop_after_s)
-        if not self._ranks.any(left_s * COMPILE_SAVES > COMPILE_S):
-            return False
-        self._steps.close()
-        self._steps = self._make_steps("inductor")
-        return True
+        pays = compiling_pays(self._learner, seconds_per_step, stop_after_s)
+        if pays:
+            self._steps.close()
+            self._steps = self._make_steps("inductor")
+        return pays
 
     def plan(self, left_s: float, seconds_per_step: float) -> None:
         """Asks for as many steps, from here on, as there is time for.
@@ -187,7 +172,7 @@ class Trainer:
         self._ask_for(self.step + max(1, int(fit)))
 
     def _ask_for(self, steps: int) -> None:
-        self.config = self._learner.config = replace(self.config, steps=steps)
+        self._learner.config = replace(self.config, steps=steps)
         self._steps.replan()
 
     def run(self, stop_after_s: float | None = None, *, fill: bool = False) -> Outcome:
@@ -204,6 +189,7 @@ class Trainer:
                 GPU, which finds it some steps later, the last saved state stands.
             UsageError: another process trains in the folder, or has since this one read it.
         """
+        fill = fill and stop_after_s is not None
         if self._ranks.rank > 0:
             return self._run(None, stop_after_s, fill)
         with self._folder.held():
@@ -214,47 +200,37 @@ class Trainer:
         return outcome
 
     def _run(self, log: RunLog | None, stop_after_s: float | None, fill: bool) -> Outcome:
-        start = last_save = time.monotonic()
-        first = self.step
-        reason = "steps"
-        reported = -1
-        with progress_bar() as progress, stop_signals() as asked:
+        agenda = Agenda(self.step, stop_after_s)
+        reason, scored = "steps", -1
+        with progress_bar() as progress, stop_signals() as signals:
             task = progress.add_task(
                 self.config.run_name, total=self.config.steps, completed=self.step, note=""
             )
             while self.step < self.config.steps:
                 self._make_step()
-                logs = self.step % self.config.log_every == 0
-                scores = self.step % self.config.score_every == 0
-                planned = self.step >= self.config.steps
-                if not (logs or scores or planned or self.step % self._steps.look_every == 0):
+                due = agenda.due(self.config, self.step, self._steps.look_every)
+                if not due.look:
                     continue
                 self._look()
                 note = _note(self._unlogged[-1])
                 progress.update(task, total=self.config.steps, completed=self.step, note=note)
-                if logs and log is not None:
-                    log.scalars(self.step, _means(self._unlogged))
-                if logs:
-                    self._unlogged = []
-                if scores and log is not None:
+                if due.log:
+                    self._log_terms(log)
+                if due.score:
                     self._report(log)
-                    reported = self.step
-                now = time.monotonic()
-                over = stop_after_s is not None and now - start >= stop_after_s
-                if self._ranks.any(over or bool(asked)):
-                    reason = "signal" if self._ranks.any(bool(asked)) else "time"
+                    scored = self.step
+                if self._ranks.any(agenda.is_over or bool(signals)):
+                    reason = "signal" if self._ranks.any(bool(signals)) else "time"
                     break
-                if fill and (logs or planned) and stop_after_s is not None:
-                    left_s = start + stop_after_s - now
-                    self.plan(left_s, (now - start) / (self.step - first))
-                if now - last_save >= self.config.save_every_s:
+                if fill and (due.log or due.last):
+                    self.plan(agenda.left_s, agenda.seconds_per_step(self.step))
+                if agenda.save_is_due(self.config.save_every_s):
                     self.save()
-                    last_save = now
             if fill and reason == "time":
                 self._ask_for(self.step)
                 reason = "steps"
             self.save()
-            if log is not None and self.step not in (reported, first):
+            if self.step not in (scored, agenda.first):
                 self._report(log)
         return Outcome(self.step, reason)
 
@@ -265,7 +241,14 @@ class Trainer:
             CommandError: there is no space left, or the like.
         """
         if self._ranks.rank == 0:
-            self._folder.save(self.config, self._learner, self._file, tuple(self._unlogged))
+            file = self._file
+            state = replace(
+                self._learner.state(),
+                data=file.identity,
+                rows=file.n,
+                unlogged=tuple(self._unlogged),
+            )
+            self._folder.save(self.config, state, file.dataset)
 
     def _make_step(self) -> None:
         """Makes a step, or issues it.
@@ -297,10 +280,18 @@ class Trainer:
     def _advice(self) -> str:
         return f"try a lower --learning-rate than {self._learner.rate:g}"
 
-    def _report(self, log: RunLog) -> None:
-        weights = self._learner.weights
-        log.scalars(self.step, self._validation.scores(weights))
-        log.picture(self.step, self._validation.sheet(weights), self.config.model.image_size)
+    def _log_terms(self, log: RunLog | None) -> None:
+        """Writes a line of the steps since the last one; the first process alone has a log."""
+        if log is not None:
+            log.scalars(self.step, _means(self._unlogged))
+        self._unlogged = []
+
+    def _report(self, log: RunLog | None) -> None:
+        """Writes scores and a picture of the held-out images."""
+        if log is not None:
+            weights = self._learner.weights
+            log.scalars(self.step, self._validation.scores(weights))
+            log.picture(self.step, self._validation.sheet(weights), self.config.model.image_size)
 
 
 def _means(rows: list[Terms]) -> dict[str, float]:
@@ -310,3 +301,30 @@ def _means(rows: list[Terms]) -> dict[str, float]:
 def _note(terms: Terms) -> str:
     loss, nll, kl_latent, kl_mask, _ = terms
     return f"loss {loss:,.0f} (nll {nll:,.0f}, latents {kl_latent:,.0f}, masks {kl_mask:,.0f})"
+
+
+def train(
+    config: TrainConfig, run: Path | str | None = None, *, stop_after_s: float | None = None
+) -> Outcome:
+    """Trains until all steps are made or the time is over; goes on with a run that is there.
+
+    Example:
+        >>> config = replace(monet.PRESETS["quick"], data=Path("rooms.h5"), steps=2)
+        >>> monet.train(config, "runs/quick").step
+        2
+
+    Args:
+        config: the whole run.
+        run: its folder; runs/NAME by default.
+        stop_after_s: wall-clock seconds from now; no limit by default.
+
+    Returns:
+        How many steps are made in all, and why it ended: `steps`, `time` or `signal`.
+
+    Raises:
+        UsageError: the data do not suit, or the folder holds a run of another config.
+        CommandError: the loss is not finite, or there is no space left.
+    """
+    folder = Path("runs") / config.run_name if run is None else Path(run)
+    with Trainer(config, folder) as trainer:
+        return trainer.run(stop_after_s)

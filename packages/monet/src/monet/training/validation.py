@@ -29,7 +29,7 @@ class Validation:
 
     def __init__(self, config: TrainConfig, images: HeldOut, device: torch.device) -> None:
         self._config, self._images = config, images
-        self._model = Monet(config.model).to(device)
+        self._model = Monet(config.model, config.loss).to(device)
 
     def scores(self, weights: Mapping[str, torch.Tensor]) -> dict[str, float]:
         """Returns scores of all held-out images.

@@ -15,7 +15,7 @@ from monet.given_masks import log_masks_of
 from monet.model import to_unit
 from monet.training.data import TrainingImages
 from monet.training.learner import Learner
-from monet.training.mean_loss import Backend, MeanLoss
+from monet.training.mean_loss import Backend
 from monet.training.optimiser import set_rate
 from monet.training.step_buffer import STEPS_AHEAD, Row, StepBuffer
 from monet.training.steps import TERMS, NotFiniteError, Terms
@@ -86,7 +86,7 @@ class WholeStep:
         self._share = learner.ranks.share(learner.config.batch_size)
         self._alone = learner.ranks.world == 1
         self._params = list(learner.model.parameters())
-        self._loss = MeanLoss(learner.model, form.backend)
+        self._loss = learner.mean_loss(form.backend)
         self._buffer = StepBuffer(learner, images, steps_ahead)
         self.restart()
 
@@ -151,7 +151,7 @@ class WholeStep:
                 file=sys.stderr,
             )
             self.form = simpler
-            self._loss = MeanLoss(self._learner.model, simpler.backend)
+            self._loss = self._learner.mean_loss(simpler.backend)
             self._learner.optimiser.zero_grad()
             return False
         return True
@@ -202,10 +202,10 @@ class WholeStep:
 
     def _posterior_weight(self, row: Row) -> float | Float[Tensor, ""]:
         """Returns a number where it never changes, so that a weight of 0 costs nothing."""
-        config = self._learner.config
-        if config.posterior_start and config.model.posterior_weight:
+        ablations = self._learner.config.ablations
+        if ablations.posterior_start and ablations.posterior_weight:
             return row.posterior_weight
-        return config.model.posterior_weight
+        return ablations.posterior_weight
 
     def _update(self) -> None:
         """Moves the weights along the gradients, and ends the buffer's row."""

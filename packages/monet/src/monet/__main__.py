@@ -1,0 +1,7 @@
+"""`python -m monet` is `monet-train`."""
+
+import sys
+
+from monet.cli import main
+
+sys.exit(main())

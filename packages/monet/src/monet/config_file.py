@@ -1,0 +1,92 @@
+"""Configs as JSON, in today's form and in those that people have on their disks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scenes.serialise import from_json, list_from_json, to_json
+
+from monet.config import TrainConfig
+
+VERSION = 2
+"""Of the form; version 1, which package 0.1.0 wrote, has no number."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A run that another one went on from (`--init-from`)."""
+
+    step: int
+    """Steps made."""
+    config: TrainConfig
+
+
+def config_to_json(config: TrainConfig) -> str:
+    """Returns a run's config as JSON that says its version."""
+    return json.dumps({"version": VERSION, **json.loads(to_json(config))}, sort_keys=True)
+
+
+def config_from_json(text: str) -> TrainConfig:
+    """Returns the config that `config_to_json` wrote, now or in version 1.
+
+    Raises:
+        ValueError: it is none, of a newer version, or asks for what is no more.
+    """
+    return from_json(json.dumps(_renewed(_parsed(text))), TrainConfig)
+
+
+def stages_to_json(stages: Sequence[Stage]) -> str:
+    """Returns the runs before one as JSON, the first one first."""
+    rows = [
+        {"step": stage.step, "config": json.loads(config_to_json(stage.config))} for stage in stages
+    ]
+    return json.dumps(rows, sort_keys=True)
+
+
+def stages_from_json(text: str) -> tuple[Stage, ...]:
+    """Returns what `stages_to_json` wrote, now or in version 1.
+
+    Raises:
+        ValueError: as from `config_from_json`.
+    """
+    rows = _parsed(text)
+    if not isinstance(rows, list):
+        raise ValueError("stages: no list")
+    for row in rows:
+        if isinstance(row, dict) and "config" in row:
+            row["config"] = _renewed(row["config"])
+    return tuple(list_from_json(json.dumps(rows), Stage))
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from error
+
+
+def _renewed(config: Any) -> Any:
+    """Returns a parsed config in today's form, without its version."""
+    if not isinstance(config, dict):
+        return config
+    rest = {name: value for name, value in config.items() if name != "version"}
+    version = config.get("version", 1)
+    if version == VERSION:
+        return rest
+    if version != 1:
+        raise ValueError(f"version {version}, this one reads {VERSION}")
+    # Architecture and loss were one, and compiling was done or not.
+    model = dict(rest.get("model", {}))
+    if model.pop("mixture", "per_pixel") != "per_pixel":
+        raise ValueError("mixture per_channel: version 0.1.0 was the last that had it")
+    for part, names in (
+        ("loss", ("sigma_bg", "sigma_fg", "beta", "gamma")),
+        ("ablations", ("gamma_vae", "posterior_weight")),
+    ):
+        rest[part] = {name: model.pop(name) for name in names if name in model}
+    if isinstance(rest.get("compile"), bool):
+        rest["compile"] = "always" if rest["compile"] else "auto"
+    return {**rest, "model": model}
