@@ -8,17 +8,17 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import torch
 import tyro
 from scenes.command_line import UsageError, parse, run_command
 from scenes.memory import keep_freed_memory
 from tyro.conf import OmitArgPrefixes, arg
 
 from monet.config import PRESETS, TrainConfig
-from monet.training.processes import join, leave
-from monet.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from monet.training.trainer import Trainer
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -89,6 +89,10 @@ def _train(arguments: list[str]) -> int:
         )
     )
     budget = Budget.of(command, arguments)
+    # Not at the top: --help and a mistake need no torch, which takes two seconds to import.
+    from monet.training.processes import join, leave
+    from monet.training.trainer import Trainer
+
     folder = command.run or Path("runs") / command.config.run_name
     ranks = join()
     try:
@@ -113,9 +117,7 @@ def _run(trainer: Trainer, folder: Path, budget: Budget, *, quiet: bool) -> int:
     left_s = budget.left_s()
     if budget.decides_steps and left_s is not None:
         trainer.plan(left_s, seconds_per_step)
-    for line in _forecast(
-        trainer.step, trainer.config, seconds_per_step, trainer.device, budget.seconds
-    ):
+    for line in _forecast(trainer, seconds_per_step, budget.seconds):
         say(line)
     outcome = trainer.run(left_s, fill=budget.decides_steps)
     say(f"{folder}: {outcome.step:,} of {trainer.config.steps:,} steps")
@@ -125,14 +127,11 @@ def _run(trainer: Trainer, folder: Path, budget: Budget, *, quiet: bool) -> int:
 
 
 def _forecast(
-    step: int,
-    config: TrainConfig,
-    seconds_per_step: float,
-    device: torch.device,
-    stop_after_s: float | None,
+    trainer: Trainer, seconds_per_step: float, stop_after_s: float | None
 ) -> Iterator[str]:
     """Says how long it will take, at the rate just measured."""
-    left = config.steps - step
+    config, device = trainer.config, trainer.device
+    left = config.steps - trainer.step
     needed = left * seconds_per_step
     rate = f"{1 / seconds_per_step:,.1f} steps a second on this {device.type}"
     until = ""

@@ -87,10 +87,6 @@ def naive_posterior(
     w, (B, K) = _weights(model, "vae.encoder."), log_masks.shape[:2]
     tiled = image[:, None].expand(-1, K, -1, -1, -1)
     x = torch.cat([tiled, log_masks.clamp(min=FLOOR)[:, :, None]], dim=2).flatten(0, 1)
-    layers = [
-        "first",
-        *(name[:-7] for name in w if name.startswith("convs.") and name.endswith(".weight")),
-    ]
     for name in ("first", *_layers(w, "convs.")):
         x = F.relu(F.conv2d(x, w[f"{name}.weight"], w[f"{name}.bias"], stride=2, padding=1))
     x = F.relu(x.flatten(1) @ w["hidden.weight"].T + w["hidden.bias"])
@@ -104,10 +100,7 @@ def naive_decoded(
 ) -> tuple[Float[Tensor, "B K 3 H W"], Float[Tensor, "B K H W"]]:
     """Returns components and mask logits of latents (appendix B.1)."""
     w, (B, K, D) = _weights(model, "vae.decoder."), z.shape
-    layers = [
-        "first",
-        *(name[:-7] for name in w if name.startswith("convs.") and name.endswith(".weight")),
-    ]
+    layers = ["first", *_layers(w, "convs.")]
     side = model.config.image_size + 2 * len(layers)
     line = torch.linspace(-1, 1, side, dtype=z.dtype, device=z.device)
     grid = torch.stack(torch.meshgrid(line, line, indexing="ij"))
