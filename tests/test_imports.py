@@ -39,7 +39,7 @@ def test_no_package_imports_one_that_comes_after_it(package: str) -> None:
             "import scenes.cli, scenes.file.reader, scenes.pictures.sheet",
             ("mujoco", "cv2", "torch"),
         ),
-        ("import monet, monet.cli", ("mujoco", "cv2")),
+        ("import monet, monet.cli", ("mujoco", "cv2", "torch")),
         (
             "import evaluation.cli, evaluation.scores.scoring, evaluation.predictions.contract",
             ("mujoco", "torch"),

@@ -1,17 +1,20 @@
 """MONet (Burgess et al. 2019): unsupervised scene decomposition and representation.
 
-    model = monet.load("objects_room_64")            # a run folder, a file, or a name that ships
-    parts = model.decompose(images, num_slots=9)     # uint8 or floats in [0, 1], channels last
-    parts.masks, parts.components, parts.reconstruction, parts.latents
+    >>> import monet, scenes
+    >>> images = scenes.SceneFile("rooms.h5")["image"][:4]
+    >>> model = monet.load("objects_room_quick")     # a run folder, a file, or a name that ships
+    >>> parts = model.decompose(images, num_slots=9) # uint8 or floats in [0, 1], channels last
+    >>> parts.masks.shape, parts.components.shape, parts.reconstruction.shape, parts.latents.shape
+    ((4, 9, 32, 32), (4, 9, 32, 32, 3), (4, 32, 32, 3), (4, 9, 16))
 
-    config = monet.PRESETS["quick"]                  # frozen dataclasses: dataclasses.replace
-    monet.train(config, "runs/quick", stop_after_s=540)
+`train` makes such a model, by a `TrainConfig`: `PRESETS` has the paper's and some others.
 
 The paper's equations 1 and 2 are `monet.attention`, 3 is `monet.loss`; appendix B.1 is
 `monet.component_vae`, B.2 `monet.unet`, B.3 `monet.config` and `monet.training`; section 2.2's
 given masks are `monet.given_masks`. From a shell: `monet-train`, or `python -m monet`.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from monet.config import PRESETS, LossConfig, ModelConfig, OptimiserConfig, TrainConfig
@@ -46,6 +49,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'monet' has no attribute {name!r}")
-    from importlib import import_module
-
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -15,7 +15,13 @@ MaskKind = Literal["attention", "element", "all-in-one", "wrong-element"]
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Architecture (appendix B.1 and B.2)."""
+    """Architecture (appendix B.1 and B.2).
+
+    Example:
+        >>> import monet
+        >>> monet.ModelConfig(num_slots=9).unet_channels
+        (32, 32, 64, 64, 64)
+    """
 
     image_size: int = 64
     """Side of the images, in pixels."""
@@ -56,7 +62,13 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Weights of the loss (equation 3)."""
+    """Weights of the loss (equation 3).
+
+    Example:
+        >>> import monet
+        >>> monet.LossConfig(gamma=0.25).beta
+        0.5
+    """
 
     sigma_bg: float = 0.09
     """Scale of the first component's Gaussian."""
@@ -101,7 +113,13 @@ class LossAblations:
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """How weights are changed (appendix B.3)."""
+    """How weights are changed (appendix B.3).
+
+    Example:
+        >>> import monet
+        >>> monet.OptimiserConfig(kind="muon", learning_rate=1e-3).schedule
+        'constant'
+    """
 
     kind: Literal["rmsprop", "adam", "muon"] = "rmsprop"
     """RMSProp as TensorFlow 1 had it, Adam, or Muon, which takes fewer steps."""
@@ -127,7 +145,14 @@ class OptimiserConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A whole training run."""
+    """A whole training run.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> import monet
+        >>> replace(monet.PRESETS["quick"], batch_size=32).model.image_size
+        32
+    """
 
     name: str = "paper"
     """Name of the run; its folder is runs/NAME, or runs/NAME-MASKS with given masks."""

@@ -22,7 +22,14 @@ RANGE_SLACK = 1e-3
 
 @dataclass(frozen=True)
 class Decomposition:
-    """What the model makes of a batch of images."""
+    """What the model makes of a batch of images, as tensors.
+
+    Example:
+        >>> import monet, torch
+        >>> parts = monet.load("objects_room_quick")(torch.rand(2, 3, 32, 32), num_slots=9)
+        >>> parts.log_masks.shape, parts.components.shape
+        (torch.Size([2, 9, 32, 32]), torch.Size([2, 9, 3, 32, 32]))
+    """
 
     log_masks: Float[Tensor, "B K H W"]
     """Attention masks; exponentiated, they sum to one over K."""
@@ -40,7 +47,15 @@ class Decomposition:
 
 @dataclass(frozen=True)
 class Decompositions:
-    """The same for many images, as NumPy arrays with channels last."""
+    """What the model makes of many images, as NumPy arrays with channels last.
+
+    Example:
+        >>> import monet, numpy
+        >>> images = numpy.zeros((4, 32, 32, 3), numpy.uint8)
+        >>> parts = monet.load("objects_room_quick").decompose(images)
+        >>> parts.masks.shape, parts.latents.shape
+        ((4, 7, 32, 32), (4, 7, 16))
+    """
 
     masks: Float[np.ndarray, "N K H W"]
     """The attention's, or those given, refined as often as was asked for."""
@@ -59,6 +74,12 @@ class Decompositions:
 
 class Monet(nn.Module):
     """The Multi-Object Network.
+
+    Example:
+        >>> import monet
+        >>> model = monet.Monet(monet.PRESETS["quick"].model)
+        >>> f"{sum(p.numel() for p in model.parameters()):,} parameters"
+        '272,790 parameters'
 
     Args:
         config: its architecture.

@@ -142,6 +142,11 @@ def find_weights(name: str | Path) -> Path:
 def load(name: str | Path) -> Monet:
     """Loads a trained model, ready to decompose images.
 
+    Example:
+        >>> import monet
+        >>> monet.load("objects_room_64").config.image_size
+        64
+
     Args:
         name: run folder, weights file, or name of shipped weights.
 

@@ -309,6 +309,9 @@ def train(
     """Trains until all steps are made or the time is over; goes on with a run that is there.
 
     Example:
+        >>> from dataclasses import replace
+        >>> from pathlib import Path
+        >>> import monet
         >>> config = replace(monet.PRESETS["quick"], data=Path("rooms.h5"), steps=2)
         >>> monet.train(config, "runs/quick").step
         2
