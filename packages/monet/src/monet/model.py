@@ -79,7 +79,7 @@ class Monet(nn.Module):
         >>> import monet
         >>> model = monet.Monet(monet.PRESETS["quick"].model)
         >>> f"{sum(p.numel() for p in model.parameters()):,} parameters"
-        '272,790 parameters'
+        '269,829 parameters'
 
     Args:
         config: its architecture.
