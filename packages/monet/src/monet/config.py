@@ -225,9 +225,16 @@ class TrainConfig:
     def identity(self) -> TrainConfig:
         """The config without what may change when a run goes on."""
         return replace(
-            self, steps=1, log_every=1, score_every=1, save_every_s=1.0,
-            cache="auto", compile="auto", graph="auto", grow=False,
-        )  # fmt: skip
+            self,
+            steps=1,
+            log_every=1,
+            score_every=1,
+            save_every_s=1.0,
+            cache="auto",
+            compile="auto",
+            graph="auto",
+            grow=False,
+        )
 
 
 def first_difference(before: Any, now: Any) -> str:

@@ -13,7 +13,7 @@ from monet.training.data import Batch
 
 
 def needs_segmentation(masks: MaskKind) -> bool:
-    """Tells whether these masks come from the file's segmentation."""
+    """Whether these masks come from the file's segmentation."""
     return masks in ("element", "wrong-element")
 
 

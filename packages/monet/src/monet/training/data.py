@@ -56,7 +56,7 @@ class Batch:
 
     @property
     def bytes(self) -> int:
-        """What it takes in memory."""
+        """Bytes that its scenes take in memory."""
         labels = 0 if self.segmentation is None else self.segmentation.numel()
         return self.images.numel() + labels
 

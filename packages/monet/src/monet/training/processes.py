@@ -61,7 +61,7 @@ class Ranks:
             tensor.copy_(mean.view_as(tensor))
 
     def any(self, flag: bool) -> bool:
-        """Tells whether the flag is set in any process; all must ask."""
+        """Whether the flag is set in any process; all must ask."""
         if self.world == 1:
             return flag
         flags = torch.tensor([int(flag)], device=self.device)

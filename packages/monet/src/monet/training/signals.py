@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a wish to stop, which the training loop grants at the end of a step."""
+"""SIGINT and SIGTERM as requests to stop, which the training loop meets at the end of a step."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import FrameType
 
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """Gathers SIGINT and SIGTERM in a list instead of ending the process."""
+    """Collects SIGINT and SIGTERM in a list instead of ending the process."""
     asked: list[int] = []
 
     def remember(number: int, frame: FrameType | None) -> None:

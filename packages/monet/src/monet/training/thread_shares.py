@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 
 class Cores:
-    """So many threads, each with a share of every batch; with one, the caller itself.
+    """Splits each batch over `count` threads; one thread is the caller itself.
 
     Args:
         count: threads; the result depends on it as on any order of summation.
@@ -25,9 +25,10 @@ class Cores:
 
     def __init__(self, count: int) -> None:
         self._count = count
-        # A thread that has not yet asked takes the number that was set last, by any thread.
+        # torch.set_num_threads sets the default of threads that have not asked for theirs: so the
+        # caller asks before a thread of the pool sets its own.
         torch.get_num_threads()
-        # Of its own operations, each thread makes all by itself.
+        # Each thread of the pool runs its operations without further threads.
         self._pool = ThreadPoolExecutor(count, "share", torch.set_num_threads, (1,))
 
     def backward(
@@ -64,7 +65,7 @@ class Cores:
 
     @contextmanager
     def stepping(self) -> Iterator[None]:
-        """Keeps the caller to one thread between shares, as its others would wait by spinning."""
+        """Keeps the caller to one thread for a while: idle OpenMP threads spin and take a core."""
         before = torch.get_num_threads()
         if self._count > 1:
             torch.set_num_threads(1)

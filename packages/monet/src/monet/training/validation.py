@@ -19,7 +19,7 @@ PICTURED = 8
 
 
 class Validation:
-    """Decomposes the held-out images by whatever weights a run has come to.
+    """Scores and pictures of the held-out images, by the weights that a run has now.
 
     Args:
         config: of the run.
@@ -68,7 +68,8 @@ class Validation:
         kept = self._images
         images = torch.from_numpy(kept.images)
         segmentation = None if kept.segmentation is None else torch.from_numpy(kept.segmentation)
-        # Of all held-out scenes, so that a wrong mask is the same whatever `count` is.
+        # `wrong-element` takes the masks of the scene before: made of all held-out scenes, they are
+        # the same whatever `count` is.
         log_masks = log_masks_of(self._config, Batch(images, segmentation))
         masks = None if log_masks is None else log_masks[:count].exp()
         return self._model.eval().decompose(images[:count], masks=masks)
