@@ -31,7 +31,7 @@ from monet.training.mean_loss import MeanLoss
 from monet.training.plain_step import PlainStep
 from monet.training.processes import Ranks
 from monet.training.step_buffer import STEPS_AHEAD, StepBuffer
-from monet.training.thread_shares import Cores
+from monet.training.thread_shares import ThreadShares
 from scenes.driver import build
 from scenes.file.reader import SceneFile
 from scenes.memory import keep_freed_memory
@@ -117,7 +117,7 @@ def make_step(
     model: Monet,
     loss: Callable[..., Tensor],
     in_half: bool,
-    cores: Cores | None = None,
+    cores: ThreadShares | None = None,
 ) -> Callable[[], float]:
     """Returns what makes a step: of the whole batch, or of a share of it on each core."""
 
@@ -161,7 +161,7 @@ def make_steps(args: argparse.Namespace, kept: bool) -> dict[str, Callable[[], f
     noise = torch.randn(B, config.num_slots, config.latent_dim, device=device)
     half = chosen_precision("auto", device) == "bfloat16"
     cpu, threads = device.type == "cpu", torch.get_num_threads()
-    cores = Cores(threads) if cpu and threads > 1 else None
+    cores = ThreadShares(threads) if cpu and threads > 1 else None
 
     def of(loss: Callable[..., Tensor]) -> Callable[[], float]:
         return make_step(image, noise, model, loss, in_half=False)

@@ -15,7 +15,7 @@ from monet.training.learner import Learner
 from monet.training.mean_loss import Backend
 from monet.training.optimiser import set_rate
 from monet.training.steps import TERMS, NotFiniteError, Terms
-from monet.training.thread_shares import Cores
+from monet.training.thread_shares import ThreadShares
 
 
 class PlainStep:
@@ -36,7 +36,7 @@ class PlainStep:
         self._learner, self._images = learner, images
         self._share = learner.ranks.share(learner.config.batch_size)
         self._loss = learner.mean_loss(backend)
-        self._cores = Cores(torch.get_num_threads() if backend is None else 1)
+        self._cores = ThreadShares(torch.get_num_threads() if backend is None else 1)
         self._seen: list[Terms] = []
 
     def make(self) -> None:

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 
-class Cores:
+class ThreadShares:
     """Splits each batch over `count` threads; one thread is the caller itself.
 
     Args:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from monet.training.thread_shares import Cores
+from monet.training.thread_shares import ThreadShares
 from torch import Tensor, nn
 
 
@@ -29,7 +29,7 @@ def test_shares_add_up_to_the_whole(layers: nn.ModuleDict, count: int) -> None:
     loss, parameters = loss_of(layers, x), list(layers.parameters())
     expected = loss(slice(0, 7))
     gradients = torch.autograd.grad(expected[0], list(layers["used"].parameters()))
-    cores = Cores(count)
+    cores = ThreadShares(count)
     torch.testing.assert_close(cores.backward(loss, 7, parameters), expected.detach())
     cores.close()
     for parameter, gradient in zip(layers["used"].parameters(), gradients, strict=True):
@@ -41,7 +41,7 @@ def test_an_error_in_one_share_reaches_the_caller(layers: nn.ModuleDict) -> None
     def fail(rows: slice) -> Tensor:
         raise ValueError(f"rows from {rows.start}")
 
-    cores = Cores(2)
+    cores = ThreadShares(2)
     with pytest.raises(ValueError, match="rows from 0"):
         cores.backward(fail, 4, list(layers.parameters()))
     cores.close()
@@ -49,7 +49,7 @@ def test_an_error_in_one_share_reaches_the_caller(layers: nn.ModuleDict) -> None
 
 def test_threads_of_a_share_leave_the_callers_own_number_alone(layers: nn.ModuleDict) -> None:
     before = torch.get_num_threads()
-    cores = Cores(2)
+    cores = ThreadShares(2)
     x = torch.randn(4, 3, dtype=torch.float64)
     cores.backward(loss_of(layers, x), 4, list(layers.parameters()))
     cores.close()
