@@ -43,12 +43,12 @@ def run_command(program: str, command: Callable[[], int | None]) -> int:
     except OSError as error:
         return _fail(program, in_words(error), EXIT_FAILURE)
     except KeyboardInterrupt as interrupt:
-        said = str(interrupt) or "interrupted; run the same command again to continue"
-        return _fail(program, said, EXIT_FAILURE)
+        message = str(interrupt) or "interrupted; run the same command again to continue"
+        return _fail(program, message, EXIT_FAILURE)
 
 
 def parse(command_line: Callable[[], T]) -> T:
-    """Runs tyro, whose errors fill a box, and says the same in one line.
+    """Runs tyro, and turns its errors, which fill a box, into one line.
 
     Raises:
         UsageError: tyro refused the arguments.
@@ -77,7 +77,7 @@ def _unboxed(box: str) -> str:
 
 
 def in_words(error: OSError) -> str:
-    """Says what the system refused, the file first; other errors speak for themselves."""
+    """Returns an error of the system in one line, the file first; other errors as they are."""
     if not error.strerror:
         return str(error)
     where = "" if error.filename is None else f"{error.filename}: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -39,9 +40,9 @@ class ClevrConfig:
     items: str
     """SHA-256 of the names and lengths of the files used, in order."""
     original_width: int
-    """Width of the images before the crop: 320, or 480 brought to 360 of which the middle 320."""
+    """Width of the images: 320, or 480, which are scaled to 360 and cut to the middle 320."""
     original_height: int
-    """Height of the images before the crop: 240, or 320 brought to 240."""
+    """Height of the images: 240, or 320, which are scaled to 240."""
     num_rows: int = 0
     """Rows of the factors: the most objects of a scene; 0 where they are not known."""
     num_entities: int | None = None
@@ -106,7 +107,7 @@ class ClevrLikeConfig:
 
     @property
     def stream(self) -> int:
-        """Number of the random stream, its own for every split and most objects."""
+        """Number of the random stream; every split and `max_objects` has its own."""
         return 300 + 2 * self.max_objects + (self.split == "test")
 
 
@@ -126,12 +127,20 @@ def _open_likeness(config: ClevrLikeConfig, seed: int) -> Source:
     return ClevrLikeSource(config, seed)
 
 
+def _misnames(config: ClevrConfig, key: str, categories: Sequence[str]) -> bool:
+    """Whether a file holds the codes of a `clevr_with_masks` TFRecord under wrong names."""
+    from scenes.clevr.properties import are_misnamed
+
+    return config.num_entities is not None and are_misnamed(key, categories)
+
+
 CLEVR = Dataset(
     config=ClevrConfig,
     title="CLEVR",
     command="scenes clevr",
     open=_open_images,
     test_config=None,
+    misnames=_misnames,
 )
 CLEVR_LIKE = Dataset(
     config=ClevrLikeConfig,

@@ -59,7 +59,7 @@ class JoinedParts:
         self._open.clear()
 
     def read(self, key: str, rows: slice) -> list[np.ndarray]:
-        """Returns adjoining rows, one array from each part that has some; `rows` has no step."""
+        """Returns consecutive rows as one array for each part that holds some of them."""
         first = int(np.searchsorted(self._stops, rows.start, side="right"))
         last = int(np.searchsorted(self._starts, rows.stop, side="left"))
         arrays = []
@@ -102,15 +102,15 @@ class JoinedRows:
         return np.asarray(self[:], dtype=dtype)
 
     def __getitem__(self, selection: Any) -> Any:
-        """Returns rows by number, slice, or a list or array of numbers or truths.
+        """Returns rows by number, by slice, or by a list or array of numbers or booleans.
 
         A tuple selects on later axes too.
         """
         rows, *tail = selection if isinstance(selection, tuple) else (selection,)
-        taken = self._rows(rows)
+        values = self._rows(rows)
         if not tail:
-            return taken
-        return taken[tuple(tail) if isinstance(rows, int | np.integer) else (slice(None), *tail)]
+            return values
+        return values[tuple(tail) if isinstance(rows, int | np.integer) else (slice(None), *tail)]
 
     def _rows(self, rows: Any) -> Any:
         if rows is Ellipsis:
@@ -121,10 +121,10 @@ class JoinedRows:
                 raise IndexError(f"row {rows} of {len(self)}")
             return self._slice(slice(index, index + 1))[0]
         if isinstance(rows, slice):
-            wanted = range(len(self))[rows]
-            if wanted.step == 1:
-                return self._slice(slice(wanted.start, max(wanted.start, wanted.stop)))
-            numbers = np.array(wanted, dtype=np.int64)
+            span = range(len(self))[rows]
+            if span.step == 1:
+                return self._slice(slice(span.start, max(span.start, span.stop)))
+            numbers = np.array(span, dtype=np.int64)
         else:
             numbers = np.asarray(rows)
             if numbers.dtype == bool:

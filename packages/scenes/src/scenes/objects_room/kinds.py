@@ -18,7 +18,8 @@ class Kind:
     shapes: tuple[Shape, ...] = ()
     """Empty for all of them."""
     hue: tuple[float, float] | None = None
-    """From the first, up to but without the second; past 1 and on from 0 if the first is larger."""
+    """Lower bound, included, and upper bound, excluded. If the lower bound is the larger number,
+    the range goes past 1 and on from 0."""
 
     def __post_init__(self) -> None:
         if not self.shapes and self.hue is None:
@@ -29,7 +30,7 @@ class Kind:
                 raise ValueError(f"a hue's range is two numbers of 0 to 1, got {low}-{high}")
 
     def holds(self, shape: Shape, hue: float) -> bool:
-        """Tells whether an object of this shape and hue is of the kind."""
+        """Whether an object of this shape and hue is of the kind."""
         if self.shapes and shape not in self.shapes:
             return False
         if self.hue is None:
@@ -61,7 +62,13 @@ def parse_kind(text: str) -> Kind:
 
 
 def exists(kinds: Sequence[Kind], shapes: Iterable[Shape], *, held_out: bool) -> bool:
-    """Tells whether any object of the given shapes is of these kinds, or else of none of them."""
+    """Whether objects of these shapes are of one of the kinds, or of none of them, at some hue.
+
+    Args:
+        kinds: the kinds that are held out.
+        shapes: to choose from.
+        held_out: ask for objects of one of the kinds, rather than of none of them.
+    """
     hues = [bound for kind in kinds if kind.hue for bound in kind.hue]
     middles = [(low + high) / 2 for low, high in pairwise(sorted({0.0, 1.0, *hues}))]
     return any(

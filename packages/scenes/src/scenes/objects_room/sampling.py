@@ -1,6 +1,6 @@
 """What a scene is made of, drawn at random (MONet paper, appendix C).
 
-All numbers are plain floats: NumPy's calls would cost more than the sums.
+All numbers are plain floats: calls of NumPy would take longer than the sums.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ PITCH_DEG = (-25.0, 22.0)
 SIZE_M = (0.5, 1.0)
 SATURATION = (0.75, 1.0)
 SPAWN_RADIUS_M = 1.9
-"""Objects stand, uniformly, within this radius of the room's centre, as in the released samples:
-clear of the walls, and of the camera by half a metre."""
+"""Objects stand uniformly within this radius of the room's centre, as in the released samples. It
+keeps them off the walls, and half a metre from the camera."""
 GAP_M = 0.05
 SIMILAR_HUE = 0.03
 PLACEMENT_ATTEMPTS = 64
@@ -31,7 +31,7 @@ Color = tuple[float, float, float]
 
 
 class Draws:
-    """Uniform random numbers, fetched in blocks: NumPy's call for one costs more than it."""
+    """Uniform random numbers, fetched in blocks: one call of NumPy for each would take longer."""
 
     BLOCK = 32
 
@@ -52,7 +52,7 @@ class Draws:
 
 @dataclass(frozen=True)
 class Thing:
-    """What an object is."""
+    """An object's shape, size and colour."""
 
     shape: Shape
     size_m: float
@@ -61,7 +61,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an object stands."""
+    """An object's position and rotation."""
 
     position_m: tuple[float, float, float]
     rotation_rad: float
@@ -98,11 +98,12 @@ def sample_places(
     """Draws where objects stand that overlap neither each other, nor the walls, nor the camera.
 
     Returns:
-        Their places, or `None` where they do not fit or cannot be seen as the split asks. That is
-        a cheap test of spheres against the fields of view; the renderer's comes after it.
+        Their places, or `None` where they do not fit, or cannot be seen as the split asks. Whether
+        they can be seen is tested cheaply, by spheres against the fields of view; whether they
+        are seen, the renderer finds out later.
     """
     places = []
-    taken: list[tuple[float, float, float]] = []  # x, y, footprint radius
+    footprints: list[tuple[float, float, float]] = []  # x, y, footprint radius
     all_in_view = config.all_in_view
     unseen = set(() if all_in_view else views)
     for thing in things:
@@ -114,14 +115,14 @@ def sample_places(
             distance = SPAWN_RADIUS_M * math.sqrt(draws.uniform())
             angle = draws.uniform(0.0, 2 * math.pi)
             x, y = distance * math.cos(angle), distance * math.sin(angle)
-            if any(math.hypot(x - a, y - b) < footprint + r + GAP_M for a, b, r in taken):
+            if any(math.hypot(x - a, y - b) < footprint + r + GAP_M for a, b, r in footprints):
                 continue
             if all_in_view and not all(view.reaches(x, y, z, bound) for view in views):
                 continue
             break
         else:
             return None
-        taken.append((x, y, footprint))
+        footprints.append((x, y, footprint))
         places.append(Place((x, y, z), draws.uniform(0.0, 2 * math.pi)))
         unseen = {view for view in unseen if not view.reaches(x, y, z, bound)}
     return None if unseen else tuple(places)
@@ -140,16 +141,16 @@ def sample_background(
 
 def _sample_kinds(draws: Draws, config: ObjectsRoomConfig, count: int) -> list[tuple[Shape, float]]:
     """Draws shapes and hues: uniformly, except for the kinds that are held out or asked for."""
-    # Where all have one colour, they are redrawn together, else each by itself: so every shape and
-    # hue that the file may have is as likely as any other.
+    # Objects of one colour are redrawn together, others each by itself: so every shape and hue that
+    # the file may have is equally likely.
     special = draws.below(count) if config.only_held_out else None
     if not config.one_color:
         return [_sample_kind(draws, config, held_out=i == special) for i in range(count)]
     for _ in range(MAX_KIND_ATTEMPTS):
         hue = draws.uniform()
         shapes = [config.shapes[draws.below(len(config.shapes))] for _ in range(count)]
-        asked = shapes if special is None else [shapes[special]]
-        if all(config.is_held_out(shape, hue) == config.only_held_out for shape in asked):
+        candidates = shapes if special is None else [shapes[special]]
+        if all(config.is_held_out(shape, hue) == config.only_held_out for shape in candidates):
             return [(shape, hue) for shape in shapes]
     raise ValueError("--hold-out leaves hardly any objects of one colour")
 
@@ -164,5 +165,5 @@ def _sample_kind(draws: Draws, config: ObjectsRoomConfig, *, held_out: bool) -> 
 
 
 def hsv_to_rgb(hsv: Color) -> Color:
-    """Converts a colour, all in [0, 1]."""
+    """Converts a colour; all values are in [0, 1]."""
     return colorsys.hsv_to_rgb(*hsv)

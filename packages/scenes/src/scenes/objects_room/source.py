@@ -31,10 +31,10 @@ from scenes.render.codes import scenes_named
 from scenes.scene import Field, Scene, scene_rng
 
 MIN_VISIBLE_SHARE = 0.002
-"""An object counts for a scene's acceptance from this share of the image (8 pixels of 64 x 64)."""
+"""Smallest share of the image at which an object counts as seen (8 pixels of 64 x 64)."""
 MAX_ATTEMPTS = 20_000
 BLOCK_ROWS = 256
-"""So many rows are made together, one kind of work after the other (`scenes.render.offscreen`)."""
+"""Rows that are made together, one kind of work at a time (why: `scenes.render.offscreen`)."""
 
 Seen = tuple[UInt8[np.ndarray, "H W"], Int[np.ndarray, " O"]]
 """What a camera sees: a segmentation, and the pixels of each object."""
@@ -81,7 +81,7 @@ class ObjectsRoomSource:
         self.attempts = 0
         """Scenes proposed so far, accepted or not."""
         self.segmented = 0
-        """Segmentation passes that decided over them."""
+        """Segmentations drawn so far to decide whether a proposed scene is accepted."""
 
     def __getitem__(self, index: int) -> Scene:
         """Returns row `index`.
@@ -122,16 +122,18 @@ class ObjectsRoomSource:
         """Writes rows of these numbers."""
         views = self.config.views
         scenes = range(numbers[0] // views, numbers[-1] // views + 1)
-        found = self._find(scenes)
+        rooms = self._find(scenes)
         frames = [number - scenes[0] * views for number in numbers]
-        shown = [(found[frame // views], frame % views) for frame in frames]
+        room_views = [(rooms[frame // views], frame % views) for frame in frames]
         self.beat()
         rows["image"][:] = self.renderer.images(frames)
         if self.config.depth:
             self.beat()
             rows["depth"][:] = self.renderer.depths(frames)
         if self.config.with_amodal:
-            for number, extents, (room, view) in zip(numbers, rows["amodal"], shown, strict=True):
+            for number, extents, (room, view) in zip(
+                numbers, rows["amodal"], room_views, strict=True
+            ):
                 self.beat()
                 self.renderer.arrange(room.things, room.places)
                 self.renderer.look(room.cameras[view])
@@ -139,7 +141,7 @@ class ObjectsRoomSource:
                     extents[: len(room.things)] = self.renderer.extents(len(room.things))
         if views > 1:
             rows["scene"][:], rows["view"][:] = np.divmod(np.array(numbers), views)
-        _describe(rows, shown)
+        _describe(rows, room_views)
 
     def _find(self, scenes: range) -> list[Room]:
         """Draws scenes that the split accepts.
@@ -160,17 +162,20 @@ class ObjectsRoomSource:
                     self.renderer.paint(frame, things, wall, floor)
                 segmentations, visible = zip(*seen, strict=True)
                 rooms[i] = Room(
-                    **vars(proposed[i]), wall=wall, floor=floor,
-                    segmentations=segmentations, visible_pixels=visible,
-                )  # fmt: skip
+                    **vars(proposed[i]),
+                    wall=wall,
+                    floor=floor,
+                    segmentations=segmentations,
+                    visible_pixels=visible,
+                )
         return [rooms[i] for i in range(len(scenes))]
 
     def _proposals(self, scene: int, draws: Draws) -> Iterator[Proposal]:
-        """Draws scenes that pass the geometric tests; they end with an error."""
+        """Yields scenes that pass the geometric tests, and raises after many attempts."""
         config = self.config
-        # Rejection must bend no law that is stated. Where one object in view is enough, the pitch
-        # is drawn once, the rest until accepted. Where all must be, some pitches show none: there
-        # the objects are drawn once, and the pitch with everything else.
+        # Rejection must not change a distribution that is stated. Where one object in view is
+        # enough, the pitch is drawn once and the rest until a scene is accepted. Where all must be
+        # in view, some pitches show none: the objects are drawn once, and the pitch with the rest.
         pitch = sample_pitch(draws)
         things = sample_things(draws, config)
         for attempt in range(MAX_ATTEMPTS):
@@ -190,7 +195,7 @@ class ObjectsRoomSource:
         )
 
     def _seen(self, scenes: range, proposals: Mapping[int, Proposal]) -> dict[int, list[Seen]]:
-        """Returns what the cameras see of each proposal of which all see what the split asks.
+        """Returns what the cameras see of each proposal that all of them accept for the split.
 
         Args:
             scenes: their numbers.
@@ -218,18 +223,18 @@ class ObjectsRoomSource:
     def _acceptable(self, visible: Int[np.ndarray, " O"], things: tuple[Thing, ...]) -> bool:
         enough = [pixels >= self._min_pixels for pixels in visible.tolist()]
         if self.config.only_held_out:
-            asked = [self.config.is_held_out(t.shape, t.color_hsv[0]) for t in things]
-            if not any(a and e for a, e in zip(asked, enough, strict=True)):
+            special = [self.config.is_held_out(t.shape, t.color_hsv[0]) for t in things]
+            if not any(s and e for s, e in zip(special, enough, strict=True)):
                 return False
         return all(enough) if self.config.all_in_view else any(enough)
 
 
-def _describe(rows: dict[str, np.ndarray], shown: list[tuple[Room, int]]) -> None:
+def _describe(rows: dict[str, np.ndarray], room_views: list[tuple[Room, int]]) -> None:
     """Writes what is known of each row's room, and of the view of it that the row shows."""
-    rooms = [room for room, _ in shown]
-    cameras = [room.cameras[view] for room, view in shown]
-    visible = [room.visible_pixels[view] for room, view in shown]
-    rows["segmentation"][:] = [room.segmentations[view] for room, view in shown]
+    rooms = [room for room, _ in room_views]
+    cameras = [room.cameras[view] for room, view in room_views]
+    visible = [room.visible_pixels[view] for room, view in room_views]
+    rows["segmentation"][:] = [room.segmentations[view] for room, view in room_views]
     rows["num_objects"][:] = [len(room.things) for room in rooms]
     rows["num_visible"][:] = [np.count_nonzero(pixels) for pixels in visible]
     rows["background/wall_rgb"][:] = [hsv_to_rgb(room.wall) for room in rooms]
@@ -255,7 +260,7 @@ def _describe(rows: dict[str, np.ndarray], shown: list[tuple[Room, int]]) -> Non
 def fields(config: ObjectsRoomConfig) -> dict[str, Field]:
     """Returns what every row of a file holds, by HDF5 key."""
     size, objects = config.size, config.max_objects
-    known = {
+    by_key = {
         "image": Field((size, size, 3), "uint8", "RGB"),
         "segmentation": Field((size, size), "uint8", "entity index of each pixel"),
         "num_objects": Field((), "uint8", "objects placed in the room"),
@@ -275,14 +280,14 @@ def fields(config: ObjectsRoomConfig) -> dict[str, Field]:
         "camera/pitch": Field((), "float32", "direction of view above the horizontal", "rad"),
     }
     if config.views > 1:
-        known["scene"] = Field((), "uint32", "number of the scene, which its views share")
-        known["view"] = Field((), "uint8", "number of the view of that scene")
+        by_key["scene"] = Field((), "uint32", "number of the scene, which its views share")
+        by_key["view"] = Field((), "uint8", "number of the view of that scene")
     if config.with_amodal:
-        known["amodal"] = Field(
+        by_key["amodal"] = Field(
             (objects, size, size), "bool", "the object's full extent, as if nothing hid it"
         )
     if config.depth:
-        known["depth"] = Field(
+        by_key["depth"] = Field(
             (size, size), "float16", "distance along the camera's axis; the sky is inf", "m"
         )
-    return known
+    return by_key
