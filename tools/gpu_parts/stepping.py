@@ -44,7 +44,8 @@ def measure_steps(
     config = scale.measured()
     variants = [variant for variant in VARIANTS if not (scale.dry and variant.autotune)]
     # Each process starts threads that compile; by default, one for each core.
-    threads = max(1, available_cores() // sum(variant.compiled for variant in variants))
+    compiling = max(1, sum(variant.compiled for variant in variants))
+    threads = max(1, available_cores() // compiling)
     os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = str(threads)
     now = time.monotonic()
     compiled_by = until - TIMED_SHARE * (until - now)
@@ -152,6 +153,9 @@ def _show_kernels(worker: Worker, scale: Scale, report: Report, until: float) ->
         found: list[Kernel] = worker.answer(until)
     except WorkerError as error:  # the rates are there all the same
         report.say(f"no table of kernels: {error}")
+        return
+    if not found:
+        report.say("no table of kernels: the profiler saw none")
         return
     report.keep("kernels", [vars(kernel) for kernel in found[:SHOWN_KERNELS]])
     total = sum(kernel.ms for kernel in found)

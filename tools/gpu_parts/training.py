@@ -57,7 +57,7 @@ def origin(recipe: str, given: str | None, scale: Scale) -> Origin:
                 f"{folder}: its run learns from {config.data}, which is only its machine's; "
                 f"--from {folder / WEIGHTS} starts from its weights"
             )
-        return Origin(config, folder.resolve())
+        return Origin(replace(config, save_every_s=scale.save_every_s), folder.resolve())
     path = find_weights(given)  # refuses what is none
     name = given if path.parent == SHIPPED else str(path.resolve())
     return Origin(scale.sized(replace(RECIPES[recipe], init_from=name)), None)

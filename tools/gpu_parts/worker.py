@@ -11,7 +11,6 @@ from typing import Any
 
 from scenes.engine import end_with_driver
 
-
 END_S = 3.0
 """What ends by itself tidies up: it leaves no semaphores behind."""
 
