@@ -28,8 +28,9 @@ OWN = ("scenes", "monet", "evaluation", "_editable", "__editable__")
 
 @pytest.fixture(autouse=True)
 def _tools_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "tools" / "bench"))
-    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    for folder in (ROOT / "tools" / "bench", ROOT / "tools"):
+        monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tools"))  # for what renders
 
 
 @pytest.fixture(scope="module")
@@ -239,18 +240,21 @@ def test_in_bfloat16_weights_cast_once_stay_near() -> None:
 def test_a_worker_that_fails_dies_or_is_silent_is_an_error_with_a_reason() -> None:
     from gpu_parts import worker
     from gpu_parts.forms import tell_floor
+    from gpu_parts.rendering import draw_when_asked
 
     soon = time.monotonic() + 60
     failing = worker.Worker("floor", tell_floor, None)
     with pytest.raises(worker.WorkerError, match=r"floor: AttributeError: .*NoneType") as error:
         failing.answer(soon)
     assert "Traceback" in error.value.__notes__[0]
-    dying = worker.Worker("dying", os._exit)
-    with pytest.raises(worker.WorkerError, match="dying: the process died, exit code"):
-        dying.answer(soon)
-    with pytest.raises(worker.WorkerError, match="no answer in the time there was"):
-        worker.Worker("slow", time.sleep).answer(time.monotonic())
-    worker.end([failing, dying])
+    drawing = worker.Worker("osmesa", draw_when_asked, "osmesa", 32)
+    assert drawing.answer(soon) == "ready"
+    with pytest.raises(worker.WorkerError, match="osmesa: no answer in the time there was"):
+        drawing.answer(time.monotonic())
+    drawing._process.kill()
+    with pytest.raises(worker.WorkerError, match="osmesa: the process died, exit code -9"):
+        drawing.answer(soon)
+    worker.end([failing, drawing])
 
 
 @pytest.mark.slow  # a dry run takes a minute or two
