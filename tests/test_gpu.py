@@ -63,7 +63,7 @@ def dry(tmp_path_factory: pytest.TempPathFactory, work: Path) -> Path:
 def test_a_dry_run_does_every_part_and_lists_what_it_did_not_run(dry: Path) -> None:
     report = (dry / "report.txt").read_text()
     table, not_run = report.split("\n\n")[-2:]
-    parts = ["1 rendering", "2 steps", "3 losses", "4 training"]
+    parts = ["1 rendering", "2 compiling", "2 steps", "3 losses", "4 training"]
     assert [line[:11].strip() for line in table.splitlines()] == parts
     assert all(" done " in line for line in table.splitlines())
     assert not_run.startswith("not run:\n")
@@ -86,7 +86,7 @@ def test_a_dry_run_leaves_at_most_eight_files_of_at_most_16_mb(dry: Path) -> Non
 @pytest.mark.slow  # a dry run takes a minute or two
 def test_results_hold_the_numbers_of_the_report(dry: Path) -> None:
     results = json.loads((dry / "results.json").read_text())
-    assert [row["outcome"] for row in results["parts"]] == ["done"] * 4
+    assert [row["outcome"] for row in results["parts"]] == ["done"] * 5
     rates = results["steps_a_second"]
     assert len(rates) == 6
     assert all(len(windows) == 3 and min(windows) > 0 for windows in rates.values())
@@ -145,7 +145,7 @@ def test_where_nothing_draws_the_parts_that_need_no_scenes_are_done(
     report = Report(tmp_path, time.monotonic())
     begin = origin("quick", None, scale)
     assert not session.Session(scale, 2, begin, tmp_path, report).run()
-    assert [row.outcome for row in report.rows] == ["FAILED", "done", "done", "FAILED"]
+    assert [row.outcome for row in report.rows] == ["FAILED", "done", "done", "done", "FAILED"]
     text = (tmp_path / "report.txt").read_text()
     assert "the pictures that ship stand for them" in text
     assert "CommandError: nothing draws here" in text
@@ -239,12 +239,12 @@ def test_in_bfloat16_weights_cast_once_stay_near() -> None:
 
 def test_a_worker_that_fails_dies_or_is_silent_is_an_error_with_a_reason() -> None:
     from gpu_parts import worker
-    from gpu_parts.forms import tell_floor
     from gpu_parts.rendering import draw_when_asked
 
     soon = time.monotonic() + 60
-    failing = worker.Worker("floor", tell_floor, None)
-    with pytest.raises(worker.WorkerError, match=r"floor: AttributeError: .*NoneType") as error:
+    failing = worker.Worker("failing", draw_when_asked, "osmesa", 15)
+    said = "failing: ValueError: --size must be even, from 16 to 512, got 15"
+    with pytest.raises(worker.WorkerError, match=said) as error:
         failing.answer(soon)
     assert "Traceback" in error.value.__notes__[0]
     drawing = worker.Worker("osmesa", draw_when_asked, "osmesa", 32)

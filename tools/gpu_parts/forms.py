@@ -150,7 +150,7 @@ def make_steps_when_asked(
     `("choose", n)` is answered by `Ready` after `n` steps, the first of which choose cuDNN's
     kernels and capture the graph: to be asked while no other process is at the GPU. `("window",
     n)` is answered by the seconds of `n` steps, `("kernels", n)` by the kernels of `n` steps, the
-    largest first.
+    largest first, and `("floor", 0)` by the floor of a step here.
     """
     form = variant.form(scale)
     learner = Learner(config, Ranks(), capturable=True)
@@ -185,6 +185,10 @@ def make_steps_when_asked(
                     connection.send(begin(count))
                 elif question == "kernels":
                     connection.send(kernels(run, count, device))
+                elif question == "floor":
+                    connection.send(
+                        measured_floor(config.model, config.batch_size, device, torch.bfloat16)
+                    )
                 else:
                     start = time.perf_counter()
                     run(count)
@@ -212,12 +216,6 @@ def kernels(run: Callable[[int], object], steps: int, device: torch.device) -> l
         Kernel(" ".join(key.split())[:MOST_NAME], us / 1e3 / steps, us / total, count / steps)
         for key, us, count in spent
     ]
-
-
-def tell_floor(connection: Connection, config: TrainConfig) -> None:
-    """Answers the floor of a run's steps on this device, in words and in seconds."""
-    floor = measured_floor(config.model, config.batch_size, Ranks().device, torch.bfloat16)
-    connection.send((str(floor), floor.seconds))
 
 
 def tell_device(connection: Connection) -> None:

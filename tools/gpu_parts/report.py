@@ -75,7 +75,7 @@ class Report:
         width = max(len(row.part) for row in self.rows)
         lines = [
             f"{row.part:<{width}}  {row.outcome:<6} {row.seconds:6.1f} s  {row.figures}"
-            for row in self.rows
+            for row in sorted(self.rows, key=lambda row: row.part)
         ]
         self._write("\n".join(["", *lines]))
         if self.not_run:

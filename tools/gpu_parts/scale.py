@@ -34,7 +34,7 @@ class Scale:
     scenes: int = 100_000
     """Scenes that part 4 learns from."""
     backend: str = "inductor"
-    window_steps: int = 64
+    window_steps: int = 50
     rounds: range = range(3, 10)
     """Fewest windows, and one more than the most."""
     profiled_steps: int = 5

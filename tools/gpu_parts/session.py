@@ -34,15 +34,15 @@ from gpu_parts.rendering import (
 )
 from gpu_parts.report import Report
 from gpu_parts.scale import Scale
-from gpu_parts.stepping import measure_steps
+from gpu_parts.stepping import Stepping
 from gpu_parts.training import RUN, Origin, train
 from gpu_parts.worker import Worker, WorkerError
 
 EARLY_S = 30.0
 """The command ends so long before the time is over."""
-SHARES = {"rendering": 0.15, "steps": 0.40, "losses": 0.50}
+SHARES = {"rendering": 0.15, "losses": 0.32, "steps": 0.50}
 """By which share of the time each part before training has ended."""
-DRY_S = 400.0
+DRY_S = 1200.0
 """A dry run's limit, which is there for what hangs."""
 WAIT_S = 60.0
 """Training waits so long for its scenes, and then takes those that are there."""
@@ -85,6 +85,7 @@ class Session:
         self._way: Way | None = None
         self._first = work / "first.h5"
         self._rendering: Rendering | None = None
+        self._stepping: Stepping | None = None
 
     def run(self) -> bool:
         """Does all parts; tells whether all were done."""
@@ -92,11 +93,15 @@ class Session:
         try:
             done = [
                 report.run("1 rendering", self.draw),
-                report.run("2 steps", self.steps),
+                report.run("2 compiling", self.compile),
+                # While the processors compile, the GPU has nothing else to do.
                 report.run("3 losses", self.losses),
+                report.run("2 steps", self.steps),
                 report.run("4 training", self.training),
             ]
         finally:
+            if self._stepping is not None:
+                self._stepping.end()
             if self._rendering is not None:
                 self._rendering.end()
         if self._scale.dry:
@@ -210,10 +215,19 @@ class Session:
 
     # Parts 2 and 3
 
+    def compile(self) -> str:
+        """Lets all forms of a step begin to compile."""
+        self._stepping = Stepping(self._scale, self._learned_from(), self._report)
+        return str(self._stepping)
+
     def steps(self) -> str:
         """Times forms of a step."""
-        data = self._learned_from()
-        return measure_steps(self._scale, data, self._report, self._until("steps"), self._quiet)
+        if self._stepping is None:
+            raise WorkerError("no form of steps began to compile")
+        try:
+            return self._stepping.measure(self._until("steps"), self._quiet)
+        finally:
+            self._stepping.end()
 
     def losses(self) -> str:
         """Compares losses of bfloat16 and float32."""

@@ -7,69 +7,79 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from floor import Floor
 from monet.whole_step import WARM_STEPS
 from scenes.engine import available_cores
 
-from gpu_parts.forms import VARIANTS, Kernel, Ready, Variant, make_steps_when_asked, tell_floor
+from gpu_parts.forms import VARIANTS, Kernel, Ready, Variant, make_steps_when_asked
 from gpu_parts.report import Report
 from gpu_parts.scale import Scale
 from gpu_parts.worker import Worker, WorkerError, end
 
-TIMED_SHARE = 0.4
-"""So much of the time is kept for the windows, which want the GPU for themselves."""
+THREADS = "TORCHINDUCTOR_COMPILE_THREADS"
+TIMED_SHARE = 0.6
+"""So much of the time that part 3 leaves is kept for the windows, which want the GPU alone."""
 AFTER_S = 15.0
 """Kept for the kernels and the floor."""
 SHOWN_KERNELS = 20
 
 
-def measure_steps(
-    scale: Scale,
-    data: Path,
-    report: Report,
-    until: float,
-    quiet: Callable[[], AbstractContextManager[None]],
-) -> str:
-    """Times every form; returns the best one in a few words.
+class Stepping:
+    """Every form of steps, in processes that compile side by side from the start.
 
     Args:
         scale: sizes.
         data: file of training scenes.
         report: where the tables go.
-        until: when it has to be done, by `time.monotonic`.
-        quiet: keeps other work of this command from running.
-
-    Raises:
-        WorkerError: no form could be timed.
     """
-    config = scale.measured()
-    variants = [variant for variant in VARIANTS if not (scale.dry and variant.autotune)]
-    # Each process starts threads that compile; by default, one for each core.
-    compiling = max(1, sum(variant.compiled for variant in variants))
-    threads = max(1, available_cores() // compiling)
-    os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = str(threads)
-    now = time.monotonic()
-    compiled_by = until - TIMED_SHARE * (until - now)
-    workers = {
-        variant: Worker(variant.name, make_steps_when_asked, variant, scale, config, data)
-        for variant in variants
-    }
-    try:
-        ready = _ready(workers, report, compiled_by)
+
+    def __init__(self, scale: Scale, data: Path, report: Report) -> None:
+        self._scale, self._report, self._config = scale, report, scale.measured()
+        variants = [variant for variant in VARIANTS if not (scale.dry and variant.autotune)]
+        # Each process starts threads that compile; by default, one for each core.
+        compiling = max(1, sum(variant.compiled for variant in variants))
+        os.environ[THREADS] = str(max(1, available_cores() // compiling))
+        try:
+            self._workers = {
+                variant: Worker(
+                    variant.name, make_steps_when_asked, variant, scale, self._config, data
+                )
+                for variant in variants
+            }
+        finally:
+            del os.environ[THREADS]
+
+    def __str__(self) -> str:
+        return f"{len(self._workers)} forms, each in a process of its own"
+
+    def measure(self, until: float, quiet: Callable[[], AbstractContextManager[None]]) -> str:
+        """Times every form that compiles in time; returns the best one in a few words.
+
+        Args:
+            until: when it has to be done, by `time.monotonic`.
+            quiet: keeps other work of this command from running.
+
+        Raises:
+            WorkerError: no form could be timed.
+        """
+        scale, report = self._scale, self._report
+        now = time.monotonic()
+        ready = _ready(self._workers, report, until - TIMED_SHARE * (until - now))
         if not ready:
             raise WorkerError("no form of steps was ready in time")
         with quiet():
             ready = _chosen(ready, report, until)
-            medians = _time(ready, scale, config.batch_size, report, until)
+            medians = _time(ready, scale, self._config.batch_size, report, until)
             best = max(medians, key=lambda variant: medians[variant])
             _show_kernels(ready[best], scale, report, until)
-    finally:
-        del os.environ["TORCHINDUCTOR_COMPILE_THREADS"]
-        end(workers.values())
-    with quiet():
-        floor_s = _show_floor(scale, report, until)
-    rate = medians[best]
-    said = f"{best.name}: {rate:,.1f} steps a second"
-    return said if floor_s is None else f"{said}; floor {1 / floor_s:,.0f}"
+            floor_s = _show_floor(ready[best], report, until)
+        said = f"{best.name}: {medians[best]:,.1f} steps a second"
+        return said if floor_s is None else f"{said}; floor {1 / floor_s:,.0f}"
+
+    def end(self) -> None:
+        """Ends the processes."""
+        end(self._workers.values())
+        self._workers = {}
 
 
 def _ready(workers: dict[Variant, Worker], report: Report, until: float) -> dict[Variant, Worker]:
@@ -85,10 +95,13 @@ def _ready(workers: dict[Variant, Worker], report: Report, until: float) -> dict
                 found: Ready = worker.answer(until)
             except WorkerError as error:
                 report.say("\n".join([str(error), *getattr(error, "__notes__", [])]))
+                worker.kill(0)  # it would go on compiling while others are timed
                 continue
             line = f"{variant.name}: first step in {found.seconds:.1f} s, loss {found.loss:,.1f}"
             report.say(line if not found.failure else f"{line}; FELL BACK: {found.failure}")
-            if not found.failure:
+            if found.failure:
+                worker.kill(0)
+            else:
                 ready[variant] = worker
     return {variant: ready[variant] for variant in workers if variant in ready}
 
@@ -168,16 +181,14 @@ def _show_kernels(worker: Worker, scale: Scale, report: Report, until: float) ->
     report.say("\n".join(lines))
 
 
-def _show_floor(scale: Scale, report: Report, until: float) -> float | None:
+def _show_floor(worker: Worker, report: Report, until: float) -> float | None:
     """Says the floor; returns its seconds a step, or `None` where it could not be measured."""
-    worker = Worker("floor", tell_floor, scale.measured())
     try:
-        words, seconds = worker.answer(until + 10)
-    except WorkerError as error:
+        worker.ask(("floor", 0))
+        floor: Floor = worker.answer(until)
+    except WorkerError as error:  # the rates are there all the same
         report.say(f"no floor: {error}")
         return None
-    finally:
-        worker.end()
-    report.say(f"floor: {words}")
-    report.keep("floor_s", seconds)
-    return seconds
+    report.say(f"floor: {floor}")
+    report.keep("floor_s", floor.seconds)
+    return floor.seconds
