@@ -103,12 +103,14 @@ def test_results_hold_the_numbers_of_the_report(dry: Path) -> None:
 def test_monet_train_goes_on_with_what_was_saved(
     dry: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from gpu_parts.scale import Scale
+
     run = tmp_path / "run"
     run.mkdir()
     for path in (dry / "run").iterdir():
         (run / path.name).write_bytes(path.read_bytes())
     monkeypatch.chdir(work)  # where data/objects_room/train.h5 is
-    flags = "--preset fast --image-size 16 --num-slots 3 --batch-size 8 --steps 22 --log-every 1"
+    flags = f"--preset fast {Scale.toy().flags} --steps 22 --log-every 1"
     assert cli.main([*flags.split(), "--run", str(run)]) == 0
     steps = [json.loads(line)["step"] for line in (run / METRICS).read_text().splitlines()]
     assert steps == [5, 10, 10, 15, 20, 20, 21, 22, 22]

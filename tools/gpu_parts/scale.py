@@ -62,16 +62,24 @@ class Scale:
         """Returns a recipe, or its toy."""
         if not self.dry:
             return replace(config, save_every_s=self.save_every_s)
+        model = replace(
+            config.model, image_size=16, num_slots=3, encoder_channels=(16, 16),
+            decoder_channels=(16, 16), unet_channels=(16, 16, 16),
+        )  # fmt: skip
         return replace(
-            config, model=replace(config.model, image_size=16, num_slots=3),
-            batch_size=8, steps=20,
-            log_every=5, score_every=10, save_every_s=self.save_every_s,
+            config, model=model, batch_size=8, steps=20, log_every=5, score_every=10,
+            save_every_s=self.save_every_s,
         )  # fmt: skip
 
     @property
     def flags(self) -> str:
         """What `sized` is to monet-train, beside the preset."""
-        return " --image-size 16 --num-slots 3 --batch-size 8 --steps 20" if self.dry else ""
+        if not self.dry:
+            return ""
+        return (
+            " --image-size 16 --num-slots 3 --encoder-channels 16 16 --decoder-channels 16 16"
+            " --unet-channels 16 16 16 --batch-size 8 --steps 20"
+        )
 
     def measured(self) -> TrainConfig:
         """Returns the run whose steps parts 2 and 3 make: the paper's model and batch, Muon."""
