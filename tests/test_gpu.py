@@ -275,6 +275,16 @@ def test_a_state_whose_data_are_one_machines_own_is_refused(dry: Path, tmp_path:
     assert weights.config.init_from == str(dry / "run" / "model.safetensors")
 
 
+def test_an_interpreter_without_packages_is_told_what_is_missing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys._base_executable, "-S", GPU, "--dry", "--out", tmp_path / "out"],
+        env={**os.environ, "PYTHONPATH": ""}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("tools/gpu: cattrs, h5py, jaxtyping, mujoco, numpy, PyOpenGL")
+    assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [

@@ -50,6 +50,7 @@ LIMIT_S = 30.0
 """An OpenGL that takes longer over a few scenes hangs."""
 DRAWING = {"egl": "the GPU's driver draws", "osmesa": "the CPU draws"}
 NOT_RUN = (
+    "a GPU's own EGL, alone and in many processes: if EGL drew, it was software",
     "CUDA graphs (each step was made anew in their place) and kernels by Inductor (aot_eager)",
     "max-autotune, and forms timed on a GPU: the steps a second are a toy's on a CPU",
     "the table of kernels is one of a CPU's operators",
