@@ -31,13 +31,13 @@ from scenes.join import Origin, index, join
 from scenes.joined import part_stop
 from scenes.lock import LOCK, locked
 from scenes.on_ray import make_on_ray
-from scenes.parts import CATEGORIES, Part, claim_categories, claim_renderer, plan
+from scenes.parts import CATEGORIES, Opener, Part, claim_categories, claim_renderer, plan
 from scenes.progress import progress_bar
 from scenes.render.codes import MixedCodesError
 from scenes.render.gl import choose_gl
 from scenes.scene import Field, UnreadableSceneError
 from scenes.serialise import to_json
-from scenes.sources import OpenSource
+from scenes.sources import OpenByRays, OpenSource
 from scenes.whole import clear_unfinished, whole_or_not
 from scenes.writer import field_of
 
@@ -109,6 +109,7 @@ def build(
     engine: Engine = "local",
     address: str | None = None,
     hang_s: float = HANG_S,
+    by_rays: bool = False,
 ) -> None:
     """Makes a file of `n` rows, or extends one that has fewer.
 
@@ -124,6 +125,8 @@ def build(
         address: of that cluster.
         hang_s: a worker that renders and is silent for so long, in seconds in which this process
             ran, is ended, and its part made again; the second time that ends the build.
+        by_rays: the Objects Room's entities are told by rays, not by OpenGL's codes: where a driver
+            draws colours well and codes wrongly, and there is no other OpenGL.
 
     Raises:
         UsageError: `n` is no count, or `out` holds something else, or is being built.
@@ -139,7 +142,7 @@ def build(
         if not _is_rest(folder, config, seed, n):
             print(f"scenes: {folder} holds parts of another build, which are kept", file=sys.stderr)  # noqa: T201
             return
-    opener = OpenSource(config, seed)
+    opener = OpenByRays(config, seed) if by_rays else OpenSource(config, seed)
     if not config.isolated:
         limit = opener().limit
         if limit is not None and n > limit:
@@ -279,7 +282,7 @@ def _engine(
     workers: int | None,
     parts: int,
     hang_s: float,
-) -> Callable[[OpenSource, list[Part], Path, Callable[[Part], None]], None]:
+) -> Callable[[Opener, list[Part], Path, Callable[[Part], None]], None]:
     if engine == "ray" and parts:
         return partial(make_on_ray, address=address)
     count = 1 if config.sequential else min(workers or available_cores(), parts)

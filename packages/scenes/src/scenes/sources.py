@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scenes.command_line import UsageError
 from scenes.config import (
     ClevrConfig,
     ClevrLikeConfig,
@@ -61,3 +62,26 @@ class OpenSource:
     def __call__(self) -> Source:
         """Returns the source."""
         return open_source(self.config, self.seed)
+
+
+@dataclass(frozen=True)
+class OpenByRays:
+    """The same for the Objects Room, where rays tell the entities, and OpenGL only the colours."""
+
+    config: DatasetConfig
+    seed: int
+
+    def __call__(self) -> Source:
+        """Returns the source.
+
+        Raises:
+            UsageError: the config is another dataset's.
+            CommandError: OpenGL cannot be started.
+        """
+        if not isinstance(self.config, ObjectsRoomConfig):
+            raise UsageError(f"rays tell the Objects Room's entities, not {self.config.dataset}'s")
+        choose_gl()
+        with starting_gl():
+            from scenes.objects_room.source import ObjectsRoomSource
+
+        return ObjectsRoomSource(self.config, self.seed, by_rays=True)
