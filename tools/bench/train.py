@@ -21,8 +21,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
+from floor import measured_floor
 from monet.arithmetic import chosen_precision
-from monet.config import PRESETS, ModelConfig, Precision
+from monet.config import PRESETS, Precision
 from monet.model import Monet
 from monet.naive import FLOOR, naive_decoded, naive_log_masks, naive_posterior, naive_terms
 from monet.training.data import HELD_OUT, TrainingImages
@@ -62,55 +63,6 @@ def whole(model: Monet, image: Tensor, noise: Tensor) -> Tensor:
     return MeanLoss(model, model.loss_config)(image, noise, None)[0]
 
 
-def multiplications(config: ModelConfig) -> tuple[int, int]:
-    """Returns multiply-adds of one image forward, and the numbers its activations hold.
-
-    Counted for the form without tiling, doubling or repeated image parts; linear layers are left
-    out, which are under a hundredth.
-    """
-    size, K = config.image_size, config.num_slots
-    macs = numbers = 0
-
-    def conv(times: int, side: int, channels_in: int, channels_out: int, kernel: int = 3) -> None:
-        """Counts a convolution in strides of one."""
-        nonlocal macs, numbers
-        macs += times * side**2 * channels_in * channels_out * kernel**2
-        numbers += times * side**2 * channels_out
-
-    def halving(times: int, side: int, channels_in: int, channels_out: int) -> None:
-        nonlocal macs, numbers
-        macs += times * side**2 * channels_in * channels_out * 3**2
-        numbers += times * side**2 * channels_out
-
-    down = config.unet_channels
-    n = len(down)
-    up = [down[max(0, n - 2 - i)] for i in range(n)]
-    conv(1, size, 3, down[0])
-    conv(K - 1, size, 1, down[0])
-    for i in range(1, n):
-        conv(K - 1, size >> i, down[i - 1], down[i])
-    conv(K - 1, size >> (n - 1), down[-1], up[0])  # of the MLP's map, which is not doubled
-    for i, (skip, out) in enumerate(zip(reversed(down), up, strict=True)):
-        side = size >> (n - 1 - i)
-        conv(K - 1, side, skip, out)
-        if i > 0:
-            macs += (K - 1) * (side // 2) ** 2 * 4**2 * up[i - 1] * out  # doubling folded in
-    conv(K - 1, size, up[-1], 1, 1)
-    halving(1, size // 2, 3, config.encoder_channels[0])
-    halving(K, size // 2, 1, config.encoder_channels[0])
-    for i, (a, b) in enumerate(
-        zip(config.encoder_channels, config.encoder_channels[1:], strict=False)
-    ):
-        halving(K, size >> (i + 2), a, b)
-    side = size + 2 * len(config.decoder_channels) - 2
-    numbers += K * side**2 * config.decoder_channels[0]
-    for a, b in zip(config.decoder_channels, config.decoder_channels[1:], strict=False):
-        side -= 2
-        conv(K, side, a, b)
-    conv(K, size, config.decoder_channels[-1], 4, 1)
-    return macs, numbers
-
-
 def make_step(
     image: Tensor,
     noise: Tensor,
@@ -137,17 +89,6 @@ def make_step(
             ).item()
 
     return step
-
-
-def median_s(work: Callable[[], object], device: torch.device, rounds: int) -> float:
-    times = []
-    for _ in range(rounds + 1):
-        start = time.perf_counter()
-        work()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])
 
 
 def make_steps(args: argparse.Namespace, kept: bool) -> dict[str, Callable[[], float]]:
@@ -254,26 +195,6 @@ def measure(args: argparse.Namespace) -> tuple[dict[str, float], dict[str, float
     return {name: statistics.median(spent[2:]) for name, spent in times.items()}, losses
 
 
-def print_floors(config: ModelConfig, batch: int, device: torch.device, dtype: torch.dtype) -> None:
-    side = 2048 if device.type == "cpu" else 8192
-    a = torch.randn(side, side, device=device, dtype=dtype)
-    flops = 2 * side**3 / median_s(lambda: a @ a, device, 5)
-    source = torch.randn(1 << 26, device=device)
-    target = torch.empty_like(source)
-    copied = 2 * source.nbytes / median_s(lambda: target.copy_(source), device, 5)
-    macs, numbers = multiplications(config)
-    # Backward, each convolution is done twice more: for its input and for its weight.
-    operations = 3 * 2 * macs * batch
-    # Each activation is written and read forward; it, its gradient are read and written backward.
-    moved = 5 * numbers * batch * dtype.itemsize
-    bound = max(operations / flops, moved / copied)
-    print(
-        f"floor: {operations / 1e9:,.0f} G operations at {flops / 1e9:,.0f} G/s (matrix product), "
-        f"{operations / flops * 1e3:,.0f} ms; {moved / 1e9:.1f} GB at {copied / 1e9:.0f} GB/s "
-        f"(copy), {moved / copied * 1e3:,.0f} ms; the larger: {bound * 1e3:,.0f} ms"
-    )
-
-
 def drop_from_memory(path: Path) -> None:
     """Lets the system forget what it keeps of a file, so that the next read is the disk's."""
     with path.open("rb") as file:
@@ -350,7 +271,7 @@ def main() -> None:
             f"{name:44} {t * 1e3:7,.0f} ms {B / t:7.1f} images/s {times[first] / t:5.2f} x   {off}"
         )
     half = chosen_precision("auto", device) == "bfloat16"
-    print_floors(config, B, device, torch.bfloat16 if half else torch.float32)
+    print(f"floor: {measured_floor(config, B, device, torch.bfloat16 if half else torch.float32)}")
     if args.data:
         eaten = B / min(times.values())
         print_loader(args.data, config.image_size, B, args.window_mib << 20, eaten)

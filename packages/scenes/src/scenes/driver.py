@@ -30,13 +30,13 @@ from scenes.parts.assemble import Origin, index, join
 from scenes.parts.continuation import Layout, claim, existing_rows, is_rest
 from scenes.parts.heartbeat import HANG_S
 from scenes.parts.local_workers import available_cores, make_here, make_in_processes
-from scenes.parts.plan import Part, plan
+from scenes.parts.plan import Opener, Part, plan
 from scenes.parts.ray_workers import make_on_ray
 from scenes.progress import progress_bar
 from scenes.render.codes import MixedCodesError
 from scenes.render.gl import choose_gl
 from scenes.scene import UnreadableSceneError
-from scenes.source_list import OpenSource
+from scenes.source_list import OpenByRays, OpenSource
 
 Engine = Literal["local", "ray"]
 
@@ -86,6 +86,7 @@ def build(
     engine: Engine = "local",
     address: str | None = None,
     hang_s: float = HANG_S,
+    by_rays: bool = False,
 ) -> None:
     """Makes a file of `n` rows, or extends one that has fewer.
 
@@ -112,6 +113,8 @@ def build(
         hang_s: seconds for which a worker that renders may be silent. Then it is ended and its
             part made again; the second time ends the build. Time in which this process itself
             did not run does not count.
+        by_rays: the Objects Room's entities are told by rays, not by OpenGL's codes: where a driver
+            draws colours well and codes wrongly, and there is no other OpenGL.
 
     Raises:
         UsageError: `n` is no count, or `out` holds something else, or is being built.
@@ -128,7 +131,7 @@ def build(
         if not is_rest(folder, config, seed, n):
             print(f"scenes: {folder} holds parts of another build, which are kept", file=sys.stderr)  # noqa: T201
             return
-    opener = OpenSource(config, seed)
+    opener = OpenByRays(config, seed) if by_rays else OpenSource(config, seed)
     if not config.isolated:
         limit = opener().limit
         if limit is not None and n > limit:
@@ -185,7 +188,7 @@ def _engine(
     workers: int | None,
     parts: int,
     hang_s: float,
-) -> Callable[[OpenSource, list[Part], Path, Callable[[Part], None]], None]:
+) -> Callable[[Opener, list[Part], Path, Callable[[Part], None]], None]:
     if engine == "ray" and parts:
         return partial(make_on_ray, address=address)
     count = 1 if config.sequential else min(workers or available_cores(), parts)

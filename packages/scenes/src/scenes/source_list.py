@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scenes.clevr.config import CLEVR, CLEVR_LIKE
+from scenes.command_line import UsageError
 from scenes.dataset import Dataset, DatasetConfig
 from scenes.formats.config import IMPORTED
 from scenes.multi_dsprites.config import MULTI_DSPRITES
-from scenes.objects_room.config import OBJECTS_ROOM
+from scenes.objects_room.config import OBJECTS_ROOM, ObjectsRoomConfig
+from scenes.render.gl import choose_gl, starting_gl
 
 if TYPE_CHECKING:
     from scenes.scene import Source
@@ -54,3 +56,26 @@ class OpenSource:
     def __call__(self) -> Source:
         """Returns the source."""
         return open_source(self.config, self.seed)
+
+
+@dataclass(frozen=True)
+class OpenByRays:
+    """The same for the Objects Room, where rays tell the entities, and OpenGL only the colours."""
+
+    config: DatasetConfig
+    seed: int
+
+    def __call__(self) -> Source:
+        """Returns the source.
+
+        Raises:
+            UsageError: the config is another dataset's.
+            CommandError: OpenGL cannot be started.
+        """
+        if not isinstance(self.config, ObjectsRoomConfig):
+            raise UsageError(f"rays tell the Objects Room's entities, not {self.config.dataset}'s")
+        choose_gl()
+        with starting_gl():
+            from scenes.objects_room.source import ObjectsRoomSource
+
+        return ObjectsRoomSource(self.config, self.seed, by_rays=True)

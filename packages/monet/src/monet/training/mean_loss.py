@@ -46,8 +46,8 @@ class MeanLoss:
         self._ablations = LossAblations() if ablations is None else ablations
         self._split, self._explain = model.attention.split, self._explained
         if backend is not None:
-            self._split = _compiled(self._split, backend)
-            self._explain = _compiled(self._explain, backend)
+            self._split = compiled(self._split, backend)
+            self._explain = compiled(self._explain, backend)
 
     def __call__(
         self,
@@ -89,7 +89,8 @@ class MeanLoss:
         return torch.stack([loss.total, loss.nll, loss.kl_latent, loss.kl_mask]).mean(dim=1)
 
 
-def _compiled(region: Region, backend: Backend) -> Region:
+def compiled(region: Region, backend: Backend) -> Region:
+    """Returns a region that is traced whole and compiled at its first call."""
     # Without it Inductor leaves channels_last for training graphs that have a convolution from 128
     # to 64 channels.
     options: dict[str, Any] = {"force_layout_optimization": True} if backend == "inductor" else {}

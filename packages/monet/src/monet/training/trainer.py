@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scenes.command_line import CommandError
+from scenes.command_line import CommandError, UsageError
 from scenes.file.reader import SceneFile
 from scenes.progress import progress_bar
 
-from monet.config import TrainConfig
+from monet.config import TrainConfig, first_difference
 from monet.given_masks import check_entities, needs_segmentation
 from monet.model import Monet
 from monet.training.agenda import Agenda
@@ -169,10 +169,18 @@ class Trainer:
         """
         fit = torch.tensor(left_s / seconds_per_step, device=self.device)
         self._ranks.average_([fit])  # clocks differ
-        self._ask_for(self.step + max(1, int(fit)))
+        self.adopt(replace(self.config, steps=self.step + max(1, int(fit))))
 
-    def _ask_for(self, steps: int) -> None:
-        self._learner.config = replace(self.config, steps=steps)
+    def adopt(self, config: TrainConfig) -> None:
+        """Goes on by another config, which differs in what may change as a run goes.
+
+        Raises:
+            UsageError: it is another run's.
+        """
+        if config.identity != self.config.identity:
+            difference = first_difference(self.config.identity, config.identity)
+            raise UsageError(f"{self._folder.path}: a run of another config ({difference})")
+        self._learner.config = config
         self._steps.replan()
 
     def run(self, stop_after_s: float | None = None, *, fill: bool = False) -> Outcome:
@@ -227,7 +235,7 @@ class Trainer:
                 if agenda.save_is_due(self.config.save_every_s):
                     self.save()
             if fill and reason == "time":
-                self._ask_for(self.step)
+                self.adopt(replace(self.config, steps=self.step))
                 reason = "steps"
             self.save()
             if self.step not in (scored, agenda.first):

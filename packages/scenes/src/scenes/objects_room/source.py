@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from scenes.command_line import CommandError
+from scenes.command_line import CommandError, UsageError
+from scenes.objects_room.by_rays import seen_by_rays
 from scenes.objects_room.camera import Camera, View
 from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.objects_room.kinds import SHAPES
@@ -63,16 +64,31 @@ class ObjectsRoomSource:
     """Renders the scenes of an `ObjectsRoomConfig`; holds one OpenGL context.
 
     With several views of each scene, row `i` is view `i % views` of scene `i // views`.
+
+    Args:
+        config: which scenes.
+        seed: entropy of every scene.
+        by_rays: whether rays, not the codes that OpenGL draws, tell the entities, which takes some
+            milliseconds a scene; the provenance says so, so that one file never holds both.
+
+    Raises:
+        UsageError: `by_rays` is asked for depths or full extents, which OpenGL draws with codes.
     """
 
     dataset = ObjectsRoomConfig.dataset
     limit: int | None = None
 
-    def __init__(self, config: ObjectsRoomConfig, seed: int) -> None:
+    def __init__(self, config: ObjectsRoomConfig, seed: int, *, by_rays: bool = False) -> None:
+        if by_rays and (config.depth or config.with_amodal):
+            raise UsageError("segmentations by rays come without depth and full extents (amodal)")
+        self._by_rays = by_rays
         self.config = config
         self.seed = seed
         self.renderer = Renderer(config.max_objects, config.size)
-        self.provenance: Mapping[str, str] = self.renderer.provenance()
+        self.provenance: Mapping[str, str] = {
+            **self.renderer.provenance(),
+            **({"segmentation": "rays"} if by_rays else {}),
+        }
         objects = tuple(f"object_{i}" for i in range(config.max_objects))
         self.entities = ("sky", "floor", "wall_left", "wall_right", *objects)
         self.fields: Mapping[str, Field] = fields(config)
@@ -211,14 +227,23 @@ class ObjectsRoomSource:
                 self.renderer.take(frame)
             self.segmented += len(frames)
             with scenes_named([scenes[i] for i in seen]):
-                drawn = self.renderer.segmentations(frames)
-            for i, segmentation, pixels in zip(list(seen), *drawn, strict=True):
+                told = self._told(frames, [proposals[i] for i in seen], view)
+            for i, (segmentation, pixels) in zip(list(seen), told, strict=True):
                 things = proposals[i].things
                 visible = pixels[: len(things)]
                 seen[i].append((segmentation, visible))
                 if not self._acceptable(visible, things):
                     del seen[i]
         return seen
+
+    def _told(self, frames: list[int], proposals: list[Proposal], view: int) -> Iterator[Seen]:
+        """Returns the entities in frames, taken of proposals, and the pixels of each object."""
+        if not self._by_rays:
+            return zip(*self.renderer.segmentations(frames), strict=True)
+        return (
+            seen_by_rays(self.config, proposal.things, proposal.places, proposal.cameras[view])
+            for proposal in proposals
+        )
 
     def _acceptable(self, visible: Int[np.ndarray, " O"], things: tuple[Thing, ...]) -> bool:
         enough = [pixels >= self._min_pixels for pixels in visible.tolist()]

@@ -17,7 +17,6 @@ import numpy as np
 from jaxtyping import Float, Float32, Int, UInt8
 
 from scenes.clevr.config import ClevrLikeConfig
-from scenes.clevr.images import crop_labels
 from scenes.clevr.meshes import build_mesh
 from scenes.clevr.properties import CODES, SIZES_M
 from scenes.clevr.stage import HALF_HEIGHT, HEIGHT, WIDTH
@@ -118,6 +117,9 @@ def _entities_of_room(geom: Int[np.ndarray, "H W"], yaw_rad: float) -> UInt8[np.
 
 
 def _clevr_like(values: Mapping[str, np.ndarray]) -> Truth:
+    # Here, since OpenCV comes with it: rays of rooms, which `scenes doctor` casts, do without.
+    from scenes.clevr.images import crop_labels
+
     camera = values["camera/position"].astype(np.float64)
     spec = mujoco.MjSpec()
     _add_geom(spec, mujoco.mjtGeom.mjGEOM_PLANE, (0.0, 0.0, 1.0), (0.0, 0.0, 0.0))

@@ -1,0 +1,1 @@
+"""The parts of tools/gpu. Those that draw import no torch: two LLVMs in one process crash."""

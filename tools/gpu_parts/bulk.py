@@ -1,0 +1,48 @@
+"""Renders a file of rooms, in a process group of its own: python -m gpu_parts.bulk REQUEST."""
+
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from scenes.command_line import run_command
+from scenes.driver import build
+from scenes.objects_room.config import ObjectsRoomConfig
+from scenes.render.gl import gl_environment
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """Which rooms, and who draws them."""
+
+    gl: str
+    """A value of MUJOCO_GL."""
+    by_rays: bool
+    """Whether rays tell the entities."""
+    size: int
+    n: int
+    workers: int
+    out: str
+
+    def command(self) -> list[str]:
+        """Returns what renders them."""
+        return [sys.executable, "-W", "ignore", "-m", __name__, json.dumps(asdict(self))]
+
+
+def main(request: str) -> int:
+    bulk = Bulk(**json.loads(request))
+    # It has all the time that the GPU's own work leaves.
+    os.nice(10)
+    os.environ.update(gl_environment(bulk.gl))
+    config = ObjectsRoomConfig(size=bulk.size)
+    return run_command(
+        "scenes",
+        lambda: build(
+            config, 0, bulk.n, Path(bulk.out), workers=bulk.workers, by_rays=bulk.by_rays
+        ),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

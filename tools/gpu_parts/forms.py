@@ -1,0 +1,233 @@
+"""Forms of a training step, each compiled and timed in a process of its own."""
+
+import io
+import time
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import torch
+from floor import measured_floor
+from jaxtyping import Float
+from monet.arithmetic import at_least_float32
+from monet.attention import LOG_MASK_FLOOR, split_scope
+from monet.config import TrainConfig
+from monet.convolution import DoublingConv2d
+from monet.training.data import TrainingImages
+from monet.training.learner import Learner
+from monet.training.mean_loss import Backend, MeanLoss, compiled
+from monet.training.processes import Ranks
+from monet.training.whole_step import Form, WholeStep
+from scenes.file.reader import SceneFile
+from torch import Tensor
+from torch.func import functional_call
+from torch.profiler import ProfilerActivity, profile
+
+from gpu_parts.doubling import by_nearest, by_pixel_shuffle
+from gpu_parts.scale import Scale
+
+MOST_NAME = 90
+"""Letters of a kernel's name that are kept."""
+
+
+class CastOnce(MeanLoss):
+    """Casts the U-Net's weights to bfloat16 once a step, not in each of its attention steps.
+
+    What each attention step then gives to their gradients is summed in bfloat16. The image's part
+    of the first convolution, and the coordinates' of the decoder, are made once in any form.
+    """
+
+    def __init__(self, *args: object, backend: Backend | None = None) -> None:
+        super().__init__(*args, backend=backend)
+        self._split_by = self.split_by
+        if backend is not None:
+            self._split_by = compiled(self._split_by, backend)
+
+    def __call__(
+        self,
+        image: Float[Tensor, "B 3 H W"],
+        noise: Float[Tensor, "B K D"],
+        log_masks: Float[Tensor, "B K H W"] | None,
+        posterior_weight: float | Float[Tensor, ""] = 0.0,
+    ) -> Float[Tensor, "4"]:
+        if log_masks is not None:
+            return super().__call__(image, noise, log_masks, posterior_weight)
+        attention, device = self._model.attention, image.device.type
+        half = torch.is_autocast_enabled(device)
+        weights = {
+            name: p.to(torch.get_autocast_dtype(device)) if half and p.ndim > 1 else p
+            for name, p in attention.unet.named_parameters()
+        }
+        masks = attention(
+            image, noise.shape[1], lambda part, scope: self._split_by(weights, part, scope)
+        )
+        return self._explain(image, masks, noise, posterior_weight)
+
+    def split_by(
+        self, weights: Mapping[str, Tensor], image_part: Tensor, log_scope: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Makes one attention step by other weights of the U-Net."""
+        inputs = (image_part, log_scope.clamp(min=LOG_MASK_FLOOR))
+        logits = functional_call(self._model.attention.unet, dict(weights), inputs)
+        return split_scope(log_scope, at_least_float32(logits))
+
+
+def cast_once(learner: Learner, backend: Backend | None = None) -> CastOnce:
+    """Stands in for `Learner.mean_loss`."""
+    config = learner.config
+    return CastOnce(learner.model, config.loss, config.ablations, backend=backend)
+
+
+def autotuned(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., object]:
+    """Compiles as `torch.compile(mode="max-autotune-no-cudagraphs")` does."""
+    from torch._inductor import list_mode_options  # it starts Triton, which a CPU may lack
+    from torch._inductor.compile_fx import compile_fx
+
+    options = list_mode_options("max-autotune-no-cudagraphs")
+    return compile_fx(graph, inputs, config_patches={**options, "force_layout_optimization": True})
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A form of steps to be timed, and what it changes of the package in its own process."""
+
+    name: str
+    graph: bool = True
+    compiled: bool = True
+    doubling: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
+    cast_once: bool = False
+    autotune: bool = False
+
+    def form(self, scale: Scale) -> Form:
+        """Adopts what it changes; returns the form of its steps."""
+        if self.doubling is not None:
+            doubling = self.doubling
+            DoublingConv2d.forward = lambda conv, coarse, skip: doubling(coarse, skip, conv.weight)
+        if self.cast_once:
+            Learner.mean_loss = cast_once
+        form = scale.form(graph=self.graph, compiled=self.compiled)
+        return replace(form, backend=autotuned) if self.autotune else form
+
+
+VARIANTS = (
+    Variant("eager", graph=False, compiled=False),
+    Variant("graph", compiled=False),
+    Variant("graph and compile"),
+    Variant("doubling by nearest + conv", doubling=by_nearest),
+    Variant("doubling by pixel shuffle", doubling=by_pixel_shuffle),
+    Variant("weights cast once a step", cast_once=True),
+    Variant("max-autotune", autotune=True),
+)
+"""The last four are `graph and compile` but for one thing each."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A form that has made steps."""
+
+    seconds: float
+    """What the first ones took."""
+    failure: str
+    """Why it makes simpler steps than it should; empty where it does not."""
+    loss: float
+    """Of the first of them."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What one kernel takes of a step."""
+
+    name: str
+    ms: float
+    """A step."""
+    share: float
+    """Of all kernels."""
+    calls: float
+    """A step."""
+
+
+def make_steps_when_asked(
+    connection: Connection, variant: Variant, scale: Scale, config: TrainConfig, data: Path
+) -> None:
+    """Compiles by a first step, says so (`Ready`), and then answers questions until it is ended.
+
+    `("choose", n)` is answered by `Ready` after `n` steps, the first of which choose cuDNN's
+    kernels and capture the graph: to be asked while no other process is at the GPU. `("window",
+    n)` is answered by the seconds of `n` steps, `("kernels", n)` by the kernels of `n` steps, the
+    largest first, and `("floor", 0)` by the floor of a step here.
+    """
+    form = variant.form(scale)
+    learner = Learner(config, Ranks(), capturable=True)
+    device = learner.device
+    with SceneFile(data) as file:
+        images = TrainingImages(
+            file, config.model.image_size, config.batch_size, config.seed, device=device,
+            on_device=True,
+        )  # fmt: skip
+        steps = WholeStep(learner, images, form)
+
+        def run(count: int) -> list[tuple[float, ...]]:
+            for _ in range(count):
+                steps.make()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            return steps.terms()
+
+        def begin(count: int) -> Ready:
+            said, start = io.StringIO(), time.monotonic()
+            with redirect_stderr(said):
+                terms = run(count)
+            failure = "" if steps.form == form else " ".join(said.getvalue().split())
+            return Ready(time.monotonic() - start, failure, terms[0][0])
+
+        try:
+            connection.send(begin(1))
+            while True:
+                question, count = connection.recv()
+                if question == "choose":
+                    torch.backends.cudnn.benchmark = True
+                    connection.send(begin(count))
+                elif question == "kernels":
+                    connection.send(kernels(run, count, device))
+                elif question == "floor":
+                    connection.send(
+                        measured_floor(config.model, config.batch_size, device, torch.bfloat16)
+                    )
+                else:
+                    start = time.perf_counter()
+                    run(count)
+                    connection.send(time.perf_counter() - start)
+        finally:
+            steps.close()
+            images.close()
+
+
+def kernels(run: Callable[[int], object], steps: int, device: torch.device) -> list[Kernel]:
+    """Returns what each kernel takes, the largest first; on a CPU, each operator."""
+    gpu = device.type == "cuda"
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if gpu else [])]
+    with profile(activities=activities) as profiled:
+        run(steps)
+    spent = [
+        (event.key, event.self_device_time_total if gpu else event.self_cpu_time_total, event.count)
+        for event in profiled.key_averages()
+        # On a GPU the host's operators, too, are given the time of the kernels that they launch.
+        if not gpu or event.device_type == torch.autograd.DeviceType.CUDA
+    ]
+    total = sum(us for _, us, _ in spent) or 1.0
+    spent.sort(key=lambda each: -each[1])
+    return [
+        Kernel(" ".join(key.split())[:MOST_NAME], us / 1e3 / steps, us / total, count / steps)
+        for key, us, count in spent
+    ]
+
+
+def tell_device(connection: Connection) -> None:
+    """Answers what torch finds here, in one line; nothing where it finds no GPU."""
+    line = ""
+    if torch.cuda.is_available():
+        found = torch.cuda.get_device_properties(0)
+        line = f"{found.name}, {found.total_memory / 1e9:.0f} GB; torch {torch.__version__}"
+    connection.send(line)

@@ -1,0 +1,97 @@
+"""Part 3: losses of bfloat16 and of float32, beside a run whose first weight has another last bit.
+
+What bfloat16 changes means little by itself: training is chaotic. The third run shows what any
+change does.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+import torch
+from monet.arithmetic import allow_tf32
+from monet.config import TrainConfig
+from monet.training.data import TrainingImages
+from monet.training.learner import Learner
+from monet.training.processes import Ranks
+from monet.training.whole_step import WholeStep
+from scenes.file.reader import SceneFile
+
+from gpu_parts.report import Report
+from gpu_parts.scale import Scale
+from gpu_parts.worker import Worker, WorkerError
+
+RUNS = ("float32", "bfloat16", "one last bit")
+
+
+def change_last_bit(learner: Learner) -> None:
+    """Moves the first weight, and its average, to the next number."""
+    weight = next(learner.model.parameters()).data.view(-1)
+    weight[0] = torch.nextafter(weight[0], torch.tensor(torch.inf, device=weight.device))
+
+
+def compare_losses(connection: Connection, scale: Scale, config: TrainConfig, data: Path) -> None:
+    """Sends, for every so many steps of the three runs, the mean loss of each."""
+    torch.backends.cudnn.benchmark = True
+    ranks = Ranks()
+    exact, half = (replace(config, precision=name) for name in ("float32", "bfloat16"))
+    learners = [Learner(each, ranks, capturable=True) for each in (exact, half, exact)]
+    change_last_bit(learners[2])
+    form = scale.form(graph=True, compiled=False)
+    with SceneFile(data) as file:
+        images = [
+            TrainingImages(
+                file, config.model.image_size, config.batch_size, config.seed,
+                device=ranks.device, on_device=True,
+            )
+            for _ in learners
+        ]  # fmt: skip
+        makers = [WholeStep(*pair, form) for pair in zip(learners, images, strict=True)]
+        for _ in range(scale.losses_steps // scale.losses_every):
+            means = []
+            for learner, maker in zip(learners, makers, strict=True):
+                allow_tf32(learner.precision, ranks.device)  # what the last one allowed is its own
+                for _ in range(scale.losses_every):
+                    maker.make()
+                means.append(float(np.mean([terms[0] for terms in maker.terms()])))
+            connection.send(means)
+        for maker in makers:
+            maker.close()
+        for each in images:
+            each.close()
+
+
+def measure_losses(scale: Scale, data: Path, report: Report, until: float) -> str:
+    """Prints the losses as they come; returns how far they went.
+
+    Raises:
+        WorkerError: not even the first were there in time.
+    """
+    worker = Worker("losses", compare_losses, scale, scale.measured(), data)
+    rows: list[list[float]] = []
+    report.say(f"mean loss, from float32's (TF32 off): {'':6}{'   '.join(RUNS)}")
+    try:
+        while len(rows) < scale.losses_steps // scale.losses_every:
+            rows.append(worker.answer(until))
+            step = len(rows) * scale.losses_every
+            report.say(f"{step:6,} steps: {_row(rows[-1])}")
+            report.keep("losses", {"every": scale.losses_every, "runs": RUNS, "means": rows})
+    except WorkerError as error:
+        if not rows or time.monotonic() < until:
+            raise
+        report.say(f"it stops here: {error}")
+    finally:
+        worker.end()
+    apart = np.abs(np.array(rows) / np.array(rows)[:, :1] - 1).max(axis=0)
+    return (
+        f"{len(rows) * scale.losses_every} of {scale.losses_steps} steps; at most {apart[1]:.2%} "
+        f"apart by bfloat16, {apart[2]:.2%} by one last bit"
+    )
+
+
+def _row(means: Sequence[float]) -> str:
+    first = f"{means[0]:14,.1f}"
+    return first + "".join(f"{mean:14,.1f} ({mean / means[0] - 1:+.3%})" for mean in means[1:])

@@ -1,0 +1,174 @@
+"""Part 4: a recipe is trained for the rest of the time, and what it saves is brought to OUT/run."""
+
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from monet.config import TrainConfig
+from monet.training.run_log import METRICS, PICTURE
+from monet.training.trainer import Trainer
+from monet.weights import CONFIG, SHIPPED, STATE, WEIGHTS, find_weights, read_config
+from scenes.command_line import CommandError, UsageError
+
+from gpu_parts.report import Report
+from gpu_parts.scale import RECIPES, Scale
+from gpu_parts.worker import Worker
+
+RUN = "run"
+BROUGHT = (CONFIG, METRICS, PICTURE, WEIGHTS, STATE)
+"""The state last: it is there only with what belongs to it."""
+LAST_S = 6.0
+"""Kept for the last state, its scores and their picture."""
+LOOK_S = 1.0
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What training begins with."""
+
+    config: TrainConfig
+    state: Path | None
+    """Run folder whose state it goes on from."""
+
+
+def origin(recipe: str, given: str | None, scale: Scale) -> Origin:
+    """Returns what `--recipe` and `--from` mean.
+
+    Args:
+        recipe: name of a preset.
+        given: run folder with a state, or weights: a run folder, a file or a name; or nothing.
+        scale: sizes.
+
+    Raises:
+        UsageError: there is no such thing.
+        CommandError: a state's run learns from a place that another machine does not have.
+    """
+    if given is None:
+        return Origin(scale.sized(RECIPES[recipe]), None)
+    folder = Path(given)
+    if (folder / STATE).is_file():
+        config = read_config(folder)
+        if config.data.is_absolute():
+            raise CommandError(
+                f"{folder}: its run learns from {config.data}, which is only its machine's; "
+                f"--from {folder / WEIGHTS} starts from its weights"
+            )
+        return Origin(replace(config, save_every_s=scale.save_every_s), folder.resolve())
+    path = find_weights(given)  # refuses what is none
+    name = given if path.parent == SHIPPED else str(path.resolve())
+    return Origin(scale.sized(replace(RECIPES[recipe], init_from=name)), None)
+
+
+def check_out(out: Path, begin: Origin) -> None:
+    """Refuses to write over a run that is not gone on with.
+
+    Raises:
+        UsageError: there is one in OUT/run.
+    """
+    target = out / RUN
+    if (target / STATE).exists() and begin.state != target.resolve():
+        raise UsageError(f"{target} holds a run: --from {target} goes on with it, or another --out")
+
+
+def train_until(
+    connection: Connection, config: TrainConfig, scores: int, work: Path, until: float
+) -> None:
+    """Trains in WORK/run on a file under WORK, and says how fast and how far."""
+    os.chdir(work)
+    with Trainer(config, Path(RUN)) as trainer:
+        first = trainer.step
+        seconds = trainer.seconds_per_step()
+        if trainer.compile_if_it_pays(seconds, until - time.monotonic()):
+            connection.send(f"{1 / seconds:,.1f} steps a second; compiling makes it more")
+            seconds = trainer.seconds_per_step()
+        connection.send(f"from step {first:,}, {1 / seconds:,.1f} steps a second")
+        left_s = until - time.monotonic()
+        # About so many scores, whatever the machine makes of the time.
+        steps = min(left_s / seconds, config.steps - first)
+        every = max(1, min(config.score_every, round(steps / scores)))
+        trainer.adopt(replace(trainer.config, score_every=every))
+        outcome = trainer.run(max(0.0, left_s))
+    connection.send(outcome)
+
+
+def train(begin: Origin, scores: int, work: Path, out: Path, report: Report, until: float) -> str:
+    """Trains; brings what is saved to OUT/run, and prints the scores as they come.
+
+    Args:
+        begin: what it begins with.
+        scores: on held-out scenes, over the time there is.
+        work: folder under which its data lie.
+        out: the folder of the whole command.
+        report: where lines go.
+        until: when all has to be done, by `time.monotonic`.
+
+    Raises:
+        WorkerError: training failed, or hung.
+    """
+    target, run = out / RUN, work / RUN
+    shutil.rmtree(run, ignore_errors=True)
+    run.mkdir()
+    target.mkdir(exist_ok=True)
+    if begin.state is not None:
+        for name in BROUGHT:
+            if (begin.state / name).exists():
+                shutil.copyfile(begin.state / name, run / name)
+    worker = Worker("training", train_until, begin.config, scores, work, until - LAST_S)
+    saved = 0
+    shown = len(_lines(run))
+    outcome = None
+    try:
+        while outcome is None:
+            if worker.has_answer(LOOK_S) or time.monotonic() > until + LAST_S:
+                answer = worker.answer(until + LAST_S)
+                if isinstance(answer, str):
+                    report.say(answer)
+                else:
+                    outcome = answer
+            saved = _bring(run, target, saved)
+            shown = _show(run, report, shown)
+    finally:
+        worker.end()
+        _bring(run, target, saved)
+    report.keep("metrics", [line for line in _lines(run) if "held_out_nll" in line])
+    scores = [line["ari_fg"] for line in _lines(run) if "ari_fg" in line]
+    ari_fg = f", held-out ari_fg {scores[-1]:.3f}" if scores else ""
+    return f"{outcome.step:,} of {begin.config.steps:,} steps{ari_fg}; {target}"
+
+
+def _bring(run: Path, target: Path, before: int) -> int:
+    """Copies what was saved since; returns what tells this state from a later one."""
+    try:
+        found = (run / STATE).stat().st_mtime_ns
+    except FileNotFoundError:
+        return before
+    if found != before:
+        for name in BROUGHT:
+            if (run / name).exists():
+                shutil.copyfile(run / name, target / f"{name}.copy")
+                (target / f"{name}.copy").replace(target / name)
+    return found
+
+
+def _lines(run: Path) -> list[dict]:
+    if not (run / METRICS).exists():
+        return []
+    lines = (run / METRICS).read_text().splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def _show(run: Path, report: Report, shown: int) -> int:
+    """Prints scores that are new; returns how many lines were seen."""
+    lines = _lines(run)
+    for line in lines[shown:]:
+        if "held_out_nll" in line:
+            scores = (f"{name} {line[name]:.3f}" for name in ("ari_fg", "ari") if name in line)
+            report.say(
+                f"step {line['step']:,}: held-out {', '.join(scores)}, "
+                f"nll {line['held_out_nll']:,.0f}"
+            )
+    return len(lines)
