@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import scenes.cli
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -55,6 +56,21 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_every_file_that_is_named_is_there(page: Path) -> None:
     paths = re.findall(r"\b(?:packages|tests|tools|docs)/[\w./*-]*\w", page.read_text())
     assert [path for path in paths if not list(ROOT.glob(path))] == []
+
+
+@each_page
+def test_every_name_of_python_is_there(page: Path) -> None:
+    spans = re.findall(r"`((?:scenes|monet|evaluation)(?:\.[A-Za-z_]\w*)+)", prose(page))
+    assert [name for name in spans if not resolves(name)] == []
+
+
+def resolves(name: str) -> bool:
+    """Whether a dotted name is a module or something in one."""
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
 
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], list[list[str]]]] = {
