@@ -182,7 +182,7 @@ def test_scenes_that_are_there_when_time_is_over_make_a_smaller_file(tmp_path: P
     rendering = Rendering(Bulk("osmesa", False, 16, 1_000_000, 1, str(out)))
     parts = tmp_path / "rooms.h5.parts"
     while len(list(parts.glob("*-*.h5"))) < 2:
-        time.sleep(0.1)
+        assert not rendering.wait(0.1)
     with rendering.paused():
         there = sorted(parts.iterdir())
         time.sleep(1)

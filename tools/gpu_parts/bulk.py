@@ -39,7 +39,7 @@ def main(request: str) -> int:
     return run_command(
         "scenes",
         lambda: build(
-            config, 0, bulk.n, Path(bulk.out), workers=bulk.workers, by_rays=bulk.by_rays
+            config, n=bulk.n, seed=0, out=bulk.out, workers=bulk.workers, by_rays=bulk.by_rays
         ),
     )
 
