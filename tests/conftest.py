@@ -33,8 +33,8 @@ def rooms_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     320 of them are held out by training, which leaves 64.
     """
-    from scenes.config import ObjectsRoomConfig
     from scenes.driver import build
+    from scenes.objects_room.config import ObjectsRoomConfig
 
     path = tmp_path_factory.mktemp("rooms") / "train.h5"
     build(ObjectsRoomConfig(size=32), seed=0, n=384, out=path, workers=1)

@@ -20,7 +20,7 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rooms.h5"
-        build(CONFIG, 0, STORED, path)
+        build(CONFIG, n=STORED, seed=0, out=path)
         with SceneFile(path) as file:
             values = {key: file[key][:].tolist() for key in FIELDS}
             for number, image in enumerate(file["image"][:]):

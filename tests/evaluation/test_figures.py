@@ -34,7 +34,7 @@ from monet.given_masks import given_log_masks
 from monet.model import Decompositions, Monet
 from monet.weights import read_weights
 from scenes.command_line import CommandError
-from scenes.pictures.sheet import slot_palette
+from scenes.pictures.palette import slot_palette
 
 
 @pytest.fixture(scope="module")

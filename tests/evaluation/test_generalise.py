@@ -29,10 +29,10 @@ from evaluation.terminal_tables import (
 )
 from monet.model import Monet
 from scenes.command_line import UsageError
-from scenes.config import SHAPES, ObjectsRoomConfig, condition_config
 from scenes.driver import build
 from scenes.file.reader import SceneFile
-from scenes.objects_room.kinds import parse_kind
+from scenes.objects_room.config import ObjectsRoomConfig, condition_config
+from scenes.objects_room.kinds import SHAPES, parse_kind
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +214,7 @@ def test_kinds_that_training_held_out_are_scored_apart(
 ) -> None:
     kinds = (parse_kind("shape=sphere"),)
     train = tmp_path / "train.h5"
-    build(ObjectsRoomConfig(size=32, hold_out=kinds), 0, 2, train)
+    build(ObjectsRoomConfig(size=32, hold_out=kinds), n=2, seed=0, out=train)
     assert hold_out_of(train) == kinds
     assert hold_out_of(folder / "objects_4_32px.h5") == ()
     assert hold_out_of(tmp_path / "gone.h5") == ()
@@ -253,7 +253,7 @@ def test_finished_scenes_are_used_again_and_extended(folder: Path, result: Gener
 
 def test_a_users_own_file_of_larger_scenes_serves(tmp_path: Path) -> None:
     own = tmp_path / "objects_1.h5"
-    build(condition_config("objects_1", 64), 0, 2, own)
+    build(condition_config("objects_1", 64), n=2, seed=0, out=own)
     assert scene_file("objects_1", 32, tmp_path, seed=0, n=2) == own
     # Not one of another seed, nor one whose size is no multiple.
     seeded = tmp_path / "objects_1_32px_seed1.h5"

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from evaluation.shipped_weights import STEADY, check, config_of_tests, notes, scenes_of
 from monet.weights import SHIPPED, read_weights, save_weights
+from scenes.clevr.config import ClevrConfig
 from scenes.command_line import UsageError
-from scenes.config import ClevrConfig, ObjectsRoomConfig
 from scenes.file.reader import SceneFile
+from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.serialise import to_json
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "ship_weights"

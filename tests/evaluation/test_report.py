@@ -21,7 +21,7 @@ from monet.model import Decompositions, Monet
 from monet.weights import SHIPPED, read_weights, save_weights
 from PIL import Image
 from scenes.cli import main as scenes
-from scenes.pictures.sheet import slot_palette
+from scenes.pictures.palette import slot_palette
 
 SLOTS = 6
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from monet.training.data import HELD_OUT, TrainingImages, fit, held_out, noise
 from scenes.command_line import UsageError
-from scenes.file.reader import SceneFile, images_at
+from scenes.file.reader import SceneFile
+from scenes.segmentation import images_at
 
 ONE_WINDOW = 1 << 30
 TWO_WINDOWS = 32 * 3 * 32**2

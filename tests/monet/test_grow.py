@@ -13,9 +13,9 @@ from monet.training.growth import grow
 from monet.training.trainer import Trainer
 from monet.weights import find_weights, read_weights
 from scenes.command_line import UsageError
-from scenes.config import ObjectsRoomConfig
 from scenes.driver import build
 from scenes.file.reader import SceneFile
+from scenes.objects_room.config import ObjectsRoomConfig
 
 NAME = "objects_room_quick"
 

@@ -26,9 +26,9 @@ from monet.training.whole_step import Form, WholeStep
 from monet.weights import Stage, read_config, read_weights
 from PIL import Image
 from scenes.command_line import CommandError, UsageError
-from scenes.config import MultiDSpritesConfig
 from scenes.driver import build
 from scenes.lock import locked
+from scenes.multi_dsprites.config import MultiDSpritesConfig
 from scenes.serialise import to_json
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -235,14 +235,14 @@ def test_other_scenes_under_the_same_name_are_refused_and_more_of_them_are_not(
     data, folder = tmp_path / "sprites.h5", tmp_path / "run"
     sprites = MultiDSpritesConfig()
     config = small(data, 2, model=replace(MODEL, image_size=32))
-    build(sprites, 0, 336, data, workers=1)
+    build(sprites, n=336, seed=0, out=data, workers=1)
     with Trainer(config, folder) as trainer:
         trainer.run()
-    build(sprites, 0, 352, data, workers=1)
+    build(sprites, n=352, seed=0, out=data, workers=1)
     with Trainer(replace(config, steps=3), folder) as trainer:
         assert trainer.run().step == 3
     for seed, n in ((1, 352), (0, 336)):  # of fewer, some that were learned from would be held out
-        build(sprites, seed, n, data, workers=1, overwrite=True)
+        build(sprites, n=n, seed=seed, out=data, workers=1, overwrite=True)
         message = f"{folder}: {data} holds other scenes than this run began with; choose another"
         with pytest.raises(UsageError, match=re.escape(message)):
             Trainer(replace(config, steps=4), folder)

@@ -25,11 +25,13 @@ from monet.training.data import TrainingImages
 from scenes import source_list as sources
 from scenes.cli import main
 from scenes.command_line import CommandError, UsageError
-from scenes.config import MultiDSpritesConfig, ObjectsRoomConfig
 from scenes.driver import build
-from scenes.file.reader import FileError, SceneFile, dataset_keys, parts_folder
+from scenes.file.reader import FileError, SceneFile
+from scenes.file.schema import dataset_keys, parts_folder
 from scenes.lock import locked
+from scenes.multi_dsprites.config import MultiDSpritesConfig
 from scenes.multi_dsprites.source import MultiDSpritesSource
+from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.parts.assemble import Origin, join
 from scenes.parts.plan import Part, PartWriter, plan
 from scenes.scene import UnreadableSceneError
@@ -93,7 +95,7 @@ def await_parts(folder: Path, count: int = 1) -> None:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns the file of `COMMAND`, made in one go by one process."""
     path = tmp_path_factory.mktemp("undisturbed") / "sprites.h5"
-    build(SPRITES, 0, N, path, workers=1)
+    build(SPRITES, n=N, seed=0, out=path, workers=1)
     return path
 
 
@@ -101,7 +103,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undisturbed_long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns the file of `command_of(LONG)`, likewise."""
     path = tmp_path_factory.mktemp("undisturbed") / "long.h5"
-    build(SPRITES, 0, LONG, path, workers=1)
+    build(SPRITES, n=LONG, seed=0, out=path, workers=1)
     return path
 
 
@@ -278,39 +280,39 @@ def test_the_content_does_not_depend_on_the_number_of_workers(
     tmp_path: Path, undisturbed: Path
 ) -> None:
     out = tmp_path / "three.h5"
-    build(SPRITES, 0, N, out, workers=3)
+    build(SPRITES, n=N, seed=0, out=out, workers=3)
     assert content(out) == content(undisturbed)
 
 
 def test_an_extended_file_is_as_one_made_in_one_go(tmp_path: Path, undisturbed: Path) -> None:
     out = tmp_path / "extended.h5"
     for n in (5, 600, 600, N):
-        build(SPRITES, 0, n, out, workers=1)
+        build(SPRITES, n=n, seed=0, out=out, workers=1)
     assert content(out) == content(undisturbed)
     message = f"{out} has 1100 scenes already, more than 5; --overwrite replaces it"
     with pytest.raises(UsageError, match=re.escape(message)):
-        build(SPRITES, 0, 5, out, workers=1)
-    build(SPRITES, 0, 5, out, workers=1, overwrite=True)
+        build(SPRITES, n=5, seed=0, out=out, workers=1)
+    build(SPRITES, n=5, seed=0, out=out, workers=1, overwrite=True)
     with SceneFile(out) as file:
         assert file.n == 5
 
 
 def test_a_file_of_something_else_is_kept_unless_told(tmp_path: Path) -> None:
     out = tmp_path / "kept.h5"
-    build(SPRITES, 0, 20, out, workers=1)
+    build(SPRITES, n=20, seed=0, out=out, workers=1)
     before = out.read_bytes()
     message = f"{out} exists and is something else; --overwrite replaces it"
     for config, seed in ((SPRITES, 1), (MultiDSpritesConfig(), 0)):
         with pytest.raises(UsageError, match=re.escape(message)):
-            build(config, seed, 30, out, workers=1)
+            build(config, n=30, seed=seed, out=out, workers=1)
     assert out.read_bytes() == before
     assert not parts_folder(out).exists()
-    build(SPRITES, 1, 30, out, workers=1, overwrite=True)
+    build(SPRITES, n=30, seed=1, out=out, workers=1, overwrite=True)
     with SceneFile(out) as file:
         assert (file.seed, file.n) == (1, 30)
     out.write_text("a letter")
     with pytest.raises(UsageError, match=re.escape(message)):
-        build(SPRITES, 0, 30, out, workers=1)
+        build(SPRITES, n=30, seed=0, out=out, workers=1)
     assert out.read_text() == "a letter"
 
 
@@ -323,9 +325,9 @@ def test_parts_of_another_build_are_kept_unless_told(tmp_path: Path) -> None:
     kept = sorted(parts_folder(out).iterdir())
     message = f"{parts_folder(out)} holds parts of another build; --overwrite replaces them"
     with pytest.raises(UsageError, match=re.escape(message)):
-        build(SPRITES, 1, 20, out, workers=1)
+        build(SPRITES, n=20, seed=1, out=out, workers=1)
     assert sorted(parts_folder(out).iterdir()) == kept
-    build(SPRITES, 1, 20, out, workers=1, overwrite=True)
+    build(SPRITES, n=20, seed=1, out=out, workers=1, overwrite=True)
     assert not verify(out).problems
 
 
@@ -333,17 +335,17 @@ def test_an_interrupted_extension_outlives_a_request_for_what_is_there(
     tmp_path: Path, undisturbed_long: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "extended.h5"
-    build(SPRITES, 0, 20, out, workers=1)
+    build(SPRITES, n=20, seed=0, out=out, workers=1)
     process = start(*command_of(LONG), out)
     await_parts(parts_folder(out))
     process.send_signal(signal.SIGTERM)
     process.communicate()
     kept = sorted(parts_folder(out).iterdir())
-    build(SPRITES, 0, 20, out, workers=1)
+    build(SPRITES, n=20, seed=0, out=out, workers=1)
     said = f"scenes: {parts_folder(out)} holds parts of another build, which are kept\n"
     assert capsys.readouterr().err == said
     assert sorted(parts_folder(out).iterdir()) == kept
-    build(SPRITES, 0, LONG, out, workers=2)
+    build(SPRITES, n=LONG, seed=0, out=out, workers=2)
     assert content(out) == content(undisturbed_long)
 
 
@@ -354,8 +356,8 @@ def test_a_second_build_of_the_same_file_is_refused(tmp_path: Path) -> None:
         locked(parts_folder(out), "building"),
         pytest.raises(UsageError, match=re.escape(message)),
     ):
-        build(SPRITES, 0, 20, out, workers=1)
-    build(SPRITES, 0, 20, out, workers=1)
+        build(SPRITES, n=20, seed=0, out=out, workers=1)
+    build(SPRITES, n=20, seed=0, out=out, workers=1)
 
 
 @pytest.mark.parametrize("size", ["300k", "800k"], ids=["at the parts", "at the last step"])
@@ -409,15 +411,15 @@ def test_a_damaged_part_is_named(tmp_path: Path) -> None:
     part.write_bytes(b"not what a worker writes")
     message = f"{part}: damaged; delete it and run the same command again"
     with pytest.raises(CommandError, match=re.escape(message)):
-        build(SPRITES, 0, 40, out, workers=1)
+        build(SPRITES, n=40, seed=0, out=out, workers=1)
     part.unlink()
-    build(SPRITES, 0, 40, out, workers=1)
+    build(SPRITES, n=40, seed=0, out=out, workers=1)
 
 
 def test_parts_of_two_renderers_are_never_mixed(tmp_path: Path) -> None:
     out = tmp_path / "mixed.h5"
     config = ObjectsRoomConfig(size=16)
-    build(config, 0, 16, out, workers=1)
+    build(config, n=16, seed=0, out=out, workers=1)
     command = [*SCENES, "render", "--size", "16", "--n", "32", "--out", out]
     # Mesa's other software renderer says so in its strings.
     process = start(*command, env={**os.environ, "GALLIUM_DRIVER": "softpipe"})
@@ -445,9 +447,9 @@ def test_asking_for_more_than_a_source_has_is_refused(
 
     monkeypatch.setattr(sources, "open_source", Finite)
     with pytest.raises(UsageError, match=re.escape("--n 8 is more than there is: 7")):
-        build(SPRITES, 0, 8, tmp_path / "finite.h5", workers=1)
+        build(SPRITES, n=8, seed=0, out=tmp_path / "finite.h5", workers=1)
     assert not list(tmp_path.iterdir())
-    build(SPRITES, 0, 7, tmp_path / "finite.h5", workers=1)
+    build(SPRITES, n=7, seed=0, out=tmp_path / "finite.h5", workers=1)
 
 
 def test_a_scene_that_cannot_be_read_ends_the_build_with_its_own_words(
@@ -463,7 +465,7 @@ def test_a_scene_that_cannot_be_read_ends_the_build_with_its_own_words(
     out = tmp_path / "torn.h5"
     message = f"leaf 600: torn out; 512 of 700 scenes are kept in {parts_folder(out)}"
     with pytest.raises(CommandError, match=re.escape(message)):
-        build(SPRITES, 0, 700, out, workers=1)
+        build(SPRITES, n=700, seed=0, out=out, workers=1)
 
 
 @pytest.mark.parametrize(
@@ -479,7 +481,7 @@ def test_a_request_that_makes_no_sense_is_refused(
     tmp_path: Path, options: dict[str, object], message: str
 ) -> None:
     with pytest.raises(UsageError, match=re.escape(message)):
-        build(SPRITES, 0, **{"n": 5, "out": tmp_path / "a.h5", **options})
+        build(SPRITES, seed=0, **{"n": 5, "out": tmp_path / "a.h5", **options})
 
 
 def test_parts_are_whole_chunks_without_gaps() -> None:
@@ -532,8 +534,8 @@ def test_chunks_of_numbers_are_joined_whether_they_fit_or_not(tmp_path: Path) ->
 def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns the index of parts of the same scenes as `undisturbed`."""
     path = tmp_path_factory.mktemp("indexed") / "sprites.h5"
-    build(SPRITES, 0, 600, path, workers=1, layout="parts")
-    build(SPRITES, 0, N, path, workers=1, layout="parts")
+    build(SPRITES, n=600, seed=0, out=path, workers=1, layout="parts")
+    build(SPRITES, n=N, seed=0, out=path, workers=1, layout="parts")
     return path
 
 
@@ -570,18 +572,19 @@ def test_an_index_moves_with_its_parts_and_misses_them(tmp_path: Path, indexed: 
 
 def test_an_index_becomes_one_file_but_not_the_other_way(tmp_path: Path, undisturbed: Path) -> None:
     out = tmp_path / "sprites.h5"
-    build(SPRITES, 0, N, out, workers=1, layout="parts")
-    build(SPRITES, 0, N, out, workers=1)
+    build(SPRITES, n=N, seed=0, out=out, workers=1, layout="parts")
+    build(SPRITES, n=N, seed=0, out=out, workers=1)
     assert content(out) == content(undisturbed)
     assert not parts_folder(out).exists()
     message = f"{out} is one file; --overwrite makes parts anew in its place"
     with pytest.raises(UsageError, match=re.escape(message)):
-        build(SPRITES, 0, N, out, workers=1, layout="parts")
+        build(SPRITES, n=N, seed=0, out=out, workers=1, layout="parts")
 
 
 def test_an_overwritten_index_leaves_no_part_of_the_old_one(tmp_path: Path) -> None:
     out = tmp_path / "sprites.h5"
-    build(SPRITES, 0, 600, out, workers=1, layout="parts")
-    build(replace(SPRITES, split="train"), 0, 40, out, workers=1, layout="parts", overwrite=True)
+    build(SPRITES, n=600, seed=0, out=out, workers=1, layout="parts")
+    other = replace(SPRITES, split="train")
+    build(other, n=40, seed=0, out=out, workers=1, layout="parts", overwrite=True)
     assert [path.name for path in parts_folder(out).glob("*.h5")] == [Part(0, 40).name]
     assert not verify(out).problems

@@ -8,11 +8,11 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
+from scenes.clevr.config import ClevrConfig
 from scenes.clevr.folder import find_scenes, inspect, read_scenes
 from scenes.clevr.images import crop_image, crop_labels, read_png
 from scenes.clevr.properties import COLORS_RGB
 from scenes.cli import main
-from scenes.config import ClevrConfig
 from scenes.file.reader import FileError, SceneFile
 from scenes.formats.tfrecord import encode, write_record
 

@@ -3,6 +3,7 @@ import re
 import h5py
 import numpy as np
 import pytest
+from scenes.clevr.config import ClevrLikeConfig
 from scenes.clevr.images import SIZE, crop_image
 from scenes.clevr.likeness import MIN_VISIBLE_PIXELS, ClevrLikeSource
 from scenes.clevr.meshes import build_mesh, ground_mesh
@@ -12,9 +13,9 @@ from scenes.clevr.renderer import DISPLAY_RGB, Renderer
 from scenes.clevr.sampling import Setting, sample_objects, sample_setting
 from scenes.clevr.stage import CAMERA_M, HALF_HEIGHT, LAMPS, facing
 from scenes.cli import main
-from scenes.config import ClevrLikeConfig
 from scenes.driver import build
-from scenes.file.reader import CHECKSUMS, SceneFile, dataset_keys
+from scenes.file.reader import SceneFile
+from scenes.file.schema import CHECKSUMS, dataset_keys
 from scenes.file.writer import checksum, field_of, seal
 from scenes.formats.tfrecord import decode, read_records
 from scenes.scene import Source, scene_rng

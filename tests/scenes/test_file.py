@@ -9,9 +9,10 @@ import h5py
 import numpy as np
 import pytest
 from scenes.cli import main
-from scenes.config import MultiDSpritesConfig
 from scenes.driver import build
-from scenes.file.reader import FileError, SceneFile, images_at, segmentation_at
+from scenes.file.reader import FileError, SceneFile
+from scenes.multi_dsprites.config import MultiDSpritesConfig
+from scenes.segmentation import images_at, segmentation_at
 
 SPRITES = MultiDSpritesConfig()
 
@@ -20,7 +21,7 @@ SPRITES = MultiDSpritesConfig()
 def sprites(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns a file of 600 scenes."""
     path = tmp_path_factory.mktemp("file") / "sprites.h5"
-    build(SPRITES, 3, 600, path, workers=1)
+    build(SPRITES, n=600, seed=3, out=path, workers=1)
     return path
 
 
@@ -28,7 +29,7 @@ def sprites(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns the same scenes as an index of two parts."""
     path = tmp_path_factory.mktemp("file") / "index.h5"
-    build(SPRITES, 3, 600, path, workers=1, layout="parts")
+    build(SPRITES, n=600, seed=3, out=path, workers=1, layout="parts")
     return path
 
 

@@ -4,6 +4,8 @@ import json
 import re
 import shutil
 import subprocess
+from collections import Counter
+from html.parser import HTMLParser
 from pathlib import Path
 
 import h5py
@@ -11,10 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from scenes.cli import main
-from scenes.config import MultiDSpritesConfig, ObjectsRoomConfig
 from scenes.driver import build
 from scenes.file.reader import SceneFile
-from scenes.pictures.sheet import SKY_COLOR, colorize_depth, entity_palette, tile
+from scenes.multi_dsprites.config import MultiDSpritesConfig
+from scenes.objects_room.config import ObjectsRoomConfig
+from scenes.pictures.palette import SKY_COLOR, colorize_depth, entity_palette
+from scenes.pictures.sheet import tile
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 QUIET = (
@@ -27,7 +31,7 @@ QUIET = (
 def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns a file of 40 rooms with depth."""
     path = tmp_path_factory.mktemp("gallery") / "rooms.h5"
-    build(ObjectsRoomConfig(size=32, depth=True), 0, 40, path, workers=1)
+    build(ObjectsRoomConfig(size=32, depth=True), n=40, seed=0, out=path, workers=1)
     return path
 
 
@@ -67,7 +71,7 @@ def test_what_a_file_does_not_hold_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], html: list[str]
 ) -> None:
     path = tmp_path / "sprites.h5"
-    build(MultiDSpritesConfig(), 0, 8, path, workers=1)
+    build(MultiDSpritesConfig(), n=8, seed=0, out=path, workers=1)
     with h5py.File(path, "r+") as file:
         del file["segmentation"]  # as in a file of CLEVR's PNGs
     assert main(["show", str(path), "--masks", *html]) == 2
@@ -126,6 +130,42 @@ def test_a_page_holds_everything_itself(rooms: Path, tmp_path: Path) -> None:
             labels, lengths = np.array(scene["runs"]).reshape(-1, 2).T
             whole = np.repeat(labels, lengths).reshape(32, 32)
             np.testing.assert_array_equal(whole, file["segmentation"][row])
+
+
+class Tags(HTMLParser):
+    """Counts the tags that a browser would see."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: Counter[str] = Counter()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen[tag] += 1
+
+
+def test_markup_in_names_stays_text(rooms: Path, tmp_path: Path) -> None:
+    marked, plain = tmp_path / "<b>&'.h5", tmp_path / "plain.h5"
+    for path in (marked, plain):
+        path.write_bytes(rooms.read_bytes())
+    names = ['</script><script>alert("1")</script>', "<img src=x onerror=alert(2)>", "<!--", "'&"]
+    with h5py.File(marked, "r+") as file:
+        file.attrs["entities"] = [*names, *file.attrs["entities"][4:]]
+        file["camera/yaw"].attrs["unit"] = "<i>rad</i>"
+    pages = {}
+    for path in (marked, plain):
+        out = tmp_path / f"{path.stem}.html"
+        assert main(["show", str(path), "--html", "--n", "2", "--out", str(out)]) == 0
+        pages[path] = out.read_text()
+    tags = [Tags() for _ in pages]
+    for parser, page in zip(tags, pages.values(), strict=True):
+        parser.feed(page)
+    assert tags[0].seen == tags[1].seen
+    (data,) = re.findall(r'<script id="data" type="application/json">(.*?)</script>', pages[marked])
+    assert "<" not in data
+    read = json.loads(data)
+    assert read["entities"][:4] == names
+    values = {name: value for name, value, _ in read["scenes"][0]["values"]}
+    assert values["camera/yaw"].endswith(" <i>rad</i>")
 
 
 HOVER = """<script>

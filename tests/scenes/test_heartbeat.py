@@ -15,9 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 from scenes.command_line import CommandError
-from scenes.config import ObjectsRoomConfig
 from scenes.driver import build
-from scenes.file.reader import parts_folder
+from scenes.file.schema import parts_folder
+from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.parts.heartbeat import BEAT, OPENING, TICKS, Pulse, Watch
 from scenes.remake import remake
 from scenes.source_list import OpenSource
@@ -31,12 +31,12 @@ BUILD = textwrap.dedent(
     from pathlib import Path
     from scenes.driver import build
     from scenes.command_line import run_command
-    from scenes.config import ObjectsRoomConfig
+    from scenes.objects_room.config import ObjectsRoomConfig
 
     out, workers, hang_s = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     config = ObjectsRoomConfig(size=32)
     sys.exit(run_command("scenes", lambda: build(
-        config, 0, int(sys.argv[4]), out, workers=workers, hang_s=hang_s)))
+        config, n=int(sys.argv[4]), seed=0, out=out, workers=workers, hang_s=hang_s)))
     """
 )
 
@@ -73,7 +73,7 @@ def await_file(process: subprocess.Popen[str], folder: Path, pattern: str, after
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns the file that every build here must make."""
     path = tmp_path_factory.mktemp("undisturbed") / "rooms.h5"
-    build(ROOMS, 0, N, path, workers=2)
+    build(ROOMS, n=N, seed=0, out=path, workers=2)
     return path
 
 

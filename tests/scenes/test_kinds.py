@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from scenes.config import ObjectsRoomConfig, condition_config
+from scenes.objects_room.config import ObjectsRoomConfig, condition_config
 from scenes.objects_room.kinds import SHAPES, Kind, exists, parse_kind
 from scenes.serialise import from_json, to_json
 

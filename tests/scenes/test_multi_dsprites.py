@@ -4,11 +4,11 @@ import h5py
 import numpy as np
 import pytest
 from scenes.cli import main
-from scenes.config import SPRITE_COUNTS, MultiDSpritesConfig
 from scenes.driver import build
 from scenes.file.reader import SceneFile
 from scenes.multi_dsprites import source as compositing
 from scenes.multi_dsprites import sprites
+from scenes.multi_dsprites.config import SPRITE_COUNTS, MultiDSpritesConfig
 from scenes.multi_dsprites.source import MultiDSpritesSource
 from scenes.multi_dsprites.sprites import DrawnSprites, draw, open_sprites
 

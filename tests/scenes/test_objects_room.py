@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scenes.command_line import CommandError
-from scenes.config import ObjectsRoomConfig, condition_config
 from scenes.driver import build
 from scenes.file.reader import SceneFile
 from scenes.objects_room import source as source_module
 from scenes.objects_room.arena import FULL, ROOM_HALF_M, SKY_RGB, WALL_HEIGHT_M, WALLS
 from scenes.objects_room.camera import FOV_DEG, Camera
+from scenes.objects_room.config import ObjectsRoomConfig, condition_config
 from scenes.objects_room.kinds import SHAPES, Kind
 from scenes.objects_room.renderer import (
     FIRST_GEOM,
@@ -377,7 +377,7 @@ def test_geoms_have_the_codes_that_the_renderer_reads(count):
 def test_each_file_has_its_own_scenes_and_the_same_at_any_worker_count(tmp_path):
     config = replace(condition_config("objects_1", 32), views=2)
     for name, workers in (("one", 1), ("two", 2)):
-        build(config, 3, 530, tmp_path / f"{name}.h5", workers=workers)
+        build(config, n=530, seed=3, out=tmp_path / f"{name}.h5", workers=workers)
     with SceneFile(tmp_path / "one.h5") as one, SceneFile(tmp_path / "two.h5") as two:
         assert one.keys() == two.keys()
         for key in sorted(one.keys()):

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from scenes.config import MultiDSpritesConfig
 from scenes.driver import build
+from scenes.multi_dsprites.config import MultiDSpritesConfig
 
 N = 40
 EXPORTS = {"tfrecord": "sprites.tfrecords", "object-centric-library": "sprites-ocl.hdf5"}
@@ -18,7 +18,7 @@ EXPORTS = {"tfrecord": "sprites.tfrecords", "object-centric-library": "sprites-o
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns a folder of sprites and of the same as a TFRecord."""
     folder = tmp_path_factory.mktemp("progress")
-    build(MultiDSpritesConfig(), 0, N, folder / "sprites.h5", workers=1)
+    build(MultiDSpritesConfig(), n=N, seed=0, out=folder / "sprites.h5", workers=1)
     subprocess.run(["scenes", "export", folder / "sprites.h5"], check=True)
     return folder
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from scenes.command_line import CommandError
-from scenes.config import MultiDSpritesConfig
 from scenes.driver import build
 from scenes.file.reader import SceneFile
+from scenes.multi_dsprites.config import MultiDSpritesConfig
 from scenes.verification import verify
 
 pytest.importorskip("ray", reason="Ray is not installed: scenes[ray]")
@@ -29,7 +29,7 @@ CLUSTER = textwrap.dedent(
     from ray.cluster_utils import Cluster
 
     from scenes.driver import build
-    from scenes.config import MultiDSpritesConfig
+    from scenes.multi_dsprites.config import MultiDSpritesConfig
 
     def main():
         out, n = Path(sys.argv[1]), int(sys.argv[2])
@@ -49,7 +49,7 @@ CLUSTER = textwrap.dedent(
 
         losing = threading.Thread(target=lose_a_node)
         losing.start()
-        build(MultiDSpritesConfig(), 0, n, out, engine="ray", address=cluster.address,
+        build(MultiDSpritesConfig(), n=n, seed=0, out=out, engine="ray", address=cluster.address,
               layout="parts")
         losing.join()
         cluster.shutdown()
@@ -72,11 +72,11 @@ def test_a_cluster_that_loses_a_node_makes_the_same_file(tmp_path: Path) -> None
     lost = re.search(r"lost after (\d+) parts", done.stdout)
     assert lost, done.stdout
     assert int(lost[1]) < -(-N // 512), "the node was lost midway"
-    build(SPRITES, 0, N, local, workers=2)
+    build(SPRITES, n=N, seed=0, out=local, workers=2)
     with SceneFile(out) as there, SceneFile(local) as here:
         assert there.attributes == here.attributes, "the digest of all values among them"
     assert not verify(out).problems
-    build(SPRITES, 0, N, out)  # of its parts, one file
+    build(SPRITES, n=N, seed=0, out=out)  # of its parts, one file
     with SceneFile(out) as there, SceneFile(local) as here:
         assert not there.is_index
         assert there.attributes == here.attributes
@@ -86,7 +86,7 @@ def test_an_address_where_no_cluster_is_gives_one_line(tmp_path: Path) -> None:
     with pytest.raises(
         CommandError, match=re.escape("--address 127.0.0.1:1: nothing answers there")
     ):
-        build(SPRITES, 0, 20, tmp_path / "a.h5", engine="ray", address="127.0.0.1:1")
+        build(SPRITES, n=20, seed=0, out=tmp_path / "a.h5", engine="ray", address="127.0.0.1:1")
 
 
 def test_without_ray_the_extra_is_named(tmp_path: Path) -> None:

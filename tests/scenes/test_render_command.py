@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 import pytest
 from scenes.cli import main
-from scenes.config import ObjectsRoomConfig
 from scenes.file.reader import SceneFile
+from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.objects_room.kinds import Kind
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from scenes.config import ObjectsRoomConfig, condition_config
 from scenes.objects_room.arena import ROOM_HALF_M
 from scenes.objects_room.camera import RING_RADIUS_M, View
+from scenes.objects_room.config import ObjectsRoomConfig, condition_config
 from scenes.objects_room.kinds import SHAPES, Kind
 from scenes.objects_room.sampling import (
     GAP_M,

@@ -3,7 +3,9 @@
 import re
 
 import pytest
-from scenes.config import ImportedConfig, MultiDSpritesConfig, ObjectsRoomConfig
+from scenes.formats.config import ImportedConfig
+from scenes.multi_dsprites.config import MultiDSpritesConfig
+from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.serialise import from_json, to_json
 
 

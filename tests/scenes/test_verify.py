@@ -10,10 +10,12 @@ import h5py
 import numpy as np
 import pytest
 from scenes.cli import main
-from scenes.config import MultiDSpritesConfig, ObjectsRoomConfig
 from scenes.driver import build
-from scenes.file.reader import SceneFile, dataset_keys
+from scenes.file.reader import SceneFile
+from scenes.file.schema import dataset_keys
 from scenes.file.writer import checksum, field_of, seal
+from scenes.multi_dsprites.config import MultiDSpritesConfig
+from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.remake import difference
 from scenes.verification import verify
 
@@ -24,7 +26,7 @@ SPRITES = MultiDSpritesConfig(split="test")
 def sprites(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns a file of 20 sprites scenes."""
     path = tmp_path_factory.mktemp("verify") / "sprites.h5"
-    build(SPRITES, 0, 20, path, workers=1)
+    build(SPRITES, n=20, seed=0, out=path, workers=1)
     return path
 
 
@@ -32,7 +34,7 @@ def sprites(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns a file of 20 rooms with everything that may be asked for."""
     path = tmp_path_factory.mktemp("verify") / "rooms.h5"
-    build(ObjectsRoomConfig(split="test", size=32, depth=True), 0, 20, path, workers=1)
+    build(ObjectsRoomConfig(split="test", size=32, depth=True), n=20, seed=0, out=path, workers=1)
     return path
 
 
@@ -104,7 +106,7 @@ def test_a_flipped_byte_ends_the_command_with_1(
 
 def test_a_flipped_byte_of_a_part_is_found(tmp_path: Path) -> None:
     out = tmp_path / "index.h5"
-    build(SPRITES, 0, 40, out, workers=1, layout="parts")
+    build(SPRITES, n=40, seed=0, out=out, workers=1, layout="parts")
     (part,) = (tmp_path / "index.h5.parts").glob("*.h5")
     content = bytearray(part.read_bytes())
     with h5py.File(part) as file:

@@ -2,7 +2,7 @@
 
 import time
 
-from scenes.config import ClevrLikeConfig
+from scenes.clevr.config import ClevrLikeConfig
 from scenes.source_list import open_source
 
 N = 60

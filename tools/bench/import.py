@@ -29,7 +29,7 @@ def main() -> None:
         for index in range(count):
             source[index]
         decoded = time.process_time()
-        build(config, 0, count, Path(folder) / "out.h5", workers=1)
+        build(config, n=count, seed=0, out=Path(folder) / "out.h5", workers=1)
         built = time.process_time()
     print(f"scan {count / (scanned - start):,.0f}/s; decode {count / (decoded - scanned):,.0f}/s")
     print(f"import: {count / (scanned - start + built - decoded):,.0f} records/s")

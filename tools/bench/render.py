@@ -26,8 +26,8 @@ choose_gl()
 
 import mujoco  # noqa: E402  (after the choice of OpenGL)
 import numpy as np  # noqa: E402
-from scenes.config import ObjectsRoomConfig, condition_config  # noqa: E402
 from scenes.objects_room.arena import FULL  # noqa: E402
+from scenes.objects_room.config import ObjectsRoomConfig, condition_config  # noqa: E402
 from scenes.objects_room.renderer import GEOM_TYPES  # noqa: E402
 from scenes.objects_room.sampling import hsv_to_rgb  # noqa: E402
 from scenes.objects_room.shapes import MESHES, primitive_size  # noqa: E402
@@ -88,7 +88,7 @@ def ours(config: ObjectsRoomConfig, parts: int, workers: int) -> tuple[float, fl
     for n in (rows, rows * (1 + parts)):
         with tempfile.TemporaryDirectory() as folder:
             cpu, wall = _cpu_seconds(), time.perf_counter()
-            build(config, 0, n, Path(folder) / "rooms.h5", workers=workers)
+            build(config, n=n, seed=0, out=Path(folder) / "rooms.h5", workers=workers)
             spent.append((_cpu_seconds() - cpu, time.perf_counter() - wall))
     cpu, wall = ((more - less) / (rows * parts) for less, more in zip(*spent, strict=True))
     return cpu, wall

@@ -3,7 +3,7 @@
 import time
 
 import numpy as np
-from scenes.config import MultiDSpritesConfig
+from scenes.multi_dsprites.config import MultiDSpritesConfig
 from scenes.multi_dsprites.source import MultiDSpritesSource
 from scenes.multi_dsprites.sprites import ORIENTATIONS, REACH, SCALES, SHAPES, draw
 

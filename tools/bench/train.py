@@ -33,10 +33,10 @@ from monet.training.plain_step import PlainStep
 from monet.training.processes import Ranks
 from monet.training.step_buffer import STEPS_AHEAD, StepBuffer
 from monet.training.thread_shares import Cores
-from scenes.config import ObjectsRoomConfig
 from scenes.driver import build
 from scenes.file.reader import SceneFile
 from scenes.memory import keep_freed_memory
+from scenes.objects_room.config import ObjectsRoomConfig
 from torch import Tensor, nn
 
 FLOOR = math.log(1e-5)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from scenes.cli import main
-from scenes.config import ObjectsRoomConfig
 from scenes.driver import build
 from scenes.file.reader import SceneFile
+from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.render import answers, gl
 from scenes.render.answers import reason_against, remember
 from scenes.render.examination import Examination
@@ -146,7 +146,7 @@ def test_a_build_falls_back_to_osmesa_with_one_line_where_egl_lies(
     for n in (2, 4):
         monkeypatch.setenv("MUJOCO_GL", "")
         gl._say.cache_clear()  # as in a process of its own
-        build(ObjectsRoomConfig(size=16), 0, n, tmp_path / "rooms.h5", workers=1)
+        build(ObjectsRoomConfig(size=16), n=n, seed=0, out=tmp_path / "rooms.h5", workers=1)
         assert capsys.readouterr().err == (
             "scenes: a GPU is here, but OSMesa draws on the CPU: 3.00% of pixels are of another "
             "entity than rays say; depths are up to 50.0 cm from the rays'; `scenes doctor` asks "

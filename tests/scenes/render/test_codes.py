@@ -12,8 +12,9 @@ import mujoco
 import numpy as np
 import pytest
 from scenes.cli import main
-from scenes.config import ObjectsRoomConfig
-from scenes.file.reader import SceneFile, parts_folder
+from scenes.file.reader import SceneFile
+from scenes.file.schema import parts_folder
+from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.render.codes import MOST_GEOMS, colors, read, segids
 
 ROOMS = ["render", "--split", "empty_room", "--size", "32", "--seed", "3", "--workers", "1"]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from scenes.cli import main
-from scenes.commands.doctor import lines, what_to_set
 from scenes.render import comparison, examination
 from scenes.render.comparison import Drawn, compare, draw, image_difference, judge
+from scenes.render.diagnosis import lines, what_to_set
 from scenes.render.evidence import COLUMNS, NO_ENTITY, draw_evidence
 from scenes.render.examination import STORED, Examination, Request, examine
 from scenes.render.rays import Truth, truth

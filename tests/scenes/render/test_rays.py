@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scenes.clevr.config import ClevrLikeConfig
 from scenes.clevr.images import crop_labels
 from scenes.clevr.stage import HEIGHT, WIDTH
-from scenes.config import ClevrLikeConfig, MultiDSpritesConfig, ObjectsRoomConfig, condition_config
+from scenes.multi_dsprites.config import MultiDSpritesConfig
+from scenes.objects_room.config import ObjectsRoomConfig, condition_config
 from scenes.objects_room.kinds import SHAPES
 from scenes.render.rays import FIRST_OBJECT, truth
 from scenes.source_list import open_source

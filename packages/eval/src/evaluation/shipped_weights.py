@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,16 +16,11 @@ import numpy as np
 from jaxtyping import Float64
 from monet.weights import Weights
 from scenes.command_line import UsageError
-from scenes.config import (
-    DATASETS,
-    ClevrLikeConfig,
-    DatasetConfig,
-    MultiDSpritesConfig,
-    ObjectsRoomConfig,
-)
+from scenes.dataset import DatasetConfig
 from scenes.driver import build
 from scenes.file.reader import SceneFile
 from scenes.serialise import from_json, to_json
+from scenes.source_list import DATASETS
 
 from evaluation.predictions.baselines import BASELINES
 from evaluation.predictions.contract import ROUNDS, Predictions, predict
@@ -65,12 +59,12 @@ def config_of_tests(weights: Weights, law: str | None = None) -> DatasetConfig:
         UsageError: the dataset cannot be made anew, the law is no config of it, or nothing says
             what the law is.
     """
-    kind = DATASETS[weights.dataset]
+    dataset = DATASETS[weights.dataset]
     data = weights.config.data
     if law is not None:
-        trained_on = from_json(law, kind)
+        trained_on = from_json(law, dataset.config)
     elif "test" in weights.notes:
-        trained_on = from_json(weights.notes["test"], kind)
+        trained_on = from_json(weights.notes["test"], dataset.config)
     elif data.is_file():
         with SceneFile(data) as file:
             trained_on = file.config
@@ -79,21 +73,21 @@ def config_of_tests(weights: Weights, law: str | None = None) -> DatasetConfig:
             f"{weights.path}: its training file {data} is not here; give the law of its scenes, "
             "such as --law '{\"size\": 64}'"
         )
-    if not isinstance(trained_on, ObjectsRoomConfig | MultiDSpritesConfig | ClevrLikeConfig):
+    if dataset.test_config is None:
         raise UsageError(f"no test scenes of {trained_on.dataset} can be made")
-    return replace(trained_on, split="test")
+    return dataset.test_config(trained_on)
 
 
 def scenes_of(config: DatasetConfig, n: int, size: int, folder: Path) -> TestScenes:
     """Returns the first test scenes of a config, rendering what lacks in a folder."""
     path = folder / f"{config.dataset}_test_{config.size}px.h5"
-    build(config, SEED, n, path)
+    build(config, n=n, seed=SEED, out=path)
     return read_scenes(path, n, size)
 
 
 def check(weights: Weights, folder: Path) -> tuple[Checked, Checked]:
     """Returns the scores that weights carry, and the same computed anew."""
-    config = from_json(weights.notes["test"], DATASETS[weights.dataset])
+    config = from_json(weights.notes["test"], DATASETS[weights.dataset].config)
     scenes = scenes_of(config, CHECKED, weights.config.model.image_size, folder)
     anew = {name: values_of(scenes, made) for name, made in _made(weights.model(), scenes).items()}
     return json.loads(weights.notes["checked"]), _steady(anew)

@@ -1,1 +1,73 @@
-"""Multi-object scene datasets with ground truth: Objects Room, Multi-dSprites, CLEVR."""
+"""Multi-object scene datasets with ground truth: Objects Room, Multi-dSprites, CLEVR.
+
+A scene is a function of (config, seed, number), so a file is its config, its seed and its length:
+
+    >>> import scenes
+    >>> scenes.build(scenes.MultiDSpritesConfig(), n=100, seed=0, out="sprites.h5")
+    >>> file = scenes.SceneFile("sprites.h5")
+    >>> file["image"][:16].shape, file.entities[:2]
+    ((16, 64, 64, 3), ('background', 'object_0'))
+
+`build` makes or extends a file, `SceneFile` reads one, `verify` checks one against its config.
+`open_source` gives scenes without a file. There is a config for each dataset: `ObjectsRoomConfig`,
+`MultiDSpritesConfig`, `ClevrConfig`, `ClevrLikeConfig`, `ImportedConfig`. `images_at` and
+`segmentation_at` average down. What is wrong with a file is a `FileError`.
+
+Further in: `scenes.file.schema` says what a file holds, `scenes.source_list` lists the datasets,
+and `scenes.cli` the commands, which are calls of these names.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scenes.clevr.config import ClevrConfig, ClevrLikeConfig
+    from scenes.driver import build
+    from scenes.file.reader import FileError, SceneFile
+    from scenes.formats.config import ImportedConfig
+    from scenes.multi_dsprites.config import MultiDSpritesConfig
+    from scenes.objects_room.config import ObjectsRoomConfig
+    from scenes.segmentation import images_at, segmentation_at
+    from scenes.source_list import open_source
+    from scenes.verification import verify
+
+__all__ = [
+    "ClevrConfig",
+    "ClevrLikeConfig",
+    "FileError",
+    "ImportedConfig",
+    "MultiDSpritesConfig",
+    "ObjectsRoomConfig",
+    "SceneFile",
+    "build",
+    "images_at",
+    "open_source",
+    "segmentation_at",
+    "verify",
+]
+
+# Loaded on first use: a command's --help needs none of them, and a reader of files no renderer.
+_HOMES = {
+    "ClevrConfig": "scenes.clevr.config",
+    "ClevrLikeConfig": "scenes.clevr.config",
+    "FileError": "scenes.file.reader",
+    "ImportedConfig": "scenes.formats.config",
+    "MultiDSpritesConfig": "scenes.multi_dsprites.config",
+    "ObjectsRoomConfig": "scenes.objects_room.config",
+    "SceneFile": "scenes.file.reader",
+    "build": "scenes.driver",
+    "images_at": "scenes.segmentation",
+    "open_source": "scenes.source_list",
+    "segmentation_at": "scenes.segmentation",
+    "verify": "scenes.verification",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'scenes' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

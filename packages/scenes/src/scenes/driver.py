@@ -24,9 +24,10 @@ from rich.progress import Progress
 
 from scenes.atomic import clear_unfinished, whole_or_not
 from scenes.command_line import CommandError, UsageError, in_words
-from scenes.config import DatasetConfig
+from scenes.dataset import DatasetConfig
 from scenes.file.part_rows import part_stop
-from scenes.file.reader import CHUNK_ROWS, FileError, SceneFile, dataset_keys, parts_folder
+from scenes.file.reader import FileError, SceneFile
+from scenes.file.schema import CHUNK_ROWS, dataset_keys, parts_folder
 from scenes.file.writer import field_of
 from scenes.lock import LOCK, locked
 from scenes.parts.assemble import Origin, index, join
@@ -99,10 +100,10 @@ class _Tally:
 
 def build(
     config: DatasetConfig,
-    seed: int,
-    n: int,
-    out: Path,
     *,
+    n: int,
+    seed: int,
+    out: Path | str,
     workers: int | None = None,
     overwrite: bool = False,
     layout: Layout = "file",
@@ -112,24 +113,36 @@ def build(
 ) -> None:
     """Makes a file of `n` rows, or extends one that has fewer.
 
+    Example:
+        >>> import scenes
+        >>> scenes.build(scenes.ObjectsRoomConfig(size=32), n=2, seed=0, out="rooms.h5")
+        >>> with scenes.SceneFile("rooms.h5") as file:
+        ...     print(len(file), *file.entities[:4])
+        2 sky floor wall_left wall_right
+
+    A script that is run, rather than imported, calls it under `if __name__ == "__main__":`, as
+    scenes that are rendered come from processes of their own.
+
     Args:
         config: which dataset.
-        seed: entropy of every scene.
         n: number of rows.
+        seed: entropy of every scene; 0 is a seed like any other.
         out: the file.
         workers: processes; all cores by default. The bytes do not depend on it.
         overwrite: make the file anew, whatever it holds.
         layout: one file, or an index of parts that stay beside it.
         engine: processes of this machine, or tasks of a Ray cluster.
         address: of that cluster.
-        hang_s: a worker that renders and is silent for so long, in seconds in which this process
-            ran, is ended, and its part made again; the second time that ends the build.
+        hang_s: seconds for which a worker that renders may be silent. Then it is ended and its
+            part made again; the second time ends the build. Time in which this process itself
+            did not run does not count.
 
     Raises:
         UsageError: `n` is no count, or `out` holds something else, or is being built.
         CommandError: scenes could not be made or written.
         KeyboardInterrupt: SIGINT or SIGTERM ended the build; it says how to continue.
     """
+    out = Path(out)
     _check_request(n, workers, engine, address)
     existing = _existing(config, seed, n, out, layout, overwrite=overwrite)
     folder = parts_folder(out)

@@ -1,12 +1,12 @@
-"""The adjusted Rand index of whole batches, from contingency tables; NumPy alone.
+"""Images and segmentations averaged down, and the adjusted Rand index; NumPy alone.
 
-It lives beside the data because both training and scoring report it.
+Both training and scoring need them, so they stand beside the data.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float64, Int64, Integer
+from jaxtyping import Float64, Int64, Integer, UInt8
 
 _LABELS_AT_ONCE = 2**18
 """Pixels counted in one call: their codes and the table stay in the cache."""
@@ -96,3 +96,60 @@ def ari_fg(
 def _pairs(count: Int64[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
     """Returns how many pairs `count` things form; exact, as counts stay far below 2**26."""
     return count * (count - 1) / 2
+
+
+def images_at(images: UInt8[np.ndarray, "N H W 3"], size: int) -> UInt8[np.ndarray, "N h w 3"]:
+    """Averages images down by area to a height of `size` pixels, rounded to the nearest.
+
+    Example:
+        >>> import numpy as np, scenes
+        >>> images = np.zeros((8, 64, 64, 3), dtype=np.uint8)
+        >>> scenes.images_at(images, 32).shape
+        (8, 32, 32, 3)
+
+    Raises:
+        ValueError: the images' height is no multiple of `size`, or their width none of the factor.
+    """
+    n, height, width, _ = images.shape
+    factor = _factor(height, width, size)
+    if factor == 1:
+        return images
+    blocks = images.reshape(n, size, factor, width // factor, factor, 3)
+    sums = blocks.sum(axis=(2, 4), dtype=np.uint32)
+    return ((2 * sums + factor**2) // (2 * factor**2)).astype(np.uint8)
+
+
+def segmentation_at(
+    segmentation: UInt8[np.ndarray, "N H W"], size: int
+) -> UInt8[np.ndarray, "N h w"]:
+    """Reduces segmentations to a height of `size` by majority; the lowest index wins a draw.
+
+    Example:
+        >>> import numpy as np, scenes
+        >>> labels = np.array([[[0, 0, 1, 1], [0, 3, 1, 0]]], dtype=np.uint8)
+        >>> scenes.segmentation_at(labels, 1).tolist()
+        [[[0, 1]]]
+
+    Raises:
+        ValueError: as from `images_at`.
+    """
+    n, height, width = segmentation.shape
+    factor = _factor(height, width, size)
+    if factor == 1:
+        return segmentation
+    blocks = segmentation.reshape(n, size, factor, width // factor, factor)
+    best = np.zeros((n, size, width // factor), dtype=np.uint8)
+    most = np.zeros(best.shape, dtype=np.int64)
+    for entity in np.unique(segmentation):
+        count = (blocks == entity).sum(axis=(2, 4))
+        best[count > most] = entity
+        most = np.maximum(most, count)
+    return best
+
+
+def _factor(height: int, width: int, want: int) -> int:
+    factor, rest = divmod(height, want)
+    if rest or width % factor:
+        shape = str(height) if width == height else f"{height} x {width}"
+        raise ValueError(f"images of {shape} pixels cannot be averaged down to {want}")
+    return factor

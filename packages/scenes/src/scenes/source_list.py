@@ -1,54 +1,44 @@
-"""Which source of scenes belongs to a config, opened in whatever process asks."""
+"""The table of datasets, and the source of scenes behind each config.
+
+A new dataset adds a folder with its config and its source, and one row here.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scenes.config import (
-    ClevrConfig,
-    ClevrLikeConfig,
-    DatasetConfig,
-    ImportedConfig,
-    MultiDSpritesConfig,
-    ObjectsRoomConfig,
-)
-from scenes.render.gl import choose_gl, starting_gl
+from scenes.clevr.config import CLEVR, CLEVR_LIKE
+from scenes.dataset import Dataset, DatasetConfig
+from scenes.formats.config import IMPORTED
+from scenes.multi_dsprites.config import MULTI_DSPRITES
+from scenes.objects_room.config import OBJECTS_ROOM
 from scenes.scene import Source
+
+DATASETS: dict[str, Dataset] = {
+    dataset.config.dataset: dataset
+    for dataset in (OBJECTS_ROOM, MULTI_DSPRITES, CLEVR, CLEVR_LIKE, IMPORTED)
+}
+"""Every dataset by name, as a file's attribute `dataset` has it."""
 
 
 def open_source(config: DatasetConfig, seed: int) -> Source:
-    """Returns the source of a config.
+    """Returns the source of a config: scenes by number, made when they are asked for.
+
+    Example:
+        >>> import scenes
+        >>> source = scenes.open_source(scenes.MultiDSpritesConfig(), seed=0)
+        >>> scene = source[5]
+        >>> scene.image.shape, scene.segmentation.shape, sorted(scene.values)[:2]
+        ((64, 64, 3), (64, 64), ['background/color_rgb', 'factors/color_rgb'])
 
     Raises:
         TypeError: no source belongs to this config.
         CommandError: it renders, and OpenGL cannot be started.
     """
-    if isinstance(config, ObjectsRoomConfig):
-        choose_gl()
-        with starting_gl():
-            from scenes.objects_room.source import ObjectsRoomSource
-
-        return ObjectsRoomSource(config, seed)
-    if isinstance(config, MultiDSpritesConfig):
-        from scenes.multi_dsprites.source import MultiDSpritesSource
-
-        return MultiDSpritesSource(config, seed)
-    if isinstance(config, ClevrConfig):
-        from scenes.clevr.source import ClevrFolderSource, ClevrRecordsSource
-
-        kind = ClevrFolderSource if config.num_entities is None else ClevrRecordsSource
-        return kind(config, seed)
-    if isinstance(config, ClevrLikeConfig):
-        choose_gl()
-        with starting_gl():
-            from scenes.clevr.likeness import ClevrLikeSource
-
-        return ClevrLikeSource(config, seed)
-    if isinstance(config, ImportedConfig):
-        from scenes.formats.multi_object_datasets import ImportedSource
-
-        return ImportedSource(config, seed)
-    raise TypeError(f"no source for {type(config).__name__}")
+    dataset = DATASETS.get(config.dataset)
+    if dataset is None or not isinstance(config, dataset.config):
+        raise TypeError(f"no source for {type(config).__name__}")
+    return dataset.open(config, seed)
 
 
 @dataclass(frozen=True)

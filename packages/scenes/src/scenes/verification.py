@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scenes.file.reader import CHECKSUMS, CHUNK_ROWS, FileError, SceneFile
+from scenes.file.reader import FileError, SceneFile
+from scenes.file.schema import CHECKSUMS, CHUNK_ROWS
 from scenes.file.writer import checksum, chunks_of, digest
 from scenes.progress import counting
 from scenes.remake import Remade, difference, remake
@@ -38,9 +39,34 @@ class Report:
     not_remade: str = ""
     """Why no row was made again, where some were asked for."""
 
+    def summary(self, path: Path) -> list[str]:
+        """Returns in lines what was checked of a sound file.
 
-def verify(path: Path, *, remade: int = 4) -> Report:
-    """Checks a file, or an index of parts.
+        Args:
+            path: the file, as it was given.
+        """
+        whole = "checksums, counts, ranges and masks hold"
+        lines = [f"{path}: {self.rows:,} scenes of {self.fields} fields: {whole}"]
+        numbers = ", ".join(str(number) for number in self.remade)
+        if self.not_remade:
+            lines.append(f"made none again: {self.not_remade}")
+        elif self.other_renderer:
+            lines.append(f"made {numbers} again: within the bounds for another renderer")
+            lines.append(f"the file's is {self.other_renderer}")
+        elif self.remade:
+            lines.append(f"made {numbers} again: the same in every byte")
+        return lines
+
+
+def verify(path: Path | str, *, remade: int = 4) -> Report:
+    """Checks a file, or an index of parts: whether it is whole, and what its config makes.
+
+    Example:
+        >>> import scenes
+        >>> scenes.build(scenes.MultiDSpritesConfig(), n=4, seed=0, out="sprites.h5")
+        >>> report = scenes.verify("sprites.h5", remade=2)
+        >>> report.problems, report.remade
+        ((), (0, 3))
 
     Args:
         path: the file.
@@ -50,6 +76,7 @@ def verify(path: Path, *, remade: int = 4) -> Report:
         CommandError: this machine cannot make scenes.
         OSError: the system refuses the file.
     """
+    path = Path(path)
     try:
         with SceneFile(path) as file:
             keys = file.keys()

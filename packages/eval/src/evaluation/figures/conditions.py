@@ -19,7 +19,7 @@ from monet.given_masks import given_log_masks
 from monet.model import to_unit
 from monet.training.picture import to_uint8
 from scenes.command_line import CommandError
-from scenes.pictures.sheet import slot_palette
+from scenes.pictures.palette import slot_palette
 
 from evaluation.figures.style import STYLE, Canvas, note_height
 

@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
 from monet import Decompositions
 from monet.training.picture import to_uint8
-from scenes.pictures.sheet import slot_palette
+from scenes.pictures.palette import slot_palette
 
 from evaluation.figures.style import Canvas, note_height
 from evaluation.scores.generalisation import Pictured

@@ -15,6 +15,7 @@ from monet.training.run_log import METRICS
 from monet.weights import Weights
 from scenes.command_line import CommandError
 from scenes.file.reader import FileError, SceneFile
+from scenes.source_list import DATASETS
 
 from evaluation.figures.conditions import CONDITIONS, draw_conditions, read_curve
 from evaluation.figures.dataset import EXAMPLES, draw_examples
@@ -33,12 +34,6 @@ EXTRA_SLOTS = 9
 """Of figures 4 and 8."""
 SEEDS_FROM = 64
 """Scenes among which figure 5 looks for slots that hold one object or the background."""
-NAMES = {
-    "objects_room": "Objects Room",
-    "multi_dsprites": "Multi-dSprites",
-    "clevr": "CLEVR",
-    "clevr_like": "CLEVR-like scenes",
-}
 ALIKE = {"clevr_like": "clevr"}
 """Datasets that stand for another in its figures."""
 MAKES_RUN = {
@@ -82,7 +77,7 @@ class Materials:
             raise MissingError(
                 f"no run with masks {masks!r}; `monet-train --masks {masks}` makes one"
             )
-        raise MissingError(f"no run on {NAMES[dataset]}; `{MAKES_RUN[dataset]}` makes one")
+        raise MissingError(f"no run on {DATASETS[dataset].title}; `{MAKES_RUN[dataset]}` makes one")
 
     def rooms(self, condition: str, n: int, size: int) -> TestScenes:
         """Returns the first test scenes of a condition."""
@@ -269,14 +264,16 @@ def _others(
             check_size(file, model.config.image_size)
             images = held_out(file, model.config.image_size).images[:n]
     except FileError as error:
-        raise MissingError(f"{error}; --data names a file of {NAMES[dataset]} elsewhere") from error
+        raise MissingError(
+            f"{error}; --data names a file of {DATASETS[dataset].title} elsewhere"
+        ) from error
     parts = materials.decompositions(model, images)
     slots = largest_slots(parts.masks, rows) if chosen and rows else None
     which = "; the slots with the largest masks after the very largest" if chosen else ""
     own = path == weights.config.data
     scenes = "scenes that training leaves out" if own else f"scenes of {path.name}"
     note = f"{materials.named(weights)}; {scenes}, not chosen{which}"
-    group = Group(NAMES[weights.dataset], images, parts, slots)
+    group = Group(DATASETS[weights.dataset].title, images, parts, slots)
     return draw_slots([group], rows=rows, masked=False, note=note)
 
 

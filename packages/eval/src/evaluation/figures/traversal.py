@@ -14,8 +14,10 @@ from monet import Decompositions, Monet
 from monet.training.data import check_size
 from scenes.atomic import whole_or_not
 from scenes.command_line import UsageError
-from scenes.file.reader import SceneFile, images_at
-from scenes.pictures.sheet import slot_palette, tile
+from scenes.file.reader import SceneFile
+from scenes.pictures.palette import slot_palette
+from scenes.pictures.sheet import tile
+from scenes.segmentation import images_at
 
 from evaluation.figures.decompositions import on_white
 from evaluation.figures.style import Canvas, note_height

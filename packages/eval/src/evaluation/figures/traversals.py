@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Integer, UInt8
 from matplotlib.figure import Figure
 from monet import Decompositions, Monet
-from scenes.pictures.sheet import slot_palette
+from scenes.pictures.palette import slot_palette
 
 from evaluation.figures.decompositions import on_white
 from evaluation.figures.style import Canvas, note_height

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from monet.weights import SHIPPED, WEIGHTS, Weights, find_weights, read_weights
 from scenes.command_line import CommandError, UsageError
-from scenes.config import ObjectsRoomConfig
 from scenes.file.reader import SceneFile
+from scenes.objects_room.config import ObjectsRoomConfig
 
 RUNS = Path("runs")
 

@@ -12,7 +12,7 @@ from jaxtyping import Float, Float64, UInt8
 from monet import Decompositions, Monet
 from monet.training.picture import to_uint8
 from PIL import Image
-from scenes.pictures.sheet import entity_palette, slot_palette
+from scenes.pictures.palette import entity_palette, slot_palette
 
 from evaluation.figures.decompositions import on_white
 from evaluation.predictions.cache import Cache

@@ -13,8 +13,8 @@ from typing import Any
 
 from monet.weights import SHIPPED
 from scenes.atomic import write_whole
-from scenes.config import ObjectsRoomConfig
-from scenes.pictures.sheet import slot_palette
+from scenes.objects_room.config import ObjectsRoomConfig
+from scenes.pictures.palette import slot_palette
 
 from evaluation.report import plots, tables
 from evaluation.report.browse import SLOT_ROW, TOP_ROW, as_webp

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import UInt8
 from scenes.command_line import UsageError
-from scenes.config import ObjectsRoomConfig, condition_config
 from scenes.file.reader import FileError, SceneFile
+from scenes.objects_room.config import ObjectsRoomConfig, condition_config
 from scenes.objects_room.kinds import Kind
 from scenes.progress import progress_bar
 
@@ -191,7 +191,7 @@ def scene_file(
         return made
     from scenes.driver import build
 
-    build(config, seed, n, made, workers=workers)
+    build(config, n=n, seed=seed, out=made, workers=workers)
     return made
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float64, UInt8
 from scenes.atomic import write_whole
 from scenes.command_line import UsageError
-from scenes.file.reader import SceneFile, images_at, segmentation_at
-from scenes.segmentation import contingency
+from scenes.file.reader import SceneFile
+from scenes.segmentation import contingency, images_at, segmentation_at
 
 from evaluation.metrics import metrics_of_tables
 from evaluation.metrics.ari import has_room, walls_and_sky_in_one_slot

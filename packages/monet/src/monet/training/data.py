@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int64, UInt8
 from scenes.command_line import CommandError, UsageError
-from scenes.file.reader import CHUNK_ROWS, SceneFile, images_at, segmentation_at
+from scenes.file.reader import SceneFile
+from scenes.file.schema import CHUNK_ROWS
+from scenes.segmentation import images_at, segmentation_at
 from torch import Tensor
 
 HELD_OUT = 320

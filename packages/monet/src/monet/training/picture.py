@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from scenes.pictures.sheet import slot_palette, tile
+from scenes.pictures.palette import slot_palette
+from scenes.pictures.sheet import tile
 
 from monet.model import Decompositions
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import UInt8
 
+from scenes.clevr.config import ClevrLikeConfig
 from scenes.clevr.images import SIZE, crop_labels, shrink
 from scenes.clevr.properties import Objects, entity_names, mask_fields, mask_rows, object_fields
 from scenes.clevr.renderer import Renderer
 from scenes.clevr.sampling import Setting, sample_objects, sample_setting
-from scenes.config import ClevrLikeConfig
 from scenes.render.codes import scenes_named
 from scenes.scene import Field, OneByOne, Scene, scene_rng
 

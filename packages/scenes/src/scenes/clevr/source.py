@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scenes.clevr.config import ClevrConfig
 from scenes.clevr.folder import digest, image_folder, kept_names, png_names, read_scenes
 from scenes.clevr.images import SIZE, crop_image, crop_labels, read_png
 from scenes.clevr.properties import (
@@ -17,8 +18,8 @@ from scenes.clevr.properties import (
     mask_rows,
     object_fields,
 )
-from scenes.config import ClevrConfig, ImportedConfig
 from scenes.file.reader import FileError
+from scenes.formats.config import ImportedConfig
 from scenes.formats.multi_object_datasets import ImportedSource
 from scenes.formats.tfrecord import RecordError, decode, scan
 from scenes.scene import Field, OneByOne, Scene, UnreadableSceneError

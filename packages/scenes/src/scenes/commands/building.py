@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from scenes.command_line import UsageError
-from scenes.config import DatasetConfig
+from scenes.dataset import DatasetConfig
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Building:
     overwrite: bool = False
     """Replace a file that holds something else."""
 
-    def make(self, config: DatasetConfig, seed: int, n: int, out: Path) -> None:
+    def make(self, config: DatasetConfig, *, n: int, seed: int, out: Path) -> None:
         """Makes the first `n` rows of a dataset, or extends a file that has fewer.
 
         Raises:
@@ -38,10 +38,16 @@ class Building:
         if not 0 <= seed < 1 << 63:
             raise UsageError(f"--seed must be from 0 to 2^63 - 1, got {seed}")
         build(
-            config, seed, n, out,
-            workers=self.workers, overwrite=self.overwrite,
-            layout=self.layout, engine=self.engine, address=self.address,
-        )  # fmt: skip
+            config,
+            n=n,
+            seed=seed,
+            out=out,
+            workers=self.workers,
+            overwrite=self.overwrite,
+            layout=self.layout,
+            engine=self.engine,
+            address=self.address,
+        )
 
 
 BuildingOptions = Annotated[Building, tyro.conf.OmitArgPrefixes]

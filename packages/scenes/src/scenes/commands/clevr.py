@@ -5,17 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import tyro
 
+from scenes.clevr.config import ClevrLikeConfig
 from scenes.command_line import CommandError, UsageError
 from scenes.commands.building import Building, BuildingOptions
-from scenes.config import ClevrConfig, ClevrLikeConfig
-from scenes.parts.local_workers import available_cores
-
-if TYPE_CHECKING:
-    from scenes.clevr.folder import Inspection
 
 
 @dataclass(frozen=True)
@@ -38,129 +34,26 @@ class Clevr:
 
     def run(self) -> int:
         """Crops the images; those that cannot be read are named, counted and left out."""
-        if self.max_objects is not None and self.max_objects < 1:
-            raise UsageError(f"--max-objects must be at least 1, got {self.max_objects}")
-        if not self.source.exists():
-            raise UsageError(f"{self.source}: no such file or folder")
-        start = time.monotonic()
+        from scenes.clevr.survey import survey
+
         name = "train" if self.max_objects is None else f"clevr{self.max_objects}"
         out = self.out or Path("data/clevr") / f"{name}.h5"
-        survey = self._folder if self.source.is_dir() else self._records
-        config, available, broken = survey()
-        n = available if self.n is None else self.n
-        if n > available:
-            raise UsageError(f"{self.source}: --n {n:,}, but there are {available:,} such scenes")
-        self.building.make(config, 0, n, out)
+        start = time.monotonic()
+        images = survey(
+            self.source,
+            self.max_objects,
+            scenes=self.scenes,
+            strict=self.strict,
+            workers=self.building.workers,
+        )
+        n = images.n if self.n is None else self.n
+        if n > images.n:
+            raise UsageError(f"{self.source}: --n {n:,}, but there are {images.n:,} such scenes")
+        self.building.make(images.config, n=n, seed=0, out=out)
         print(f"{out}: {n:,} scenes, {time.monotonic() - start:.1f} s")
-        if broken:
-            raise CommandError(f"{broken}; {out} has the others")
+        if images.broken:
+            raise CommandError(f"{images.broken}; {out} has the others")
         return 0
-
-    def _folder(self) -> tuple[ClevrConfig, int, str]:
-        """Returns the config, the number of scenes, and what was broken, in words."""
-        from scenes.clevr.folder import (
-            digest,
-            find_scenes,
-            image_folder,
-            inspect_all,
-            kept_names,
-            png_names,
-            read_scenes,
-        )
-        from scenes.progress import progress_bar
-
-        folder = image_folder(self.source)
-        names = png_names(folder)
-        place = self.scenes or find_scenes(folder)
-        if place is not None and not place.exists():
-            raise UsageError(f"{place}: no such file or folder")
-        scenes = None if place is None else read_scenes(place)
-        kept_names([], scenes, self.max_objects)  # refuses before the images are read
-        with progress_bar() as progress:
-            task = progress.add_task("checking", total=len(names), note="")
-
-            def report(inspection: Inspection) -> None:
-                progress.advance(task)
-                if not inspection.reason:
-                    return
-                if self.strict:
-                    raise CommandError(
-                        f"{folder / inspection.name}: {inspection.reason}; without --strict it is "
-                        f"left out"
-                    )
-                line = f"scenes: {folder / inspection.name}: {inspection.reason}"
-                progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-            workers = self.building.workers or available_cores()
-            found = inspect_all([folder / name for name in names], workers, report)
-        broken = tuple(item.name for item in found if item.reason)
-        whole = [item for item in found if not item.reason]
-        if not whole:
-            raise CommandError(f"{folder}: none of its {len(names):,} PNGs can be read")
-        width, height = _one_size(folder, whole)
-        kept = kept_names([item.name for item in whole], scenes, self.max_objects)
-        if not kept:
-            raise CommandError(f"{folder}: no scene with at most {self.max_objects} objects")
-        config = ClevrConfig(
-            source=str(self.source),
-            items=digest([folder / name for name in kept]),
-            original_width=width,
-            original_height=height,
-            num_rows=0 if scenes is None else max(len(scenes[name].codes) for name in kept),
-            scenes=None if place is None else str(place),
-            left_out=broken,
-            max_objects=self.max_objects,
-        )
-        words = f"{len(broken)} of {len(names):,} PNGs could not be read" if broken else ""
-        return config, len(kept), words
-
-    def _records(self) -> tuple[ClevrConfig, int, str]:
-        """Returns the config, the number of scenes, and what was broken, in words."""
-        from scenes.clevr.folder import digest
-        from scenes.clevr.source import count_records
-        from scenes.formats.multi_object_datasets import recognise
-
-        layout, num_entities = recognise(self.source)
-        if layout != "clevr_with_masks":
-            raise UsageError(f"{self.source}: {layout}; scenes import reads that")
-        count, error = count_records(self.source, self.max_objects)
-        if error is not None and self.strict:
-            raise CommandError(f"{error}; without --strict the records before it are kept")
-        if not count:
-            raise CommandError(f"{self.source}: no scene with at most {self.max_objects} objects")
-        objects = num_entities - 1
-        config = ClevrConfig(
-            source=str(self.source),
-            items=digest([self.source]),
-            original_width=320,
-            original_height=240,
-            num_rows=min(objects, self.max_objects or objects),
-            num_entities=num_entities,
-            max_objects=self.max_objects,
-        )
-        return config, count, "" if error is None else str(error)
-
-
-def _one_size(folder: Path, found: list[Inspection]) -> tuple[int, int]:
-    """Returns the size of all images.
-
-    Raises:
-        UsageError: one is not of CLEVR's sizes, or not of the first one's.
-    """
-    from scenes.clevr.images import DISTRIBUTED, STANDARD
-
-    for item in found:
-        width, height = item.size
-        if item.size not in (STANDARD, DISTRIBUTED):
-            raise UsageError(
-                f"{folder / item.name}: {width} x {height} pixels; CLEVR is 320 x 240 or 480 x 320"
-            )
-        if item.size != found[0].size:
-            raise UsageError(
-                f"{folder / item.name}: {width} x {height} pixels, but {found[0].name} is "
-                f"{found[0].size[0]} x {found[0].size[1]}; one file holds one size"
-            )
-    return found[0].size
 
 
 @dataclass(frozen=True)
@@ -184,6 +77,6 @@ class ClevrLike:
         config = ClevrLikeConfig(self.split, self.max_objects)
         out = self.out or Path("data/clevr_like") / f"{self.split}.h5"
         start = time.monotonic()
-        self.building.make(config, self.seed, self.n, out)
+        self.building.make(config, n=self.n, seed=self.seed, out=out)
         print(f"{out}: {self.n:,} scenes, {time.monotonic() - start:.1f} s")
         return 0

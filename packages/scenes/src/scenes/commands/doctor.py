@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from scenes.command_line import UsageError
-from scenes.config import ObjectsRoomConfig
-from scenes.parts.local_workers import available_cores
-from scenes.render.answers import remember
-from scenes.render.examination import STORED, Examination, Request, examine
-from scenes.render.gl import Choice, first_choice, need_library
+from scenes.render.examination import STORED
 
 
 @dataclass(frozen=True)
@@ -31,99 +24,8 @@ class Doctor:
 
     def run(self) -> int:
         """Draws and compares; the exit code is 1 where anything disagrees."""
-        if not 1 <= self.n <= STORED:
-            raise UsageError(f"--n must be from 1 to {STORED}, got {self.n}")
-        ObjectsRoomConfig(size=self.size)  # refuses a size before anything is started
-        choice = first_choice() if self.gl is None else Choice(self.gl, "--gl says so")
-        need_library(choice.gl)
-        request = Request(self.n, self.size, str(self.out / f"doctor-{choice.gl or 'default'}.png"))
-        examination = examine(choice.gl, request)
-        if choice.gl == "egl":
-            remember(examination)  # for builds, which ask only once for each driver
-        print("\n".join(lines(examination, choice.why)))
+        from scenes.render.diagnosis import diagnose, lines
+
+        examination, why = diagnose(self.gl, n=self.n, size=self.size, folder=self.out)
+        print("\n".join(lines(examination, why)))
         return 0 if examination.agrees else 1
-
-
-def lines(examination: Examination, why: str) -> list[str]:
-    """Returns an examination as a table, and what to set where something disagrees.
-
-    Args:
-        examination: what was found.
-        why: the reason for its OpenGL.
-    """
-    found = examination
-    table = [("MUJOCO_GL", f"{found.gl or 'unset'}: {why}"), ("GPU driver", found.driver)]
-    for name, value in (
-        ("vendor", found.vendor), ("renderer", found.renderer), ("OpenGL", found.version),
-        ("MuJoCo", found.mujoco), ("failure", found.failure),
-    ):  # fmt: skip
-        if value:
-            table.append((name, value))
-    if found.equal is not None and found.equal_inside is not None:
-        table.append(
-            (
-                "segmentation",
-                f"{_verdict(found.segmentation_agrees)} with rays: {_share(found.equal)} of all "
-                f"pixels are equal, {_share(found.equal_inside)} of those off the edges "
-                f"({found.n} rooms of {found.size} x {found.size})",
-            )
-        )
-    if found.depth_error_m is not None:
-        table.append(
-            (
-                "depth",
-                f"{_verdict(found.depth_agrees)} with rays: at most "
-                f"{100 * found.depth_error_m:.3f} cm apart on objects, off their edges",
-            )
-        )
-    if found.image_difference is not None:
-        table.append(
-            (
-                "colour",
-                f"{_verdict(found.image_agrees)} with stored pictures: at most "
-                f"{found.image_difference:.2f} of 255 apart, averaged over a room",
-            )
-        )
-    if found.scenes_per_second is not None:
-        cores = available_cores()
-        table.append(
-            (
-                "speed",
-                f"{found.scenes_per_second:,.0f} scenes a second by one process; "
-                f"{cores} {'core' if cores == 1 else 'cores'}",
-            )
-        )
-    if found.picture:
-        table.append(("picture", found.picture))
-    advice = what_to_set(found)
-    if advice:
-        table.append(("what to set", advice))
-    return [f"{name:<14}{value}" for name, value in table]
-
-
-def what_to_set(examination: Examination) -> str:
-    """Returns what helps where something disagrees; nothing where all is well."""
-    if examination.agrees:
-        return ""
-    if not examination.untruths():
-        return (
-            "nothing: what is where is right, only colours are another renderer's; do not mix its "
-            "scenes with others'"
-        )
-    if examination.gl == "osmesa":
-        return (
-            "GALLIUM_DRIVER=llvmpipe if it is set otherwise; else install Debian's libosmesa6, or "
-            "try `scenes doctor --gl egl`"
-        )
-    own = "" if os.environ.get("MUJOCO_GL", "").strip() else "; builds do so by themselves"
-    others = ", or MUJOCO_EGL_DEVICE_ID=1 for another GPU" if examination.gl == "egl" else ""
-    return f"MUJOCO_GL=osmesa, which draws on the CPU{own}{others}"
-
-
-def _share(share: float) -> str:
-    """Returns a share in per cent, rounded down: only all of it is 100%."""
-    return f"{math.floor(100_000 * share) / 1000:.3f}%"
-
-
-def _verdict(agrees: bool) -> str:
-    return "agrees" if agrees else "DISAGREES"

@@ -1,11 +1,4 @@
-"""The HDF5 file that every dataset, model and score shares (schema 1).
-
-Root attributes: `schema`, `dataset`, `config` (JSON), `seed`, `version` (of this package),
-`entities` (names in index order), `provenance` (JSON: renderer and versions), `sha256` (see
-`scenes.file.writer`), `complete`. Each HDF5 dataset has the row as its first axis and says its
-`meaning`, `unit` and `categories`. Two are no fields: `checksums` has a row for each chunk of rows,
-and `parts`, in an index of parts, the first row of each and the one after its last.
-"""
+"""Reads the HDF5 file that every dataset, model and score shares (`scenes.file.schema`)."""
 
 from __future__ import annotations
 
@@ -16,34 +9,25 @@ from typing import Any
 
 import h5py
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool
 
+from scenes.clevr.config import ClevrConfig
 from scenes.clevr.properties import are_misnamed
-from scenes.config import DATASETS, ClevrConfig
 from scenes.file.part_rows import JoinedParts, JoinedRows
+from scenes.file.schema import PARTS, SCHEMA, dataset_keys, parts_folder
 from scenes.serialise import from_json
-
-SCHEMA = 1
-CHUNK_ROWS = 16
-"""Rows that are compressed together: a shuffled read unpacks 16 images to get one."""
-CHECKSUMS = "checksums"
-PARTS = "parts"
+from scenes.source_list import DATASETS
 
 
 class FileError(ValueError):
-    """A file cannot be used; the message starts with its path, and the key where there is one."""
+    """A file cannot be used; the message starts with its path, and the key where there is one.
 
-
-def dataset_keys(file: h5py.File) -> list[str]:
-    """Returns the keys of all fields, groups entered."""
-    keys: list[str] = []
-    file.visititems(lambda key, item: keys.append(key) if isinstance(item, h5py.Dataset) else None)
-    return sorted(set(keys) - {CHECKSUMS, PARTS})
-
-
-def parts_folder(path: Path) -> Path:
-    """Returns the folder of a file's parts, in which they lie while it is built or for good."""
-    return path.with_name(f"{path.name}.parts")
+    Example:
+        >>> import scenes
+        >>> scenes.SceneFile("nowhere.h5")
+        Traceback (most recent call last):
+        scenes.file.reader.FileError: nowhere.h5: no such file; scenes render makes one
+    """
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -65,6 +49,13 @@ def open_hdf5(path: Path) -> h5py.File:
 
 class SceneFile:
     """A finished file, or index of parts, open for reading; a context manager.
+
+    Example:
+        >>> import scenes
+        >>> scenes.build(scenes.MultiDSpritesConfig(), n=3, seed=0, out="sprites.h5")
+        >>> with scenes.SceneFile("sprites.h5") as file:
+        ...     print(file, file["image"][:2].shape, file["num_objects"][:])
+        SceneFile('sprites.h5', multi_dsprites, 3 rows) (2, 64, 64, 3) [3 1 2]
 
     Args:
         path: the file.
@@ -114,6 +105,15 @@ class SceneFile:
             raise FileError(
                 f"{self.path}: image: expected (N, H, W, 3) uint8, got {image.shape} {image.dtype}"
             )
+
+    def __len__(self) -> int:
+        """Returns the number of rows."""
+        return self.n
+
+    def __repr__(self) -> str:
+        if not self._file:
+            return f"SceneFile({str(self.path)!r}, closed)"
+        return f"SceneFile({str(self.path)!r}, {self.dataset}, {self.n:,} rows)"
 
     def __enter__(self) -> SceneFile:
         return self
@@ -219,54 +219,9 @@ class SceneFile:
         """The dataset's config, from its JSON."""
         if self.dataset not in DATASETS:
             raise FileError(f"{self.path}: dataset: {self.dataset!r} is unknown to this version")
-        return from_json(str(self._file.attrs["config"]), DATASETS[self.dataset])
+        return from_json(str(self._file.attrs["config"]), DATASETS[self.dataset].config)
 
     def masks(self, rows: slice) -> Bool[np.ndarray, "N E H W"]:
         """Returns one mask per entity: disjoint, together covering every pixel."""
         segmentation = self["segmentation"][rows]
         return segmentation[:, None] == np.arange(len(self.entities))[:, None, None]
-
-
-def images_at(images: UInt8[np.ndarray, "N H W 3"], size: int) -> UInt8[np.ndarray, "N h w 3"]:
-    """Averages images down by area to a height of `size` pixels, rounded to the nearest.
-
-    Raises:
-        ValueError: the images' height is no multiple of `size`, or their width none of the factor.
-    """
-    n, height, width, _ = images.shape
-    factor = _factor(height, width, size)
-    if factor == 1:
-        return images
-    blocks = images.reshape(n, size, factor, width // factor, factor, 3)
-    sums = blocks.sum(axis=(2, 4), dtype=np.uint32)
-    return ((2 * sums + factor**2) // (2 * factor**2)).astype(np.uint8)
-
-
-def segmentation_at(
-    segmentation: UInt8[np.ndarray, "N H W"], size: int
-) -> UInt8[np.ndarray, "N h w"]:
-    """Reduces segmentations to a height of `size` by majority; the lowest index wins a draw.
-
-    Raises:
-        ValueError: as from `images_at`.
-    """
-    n, height, width = segmentation.shape
-    factor = _factor(height, width, size)
-    if factor == 1:
-        return segmentation
-    blocks = segmentation.reshape(n, size, factor, width // factor, factor)
-    best = np.zeros((n, size, width // factor), dtype=np.uint8)
-    most = np.zeros(best.shape, dtype=np.int64)
-    for entity in np.unique(segmentation):
-        count = (blocks == entity).sum(axis=(2, 4))
-        best[count > most] = entity
-        most = np.maximum(most, count)
-    return best
-
-
-def _factor(height: int, width: int, want: int) -> int:
-    factor, rest = divmod(height, want)
-    if rest or width % factor:
-        shape = str(height) if width == height else f"{height} x {width}"
-        raise ValueError(f"images of {shape} pixels cannot be averaged down to {want}")
-    return factor

@@ -19,7 +19,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from scenes.file.reader import CHECKSUMS, CHUNK_ROWS, SCHEMA, dataset_keys
+from scenes.file.schema import CHECKSUMS, CHUNK_ROWS, SCHEMA, dataset_keys
 from scenes.scene import Field, Source
 from scenes.serialise import to_json
 

@@ -4,18 +4,46 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import numpy as np
 
 from scenes.atomic import whole_or_not
-from scenes.config import ImportedConfig, MultiDSpritesConfig
 from scenes.file.reader import FileError, SceneFile
+from scenes.formats.config import ImportedConfig
 from scenes.formats.multi_object_datasets import LAYOUTS, Layout
 from scenes.formats.tfrecord import encode, write_record
+from scenes.multi_dsprites.config import MultiDSpritesConfig
 from scenes.progress import counting
 
 ROWS = 64
+ExportFormat = Literal["tfrecord", "object-centric-library"]
+
+
+def default_name(path: Path, form: ExportFormat) -> Path:
+    """Returns the name of an export beside its file."""
+    ending = ".tfrecords" if form == "tfrecord" else "-ocl.hdf5"
+    return path.with_name(f"{path.stem}{ending}")
+
+
+def export(path: Path, out: Path, form: ExportFormat) -> int:
+    """Writes a file in another project's format.
+
+    Args:
+        path: the file.
+        out: where it goes; what is there is replaced.
+        form: multi_object_datasets' TFRecord, or object-centric-library's HDF5 and metadata.
+
+    Returns:
+        The number of scenes.
+
+    Raises:
+        FileError: the file has no such form.
+        ValueError: the name would make the other project change the labels.
+    """
+    write = export_tfrecord if form == "tfrecord" else export_object_centric_library
+    return write(path, out)
 
 
 def export_tfrecord(path: Path, out: Path) -> int:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from scenes.config import ImportedConfig, sha256_of
+from scenes.dataset import sha256_of
+from scenes.formats.config import ImportedConfig
 from scenes.formats.tfrecord import RecordCursor, RecordError, decode, read_records
 from scenes.scene import Field, OneByOne, Scene
 

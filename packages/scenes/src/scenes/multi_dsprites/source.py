@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Integer, UInt8
 
-from scenes.config import MultiDSpritesConfig
+from scenes.multi_dsprites.config import MultiDSpritesConfig
 from scenes.multi_dsprites.sprites import (
     GRID,
     ORIENTATIONS,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scenes.config import ObjectsRoomConfig
 from scenes.objects_room.camera import Camera, View
+from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.objects_room.kinds import Shape
 from scenes.objects_room.shapes import bounding_radius, centre_height, footprint_radius
 

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from scenes.command_line import CommandError
-from scenes.config import ObjectsRoomConfig
 from scenes.objects_room.camera import Camera, View
+from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.objects_room.kinds import SHAPES
 from scenes.objects_room.renderer import Renderer
 from scenes.objects_room.sampling import (

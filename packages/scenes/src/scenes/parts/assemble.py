@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from scenes.command_line import CommandError
-from scenes.file.reader import CHECKSUMS, PARTS, dataset_keys
+from scenes.file.schema import CHECKSUMS, PARTS, dataset_keys
 from scenes.file.writer import append_chunks, create, describe, describe_field, field_of, seal
 from scenes.parts.plan import Part, reading_part
 

@@ -15,7 +15,7 @@ import h5py
 from scenes.atomic import whole_or_not, write_whole
 from scenes.command_line import CommandError
 from scenes.file.part_rows import part_name
-from scenes.file.reader import CHUNK_ROWS
+from scenes.file.schema import CHUNK_ROWS
 from scenes.file.writer import append_rows, blank, identity, seal
 from scenes.parts.heartbeat import Beat, no_beat
 from scenes.scene import Field, Source

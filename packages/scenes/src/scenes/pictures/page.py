@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
-import json
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from scenes.atomic import write_whole
 from scenes.file.reader import SceneFile
-from scenes.pictures.sheet import check_shown, colorize_depth, entity_palette
+from scenes.pictures.palette import colorize_depth, entity_palette
+from scenes.pictures.sheet import check_shown
+
+# Everything is escaped, in HTML and in JSON: names of files and entities may hold any characters.
+TEMPLATES = Environment(
+    loader=PackageLoader("scenes", "pictures"), autoescape=True, undefined=StrictUndefined
+)
+TEMPLATES.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
 
 
 def scene_page(
@@ -64,15 +69,9 @@ def scene_page(
     }
     title = f"{file.path.name}: the first {n:,} of {file.n:,} scenes"
     about = f"{file.dataset}, seed {file.seed}, {file.attributes['config']}"
-    text = resources.files("scenes.pictures").joinpath("page.html").read_text(encoding="utf-8")
-    for name, value in (
-        ("TITLE", html.escape(title)),
-        ("ABOUT", html.escape(about)),
-        ("DATA", json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")),
-    ):
-        text = text.replace(f"%{name}%", value)
+    page = TEMPLATES.get_template("page.html").render(title=title, about=about, data=data)
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(out, text.encode())
+    write_whole(out, page.encode())
 
 
 def _png(image: UInt8[np.ndarray, "H W 3"]) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from scenes.command_line import CommandError
-from scenes.config import ObjectsRoomConfig
+from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.render.codes import read
 from scenes.render.evidence import NO_ENTITY, draw_evidence
 from scenes.render.examination import Examination, Request

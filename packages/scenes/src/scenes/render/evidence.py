@@ -11,7 +11,8 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageDraw
 
 from scenes.atomic import whole_or_not
-from scenes.pictures.sheet import GAP, colorize, colorize_depth, entity_palette, tile
+from scenes.pictures.palette import colorize, colorize_depth, entity_palette
+from scenes.pictures.sheet import GAP, tile
 
 if TYPE_CHECKING:
     from scenes.render.rays import Truth

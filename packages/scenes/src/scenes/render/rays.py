@@ -16,13 +16,15 @@ import mujoco
 import numpy as np
 from jaxtyping import Float, Float32, Int, UInt8
 
+from scenes.clevr.config import ClevrLikeConfig
 from scenes.clevr.images import crop_labels
 from scenes.clevr.meshes import build_mesh
 from scenes.clevr.properties import CODES, SIZES_M
 from scenes.clevr.stage import HALF_HEIGHT, HEIGHT, WIDTH
-from scenes.config import ClevrLikeConfig, DatasetConfig, ObjectsRoomConfig
+from scenes.dataset import DatasetConfig
 from scenes.objects_room.arena import FAST, ROOM_HALF_M, WALL_HEIGHT_M, WALLS
 from scenes.objects_room.camera import FOV_DEG
+from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.objects_room.kinds import SHAPES
 from scenes.objects_room.shapes import MESHES, mesh, primitive_size
 

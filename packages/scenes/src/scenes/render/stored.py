@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from scenes.config import ObjectsRoomConfig
 from scenes.objects_room.camera import Camera
+from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.objects_room.kinds import SHAPES
 from scenes.objects_room.sampling import Color, Place, Thing
 from scenes.render.examination import STORED

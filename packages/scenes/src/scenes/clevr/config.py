@@ -1,0 +1,140 @@
+"""CLEVR's own images, and scenes like them: their configs, and rows in the table of datasets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+from scenes.dataset import Dataset
+from scenes.render.gl import choose_gl, starting_gl
+from scenes.scene import Source
+
+
+@dataclass(frozen=True)
+class ClevrConfig:
+    """CLEVR's images, cropped and resized (MONet paper, appendix C).
+
+    Its fields come from the images themselves, which `scenes.clevr.survey` looks through.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import scenes
+        >>> from PIL import Image
+        >>> from scenes.clevr.survey import survey
+        >>> Path("images").mkdir()
+        >>> Image.new("RGB", (320, 240)).save("images/CLEVR_train_000000.png")
+        >>> images = survey(Path("images"), workers=1)
+        >>> scenes.build(images.config, n=images.n, seed=0, out="clevr.h5")
+        >>> scenes.SceneFile("clevr.h5")["image"].shape
+        (1, 128, 128, 3)
+    """
+
+    dataset: ClassVar[str] = "clevr"
+    isolated: ClassVar[bool] = False
+
+    source: str
+    """The folder of PNGs, or the clevr_with_masks TFRecord."""
+    items: str
+    """SHA-256 of the names and lengths of the files used, in order."""
+    original_width: int
+    """Width of the images before the crop: 320, or 480 brought to 360 of which the middle 320."""
+    original_height: int
+    """Height of the images before the crop: 240, or 320 brought to 240."""
+    num_rows: int = 0
+    """Rows of the factors: the most objects of a scene; 0 where they are not known."""
+    num_entities: int | None = None
+    """Masks of each record, background included; only a TFRecord has them."""
+    scenes: str | None = None
+    """The scenes JSON, or the folder of one for each scene."""
+    left_out: tuple[str, ...] = ()
+    """Names of the PNGs that could not be read."""
+    max_objects: int | None = None
+    """Only scenes with at most so many objects; 6 makes CLEVR6."""
+
+    @property
+    def size(self) -> int:
+        """Side of the cropped images in pixels."""
+        return 128
+
+    @property
+    def sequential(self) -> bool:
+        """Whether one worker reads it in order, as a gzipped stream must be."""
+        return self.num_entities is not None
+
+
+@dataclass(frozen=True)
+class ClevrLikeConfig:
+    """CLEVR-style scenes, rendered by the published rules of clevr-dataset-gen.
+
+    Example:
+        >>> import scenes
+        >>> scenes.build(scenes.ClevrLikeConfig(max_objects=4), n=1, seed=0, out="clevr4.h5")
+        >>> scenes.SceneFile("clevr4.h5")["image"].shape
+        (1, 128, 128, 3)
+    """
+
+    dataset: ClassVar[str] = "clevr_like"
+    isolated: ClassVar[bool] = True
+    """As `ObjectsRoomConfig.isolated`."""
+    sequential: ClassVar[bool] = False
+
+    split: Literal["train", "test"] = "train"
+    """Test scenes have a random stream of their own and each object's full extent."""
+    max_objects: int = 10
+    """Most objects of a scene, 3 to 10; the fewest are always 3."""
+
+    def __post_init__(self) -> None:
+        if not self.min_objects <= self.max_objects <= 10:
+            raise ValueError(f"--max-objects must be from 3 to 10, got {self.max_objects}")
+
+    @property
+    def min_objects(self) -> int:
+        """Fewest objects of a scene."""
+        return 3
+
+    @property
+    def size(self) -> int:
+        """Side of the cropped images in pixels."""
+        return 128
+
+    @property
+    def with_amodal(self) -> bool:
+        """Whether each object's full extent is written."""
+        return self.split != "train"
+
+    @property
+    def stream(self) -> int:
+        """Number of the random stream, its own for every split and most objects."""
+        return 300 + 2 * self.max_objects + (self.split == "test")
+
+
+def _open_images(config: ClevrConfig, seed: int) -> Source:
+    """Returns the source; it is imported here, since reading a file needs none."""
+    from scenes.clevr.source import ClevrFolderSource, ClevrRecordsSource
+
+    kind = ClevrFolderSource if config.num_entities is None else ClevrRecordsSource
+    return kind(config, seed)
+
+
+def _open_likeness(config: ClevrLikeConfig, seed: int) -> Source:
+    """Returns the source; it is imported here, since reading a file needs none."""
+    choose_gl()
+    with starting_gl():
+        from scenes.clevr.likeness import ClevrLikeSource
+    return ClevrLikeSource(config, seed)
+
+
+CLEVR = Dataset(
+    config=ClevrConfig,
+    title="CLEVR",
+    command="scenes clevr",
+    open=_open_images,
+    test_config=None,
+)
+CLEVR_LIKE = Dataset(
+    config=ClevrLikeConfig,
+    title="CLEVR-like scenes",
+    command="scenes clevr-like",
+    open=_open_likeness,
+    test_config=lambda config: replace(config, split="test"),
+)

@@ -1,0 +1,163 @@
+"""Which of CLEVR's images there are, and the config of the scenes that they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from scenes.clevr.config import ClevrConfig
+from scenes.clevr.folder import (
+    Inspection,
+    digest,
+    find_scenes,
+    image_folder,
+    inspect_all,
+    kept_names,
+    png_names,
+    read_scenes,
+)
+from scenes.clevr.images import DISTRIBUTED, STANDARD
+from scenes.clevr.source import count_records
+from scenes.command_line import CommandError, UsageError
+from scenes.formats.multi_object_datasets import recognise
+from scenes.parts.local_workers import available_cores
+from scenes.progress import progress_bar
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a folder of CLEVR's images, or a TFRecord of them, gives."""
+
+    config: ClevrConfig
+    """Of its scenes."""
+    n: int
+    """How many there are."""
+    broken: str
+    """What cannot be read, in words; empty where all can."""
+
+
+def survey(
+    source: Path,
+    max_objects: int | None = None,
+    *,
+    scenes: Path | None = None,
+    strict: bool = False,
+    workers: int | None = None,
+) -> Survey:
+    """Looks through CLEVR's images; those that cannot be read are named on stderr and left out.
+
+    Args:
+        source: a folder of PNGs, or a clevr_with_masks TFRecord.
+        max_objects: only scenes with at most so many objects; 6 makes CLEVR6.
+        scenes: the scenes JSON, or the folder of one for each scene; looked for beside the PNGs
+            by default.
+        strict: stop at the first image that cannot be read.
+        workers: processes that decode PNGs; all cores by default.
+
+    Raises:
+        UsageError: there is no such source, or its images are not CLEVR's.
+        CommandError: no scene is left, or `strict` met an image that cannot be read.
+    """
+    if max_objects is not None and max_objects < 1:
+        raise UsageError(f"--max-objects must be at least 1, got {max_objects}")
+    if not source.exists():
+        raise UsageError(f"{source}: no such file or folder")
+    if source.is_dir():
+        return _survey_folder(source, max_objects, scenes, workers, strict=strict)
+    return _survey_records(source, max_objects, strict=strict)
+
+
+def _survey_folder(
+    source: Path,
+    max_objects: int | None,
+    scenes_path: Path | None,
+    workers: int | None,
+    *,
+    strict: bool,
+) -> Survey:
+    folder = image_folder(source)
+    names = png_names(folder)
+    place = scenes_path or find_scenes(folder)
+    if place is not None and not place.exists():
+        raise UsageError(f"{place}: no such file or folder")
+    scenes = None if place is None else read_scenes(place)
+    kept_names([], scenes, max_objects)  # refuses before the images are read
+    with progress_bar() as progress:
+        task = progress.add_task("checking", total=len(names), note="")
+
+        def report(inspection: Inspection) -> None:
+            progress.advance(task)
+            if not inspection.reason:
+                return
+            if strict:
+                raise CommandError(
+                    f"{folder / inspection.name}: {inspection.reason}; without --strict it is "
+                    f"left out"
+                )
+            line = f"scenes: {folder / inspection.name}: {inspection.reason}"
+            progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+        workers = workers or available_cores()
+        found = inspect_all([folder / name for name in names], workers, report)
+    broken = tuple(item.name for item in found if item.reason)
+    whole = [item for item in found if not item.reason]
+    if not whole:
+        raise CommandError(f"{folder}: none of its {len(names):,} PNGs can be read")
+    width, height = _one_size(folder, whole)
+    kept = kept_names([item.name for item in whole], scenes, max_objects)
+    if not kept:
+        raise CommandError(f"{folder}: no scene with at most {max_objects} objects")
+    config = ClevrConfig(
+        source=str(source),
+        items=digest([folder / name for name in kept]),
+        original_width=width,
+        original_height=height,
+        num_rows=0 if scenes is None else max(len(scenes[name].codes) for name in kept),
+        scenes=None if place is None else str(place),
+        left_out=broken,
+        max_objects=max_objects,
+    )
+    words = f"{len(broken)} of {len(names):,} PNGs could not be read" if broken else ""
+    return Survey(config, len(kept), words)
+
+
+def _survey_records(source: Path, max_objects: int | None, *, strict: bool) -> Survey:
+    layout, num_entities = recognise(source)
+    if layout != "clevr_with_masks":
+        raise UsageError(f"{source}: {layout}; scenes import reads that")
+    count, error = count_records(source, max_objects)
+    if error is not None and strict:
+        raise CommandError(f"{error}; without --strict the records before it are kept")
+    if not count:
+        raise CommandError(f"{source}: no scene with at most {max_objects} objects")
+    objects = num_entities - 1
+    config = ClevrConfig(
+        source=str(source),
+        items=digest([source]),
+        original_width=320,
+        original_height=240,
+        num_rows=min(objects, max_objects or objects),
+        num_entities=num_entities,
+        max_objects=max_objects,
+    )
+    return Survey(config, count, "" if error is None else str(error))
+
+
+def _one_size(folder: Path, found: list[Inspection]) -> tuple[int, int]:
+    """Returns the size of all images.
+
+    Raises:
+        UsageError: one is not of CLEVR's sizes, or not of the first one's.
+    """
+    for item in found:
+        width, height = item.size
+        if item.size not in (STANDARD, DISTRIBUTED):
+            raise UsageError(
+                f"{folder / item.name}: {width} x {height} pixels; CLEVR is 320 x 240 or 480 x 320"
+            )
+        if item.size != found[0].size:
+            raise UsageError(
+                f"{folder / item.name}: {width} x {height} pixels, but {found[0].name} is "
+                f"{found[0].size[0]} x {found[0].size[1]}; one file holds one size"
+            )
+    return found[0].size

@@ -1,0 +1,65 @@
+"""`scenes import` and `scenes export`: other projects' formats."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from scenes.command_line import CommandError, UsageError
+
+ExportFormat = Literal["tfrecord", "object-centric-library"]
+
+
+@dataclass(frozen=True)
+class Import:
+    """Read a multi_object_datasets TFRecord: Objects Room, Multi-dSprites, CLEVR, Tetrominoes."""
+
+    file: Annotated[Path, tyro.conf.Positional]
+    """The TFRecord, gzipped or plain."""
+    out: Path | None = None
+    """File to write; data/imported/NAME.h5 by default."""
+    overwrite: bool = False
+    """Replace a file that holds something else."""
+
+    def run(self) -> int:
+        """Reads the file; what comes before a broken record is kept."""
+        from scenes.formats.tfrecord_import import import_tfrecord
+
+        out = self.out or Path("data/imported") / f"{self.file.stem}.h5"
+        start = time.monotonic()
+        imported = import_tfrecord(self.file, out, overwrite=self.overwrite)
+        seconds = time.monotonic() - start
+        print(f"{out}: {imported.n:,} scenes of {imported.layout}, {seconds:.1f} s")
+        if imported.broken:
+            raise CommandError(
+                f"{imported.broken}; the {imported.n} records before it are in {out}"
+            )
+        return 0
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a file in another project's format."""
+
+    file: Annotated[Path, tyro.conf.Positional]
+    """The file to export."""
+    format: ExportFormat = "tfrecord"
+    """multi_object_datasets' TFRecord, or that library's HDF5 and metadata."""
+    out: Path | None = None
+    """File to write; beside the file by default."""
+    overwrite: bool = False
+    """Replace a file."""
+
+    def run(self) -> int:
+        """Writes the file."""
+        from scenes.formats.export import default_name, export
+
+        out = self.out or default_name(self.file, self.format)
+        if out.exists() and not self.overwrite:
+            raise UsageError(f"{out} exists; --overwrite replaces it")
+        print(f"{out}: {export(self.file, out, self.format):,} scenes")
+        return 0

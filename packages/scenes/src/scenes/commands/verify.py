@@ -1,0 +1,38 @@
+"""`scenes verify`: is a file whole, and what its config makes?"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from scenes.command_line import CommandError, UsageError
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Check a file: checksums, counts, ranges, masks, and scenes made again from their seed."""
+
+    file: Annotated[Path, tyro.conf.Positional]
+    """The file to check."""
+    n: int = 4
+    """Scenes to make again and compare, spread over the file; 0 for none."""
+
+    def run(self) -> int:
+        """Checks the file; the exit code is 1 where anything is wrong."""
+        from scenes.verification import verify
+
+        if self.n < 0:
+            raise UsageError(f"--n must be at least 0, got {self.n}")
+        if not self.file.exists():
+            raise UsageError(f"{self.file}: no such file")
+        report = verify(self.file, remade=self.n)
+        for problem in report.problems[:-1]:
+            print(f"scenes: {problem}", file=sys.stderr)
+        if report.problems:
+            raise CommandError(report.problems[-1])
+        print("\n".join(report.summary(self.file)))
+        return 0

@@ -1,0 +1,63 @@
+"""What a dataset is: a config, what makes its scenes, and what people call it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from scenes.scene import Source
+
+
+@runtime_checkable
+class DatasetConfig(Protocol):
+    """What `scenes.driver` asks of every config."""
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """The longer side of the images in pixels."""
+        ...
+
+    @property
+    def isolated(self) -> bool:
+        """Whether its source is opened in processes of its own only; it must never end."""
+        ...
+
+    @property
+    def sequential(self) -> bool:
+        """Whether one worker makes all scenes, in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One row of the table of datasets (`scenes.source_list.DATASETS`)."""
+
+    config: type[Any]
+    """Its config, a `DatasetConfig` that names it in `dataset`."""
+    title: str
+    """What people call it."""
+    command: str
+    """The command that makes it."""
+    open: Callable[[Any, int], Source]
+    """Opens the source of a config and a seed; imports what makes the scenes only then."""
+    test_config: Callable[[Any], DatasetConfig] | None
+    """From a config of training scenes to that of the test scenes which follow the same law;
+    `None` where no scenes can be made anew."""
+
+
+def sha256_of(path: Path) -> str:
+    """Returns the digest of a file that scenes are read from.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,101 @@
+"""Multi-dSprites: its config, and its row in the table of datasets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from scenes.command_line import UsageError
+from scenes.dataset import Dataset, sha256_of
+from scenes.scene import Source
+
+SpritesVariant = Literal["colored_on_colored", "colored_on_grayscale", "binarized"]
+SPRITE_COUNTS: dict[SpritesVariant, tuple[int, int]] = {
+    "colored_on_colored": (1, 4),
+    "colored_on_grayscale": (2, 5),
+    "binarized": (2, 3),
+}
+
+
+@dataclass(frozen=True)
+class MultiDSpritesConfig:
+    """Multi-dSprites (MONet paper, appendix C): sprites that overlap on a plain background.
+
+    Example:
+        >>> import scenes
+        >>> config = scenes.MultiDSpritesConfig(variant="binarized")
+        >>> scenes.build(config, n=2, seed=0, out="binarized.h5")
+        >>> scenes.SceneFile("binarized.h5").entities
+        ('background', 'object_0', 'object_1', 'object_2')
+    """
+
+    dataset: ClassVar[str] = "multi_dsprites"
+    isolated: ClassVar[bool] = False
+    sequential: ClassVar[bool] = False
+
+    variant: SpritesVariant = "colored_on_colored"
+    """The paper's: 1 to 4 random RGB sprites on random RGB. Else 2 to 5 HSV on grey, or 2 to 3
+    white on black."""
+    split: Literal["train", "test"] = "train"
+    """Test scenes have a random stream of their own and each sprite's full extent."""
+    dsprites: str | None = None
+    """dSprites' own npz file; without it the sprites are drawn."""
+    dsprites_items: str | None = None
+    """SHA-256 of what that file holds."""
+
+    @property
+    def size(self) -> int:
+        """Side of the images in pixels, dSprites' own."""
+        return 64
+
+    @property
+    def min_objects(self) -> int:
+        """Fewest sprites of a scene."""
+        return SPRITE_COUNTS[self.variant][0]
+
+    @property
+    def max_objects(self) -> int:
+        """Most sprites of a scene, and the rows of the factors."""
+        return SPRITE_COUNTS[self.variant][1]
+
+    @property
+    def with_amodal(self) -> bool:
+        """Whether each sprite's full extent is written."""
+        return self.split != "train"
+
+    @property
+    def stream(self) -> int:
+        """Number of the random stream, its own for every variant and split."""
+        return 200 + 2 * list(SPRITE_COUNTS).index(self.variant) + (self.split == "test")
+
+
+def with_published_sprites(config: MultiDSpritesConfig, path: Path) -> MultiDSpritesConfig:
+    """Returns the config whose sprites are dSprites' own.
+
+    Args:
+        config: any other field.
+        path: dSprites' npz file, read whole for its digest.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file; without --dsprites sprites are drawn")
+    return replace(config, dsprites=str(path), dsprites_items=sha256_of(path))
+
+
+def _open(config: MultiDSpritesConfig, seed: int) -> Source:
+    """Returns the source; it is imported here, since reading a file needs none."""
+    from scenes.multi_dsprites.source import MultiDSpritesSource
+
+    return MultiDSpritesSource(config, seed)
+
+
+MULTI_DSPRITES = Dataset(
+    config=MultiDSpritesConfig,
+    title="Multi-dSprites",
+    command="scenes sprites",
+    open=_open,
+    test_config=lambda config: replace(config, split="test"),
+)

@@ -1,0 +1,52 @@
+"""What people look at of a file: a contact sheet, or a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scenes.command_line import UsageError
+from scenes.file.reader import SceneFile
+from scenes.pictures.page import scene_page
+from scenes.pictures.sheet import contact_sheet
+
+
+def show(
+    path: Path,
+    out: Path | None = None,
+    *,
+    page: bool = False,
+    n: int | None = None,
+    masks: bool = False,
+    depth: bool = False,
+) -> Path:
+    """Writes the first scenes of a file as a picture, or as a page to leaf through.
+
+    Args:
+        path: the file.
+        out: a PNG, or an HTML page; beside the file by default.
+        page: write a page rather than a contact sheet.
+        n: number of scenes; 32 on a sheet and 240 on a page by default.
+        masks: put each scene's segmentation beside it; a page begins with segmentations.
+        depth: the same with depths.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UsageError: `n` is no count, `out` has the name of something else, or the file lacks what
+            is to be shown.
+        FileError: the file cannot be read.
+    """
+    if n is not None and n < 1:
+        raise UsageError(f"--n must be at least 1, got {n}")
+    suffix = ".html" if page else ".png"
+    out = out or path.with_suffix(suffix)
+    if out.suffix.lower() != suffix:
+        kind = "a page (--html)" if page else "a contact sheet"
+        raise UsageError(f"{out}: {kind} must have a name that ends in {suffix}")
+    with SceneFile(path) as file:
+        if page:
+            scene_page(file, out, n=n or 240, masks=masks, depth=depth)
+        else:
+            contact_sheet(file, out, n=n or 32, masks=masks, depth=depth)
+    return out
