@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from scenes.scene import Source
+if TYPE_CHECKING:
+    from scenes.scene import Source
 
 
 @runtime_checkable

@@ -16,17 +16,9 @@ from scenes.command_line import CommandError
 from scenes.file.writer import identity
 from scenes.parts.heartbeat import HANG_S, Pulse, Watch
 from scenes.parts.local_workers import end_with_driver, interrupts_held
+from scenes.render.tolerance import IMAGE_TOLERANCE, LABEL_TOLERANCE, VALUE_TOLERANCE
 from scenes.scene import Field
 from scenes.source_list import OpenSource
-
-# Measured on 67 test scenes of 64 x 64 between Mesa's llvmpipe and softpipe, which smooths no
-# edges: images at most 2.1 apart, labels and depths at 0.03% of the pixels, the rest not at all.
-IMAGE_TOLERANCE = 4.0
-"""Mean absolute difference of a scene's image, of 255."""
-LABEL_TOLERANCE = 0.005
-"""Share of a scene's pixels that may belong to another entity, or be at another depth."""
-VALUE_TOLERANCE = 1e-4
-"""Difference of any other number."""
 
 
 @dataclass(frozen=True)

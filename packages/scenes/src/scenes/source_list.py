@@ -6,13 +6,16 @@ A new dataset adds a folder with its config and its source, and one row here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from scenes.clevr.config import CLEVR, CLEVR_LIKE
 from scenes.dataset import Dataset, DatasetConfig
 from scenes.formats.config import IMPORTED
 from scenes.multi_dsprites.config import MULTI_DSPRITES
 from scenes.objects_room.config import OBJECTS_ROOM
-from scenes.scene import Source
+
+if TYPE_CHECKING:
+    from scenes.scene import Source
 
 DATASETS: dict[str, Dataset] = {
     dataset.config.dataset: dataset

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from scenes.dataset import Dataset
 from scenes.render.gl import choose_gl, starting_gl
-from scenes.scene import Source
+
+if TYPE_CHECKING:
+    from scenes.scene import Source
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from scenes.dataset import Dataset
-from scenes.scene import Source
+
+if TYPE_CHECKING:
+    from scenes.scene import Source
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from scenes.command_line import UsageError
 from scenes.dataset import Dataset, sha256_of
-from scenes.scene import Source
+
+if TYPE_CHECKING:
+    from scenes.scene import Source
 
 SpritesVariant = Literal["colored_on_colored", "colored_on_grayscale", "binarized"]
 SPRITE_COUNTS: dict[SpritesVariant, tuple[int, int]] = {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from scenes.dataset import Dataset
 from scenes.objects_room.kinds import SHAPES, Kind, Shape, exists
 from scenes.render.gl import choose_gl, starting_gl
-from scenes.scene import Source
+
+if TYPE_CHECKING:
+    from scenes.scene import Source
 
 Split = Literal[
     "train", "test", "empty_room", "six_objects", "identical_color", "four_identical", "objects"

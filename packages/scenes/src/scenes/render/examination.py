@@ -12,9 +12,9 @@ import sys
 from dataclasses import dataclass, replace
 
 from scenes.command_line import CommandError
-from scenes.remake import IMAGE_TOLERANCE
 from scenes.render.gl import gl_environment
 from scenes.render.gpu_driver import gpu_driver
+from scenes.render.tolerance import IMAGE_TOLERANCE
 from scenes.serialise import from_json, to_json
 
 LIMIT_S = 180.0

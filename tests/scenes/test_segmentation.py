@@ -1,10 +1,10 @@
-"""The adjusted Rand index of whole batches."""
+"""The adjusted Rand index of whole batches, and averaging down."""
 
 import re
 
 import numpy as np
 import pytest
-from scenes.segmentation import ari, ari_fg, contingency
+from scenes.segmentation import ari, ari_fg, contingency, images_at, segmentation_at
 from sklearn.metrics import adjusted_rand_score
 
 
@@ -94,3 +94,18 @@ def test_refuses_negative_indices() -> None:
     labels = np.zeros((1, 2, 2), int)
     with pytest.raises(ValueError, match=re.escape("pred must hold indices from 0, got -1")):
         contingency(labels, labels - 1)
+
+
+def test_images_are_averaged_by_area_and_segmentations_by_majority() -> None:
+    image = np.zeros((1, 4, 4, 3), dtype=np.uint8)
+    image[0, :2, :2, 0] = [[10, 20], [30, 42]]
+    assert images_at(image, 2)[0, 0, 0].tolist() == [26, 0, 0]  # 25.5, to the nearest
+    labels = np.array([[[1, 2, 0, 0], [2, 3, 0, 5], [4, 4, 1, 2], [3, 3, 2, 1]]], dtype=np.uint8)
+    assert segmentation_at(labels, 2)[0].tolist() == [[2, 0], [3, 1]], "a draw: the lowest"
+    assert images_at(image, 4) is image
+    assert images_at(image[:, :, :2], 2)[0, :, 0].tolist() == [[26, 0, 0], [0, 0, 0]]
+    assert segmentation_at(labels[:, :, :2], 2)[0].tolist() == [[2], [3]]
+    with pytest.raises(ValueError, match="images of 4 x 3 pixels cannot be averaged down to 2"):
+        images_at(image[:, :, :3], 2)
+    with pytest.raises(ValueError, match="images of 4 pixels cannot be averaged down to 3"):
+        images_at(image, 3)

@@ -1,4 +1,4 @@
-"""Files: what is written is read, what is no file of ours is said, and images are averaged down."""
+"""Files: what is written is read, and what is no file of ours is said."""
 
 import re
 import subprocess
@@ -12,7 +12,6 @@ from scenes.cli import main
 from scenes.driver import build
 from scenes.file.reader import FileError, SceneFile
 from scenes.multi_dsprites.config import MultiDSpritesConfig
-from scenes.segmentation import images_at, segmentation_at
 
 SPRITES = MultiDSpritesConfig()
 
@@ -44,6 +43,13 @@ def test_a_file_says_what_it_is(sprites: Path) -> None:
         for key in file.keys():  # noqa: SIM118
             assert len(file[key]) == 600
             assert file[key].attrs["meaning"]
+
+
+def test_a_file_has_a_length_and_prints_as_what_it_is(sprites: Path) -> None:
+    with SceneFile(sprites) as file:
+        assert len(file) == file.n == 600
+        assert repr(file) == f"SceneFile({str(sprites)!r}, multi_dsprites, 600 rows)"
+    assert repr(file) == f"SceneFile({str(sprites)!r}, closed)"
 
 
 def test_masks_are_disjoint_and_cover_every_pixel(sprites: Path) -> None:
@@ -134,18 +140,3 @@ def test_what_the_system_refuses_is_not_called_cut_short(
         )
     assert reader.returncode == 1
     assert reader.stderr == f"scenes: {tmp_path / 'a.h5'}: another program is writing it\n"
-
-
-def test_images_are_averaged_by_area_and_segmentations_by_majority() -> None:
-    image = np.zeros((1, 4, 4, 3), dtype=np.uint8)
-    image[0, :2, :2, 0] = [[10, 20], [30, 42]]
-    assert images_at(image, 2)[0, 0, 0].tolist() == [26, 0, 0]  # 25.5, to the nearest
-    labels = np.array([[[1, 2, 0, 0], [2, 3, 0, 5], [4, 4, 1, 2], [3, 3, 2, 1]]], dtype=np.uint8)
-    assert segmentation_at(labels, 2)[0].tolist() == [[2, 0], [3, 1]], "a draw: the lowest"
-    assert images_at(image, 4) is image
-    assert images_at(image[:, :, :2], 2)[0, :, 0].tolist() == [[26, 0, 0], [0, 0, 0]]
-    assert segmentation_at(labels[:, :, :2], 2)[0].tolist() == [[2], [3]]
-    with pytest.raises(ValueError, match="images of 4 x 3 pixels cannot be averaged down to 2"):
-        images_at(image[:, :, :3], 2)
-    with pytest.raises(ValueError, match="images of 4 pixels cannot be averaged down to 3"):
-        images_at(image, 3)
