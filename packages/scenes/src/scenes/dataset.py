@@ -28,7 +28,10 @@ class DatasetConfig(Protocol):
 
     @property
     def isolated(self) -> bool:
-        """Whether its source is opened in processes of its own only; it must never end."""
+        """Whether its source is opened in separate processes only, never in the caller's.
+
+        Such a source must have no `limit`, which the caller would have to ask it for.
+        """
         ...
 
     @property

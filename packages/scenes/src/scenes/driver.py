@@ -13,56 +13,32 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from rich.progress import Progress
 
-from scenes.atomic import clear_unfinished, whole_or_not
+from scenes.atomic import whole_or_not
 from scenes.command_line import CommandError, UsageError, in_words
 from scenes.dataset import DatasetConfig
-from scenes.file.part_rows import part_stop
-from scenes.file.reader import FileError, SceneFile
-from scenes.file.schema import CHUNK_ROWS, dataset_keys, parts_folder
-from scenes.file.writer import field_of
-from scenes.lock import LOCK, locked
+from scenes.file.schema import parts_folder
+from scenes.lock import locked
 from scenes.parts.assemble import Origin, index, join
+from scenes.parts.continuation import Layout, claim, existing_rows, is_rest
 from scenes.parts.heartbeat import HANG_S
 from scenes.parts.local_workers import available_cores, make_here, make_in_processes
-from scenes.parts.plan import CATEGORIES, Part, claim_categories, claim_renderer, plan
+from scenes.parts.plan import Part, plan
 from scenes.parts.ray_workers import make_on_ray
 from scenes.progress import progress_bar
 from scenes.render.codes import MixedCodesError
 from scenes.render.gl import choose_gl
-from scenes.scene import Field, UnreadableSceneError
-from scenes.serialise import to_json
+from scenes.scene import UnreadableSceneError
 from scenes.source_list import OpenSource
 
-Layout = Literal["file", "parts"]
 Engine = Literal["local", "ray"]
-
-
-@dataclass(frozen=True)
-class _Existing:
-    """What of a finished file serves a build."""
-
-    rows: int = 0
-    is_index: bool = False
-    provenance: str | None = None
-    fields: Mapping[str, Field] = field(default_factory=dict)
-
-    def is_all(self, n: int, layout: Layout) -> bool:
-        """Whether nothing is left to do."""
-        return self.rows == n and self.is_index == (layout == "parts")
-
-    @property
-    def kept(self) -> int:
-        """Rows that are copied from it: whole chunks, or none where the parts themselves stay."""
-        return 0 if self.is_index else self.rows - self.rows % CHUNK_ROWS
 
 
 class _Tally:
@@ -144,12 +120,12 @@ def build(
     """
     out = Path(out)
     _check_request(n, workers, engine, address)
-    existing = _existing(config, seed, n, out, layout, overwrite=overwrite)
+    existing = existing_rows(config, seed, n, out, layout, overwrite=overwrite)
     folder = parts_folder(out)
     if existing.is_all(n, layout):
         if layout == "parts" or not folder.exists():
             return
-        if not _is_rest(folder, config, seed, n):
+        if not is_rest(folder, config, seed, n):
             print(f"scenes: {folder} holds parts of another build, which are kept", file=sys.stderr)  # noqa: T201
             return
     opener = OpenSource(config, seed)
@@ -164,9 +140,9 @@ def build(
         try:
             with _sigterm_as_sigint(), locked(folder, "building"):
                 # Another process may have finished it meanwhile.
-                existing = _existing(config, seed, n, out, layout, overwrite=overwrite)
+                existing = existing_rows(config, seed, n, out, layout, overwrite=overwrite)
                 if not existing.is_all(n, layout):
-                    _claim(folder, config, seed, out, existing, overwrite=overwrite)
+                    claim(folder, config, seed, out, existing, overwrite=overwrite)
                     parts = plan(config.size, existing.kept, n)
                     missing = _missing(parts, folder)
                     done = n - sum(part.rows for part in missing)
@@ -197,92 +173,9 @@ def _check_request(n: int, workers: int | None, engine: Engine, address: str | N
         raise UsageError("--address goes with --engine ray")
 
 
-def _existing(
-    config: DatasetConfig, seed: int, n: int, out: Path, layout: Layout, *, overwrite: bool
-) -> _Existing:
-    """Returns what of an existing file serves this build."""
-    if overwrite or not out.exists():
-        return _Existing()
-    try:
-        with SceneFile(out) as file:
-            same = (file.dataset, file.config, file.seed) == (config.dataset, config, seed)
-            fields = {key: field_of(file.hdf5[key]) for key in dataset_keys(file.hdf5)}
-            provenance = str(file.attributes["provenance"])
-            found = _Existing(file.n, file.is_index, provenance, fields)
-    except (FileError, ValueError, KeyError):
-        same = False
-    if not same:
-        raise UsageError(f"{out} exists and is something else; --overwrite replaces it")
-    if found.rows > n:
-        raise UsageError(
-            f"{out} has {found.rows} scenes already, more than {n}; --overwrite replaces it"
-        )
-    if layout == "parts" and not found.is_index:
-        raise UsageError(f"{out} is one file; --overwrite makes parts anew in its place")
-    return found
-
-
-def _label(config: DatasetConfig, seed: int) -> str:
-    """Returns the line by which a folder of parts says whose it is."""
-    return f"{config.dataset} {to_json(config)} seed {seed}\n"
-
-
-def _is_rest(folder: Path, config: DatasetConfig, seed: int, n: int) -> bool:
-    """Whether a folder holds only what a build of `n` rows, killed when done, left to remove.
-
-    Parts of a larger `n` are an extension that was interrupted.
-    """
-    label = folder / "build.json"
-    own = not label.exists() or label.read_text() == _label(config, seed)
-    return own and all(part_stop(path.name) <= n for path in folder.glob("*.h5"))
-
-
-def _claim(
-    folder: Path,
-    config: DatasetConfig,
-    seed: int,
-    out: Path,
-    existing: _Existing,
-    *,
-    overwrite: bool,
-) -> None:
-    """Marks the folder of parts as this build's own, and clears what a killed one left."""
-    label = folder / "build.json"
-    wanted = _label(config, seed)
-    if overwrite and _is_index(out):
-        out.unlink()  # before its parts: an index never outlives them
-        _empty(folder)
-    elif label.exists() and label.read_text() != wanted:
-        if not overwrite:
-            raise UsageError(f"{folder} holds parts of another build; --overwrite replaces them")
-        _empty(folder)
-    clear_unfinished(folder)
-    if not any(folder.glob("*.h5")):  # no part: another renderer, or version, may begin
-        for mark in (*folder.glob("renderer-*.json"), folder / CATEGORIES):
-            mark.unlink(missing_ok=True)
-    label.write_text(wanted)
-    if existing.provenance is not None:
-        claim_renderer(folder, existing.provenance)
-        claim_categories(folder, existing.fields)
-
-
-def _is_index(out: Path) -> bool:
-    try:
-        with SceneFile(out) as file:
-            return file.is_index
-    except FileError:
-        return False
-
-
-def _empty(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.name != LOCK:
-            path.unlink()
-
-
 def _missing(parts: list[Part], folder: Path) -> list[Part]:
-    there = {path.name for path in folder.iterdir()}
-    return [part for part in parts if part.name not in there]
+    names = {path.name for path in folder.iterdir()}
+    return [part for part in parts if part.name not in names]
 
 
 def _engine(

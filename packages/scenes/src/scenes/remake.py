@@ -118,7 +118,7 @@ def _remade(opener: OpenSource, numbers: list[int], pulse: Pulse) -> Remade:
 
 
 def difference(key: str, ours: np.ndarray, theirs: np.ndarray, *, exact: bool) -> str:
-    """Says how far apart a field of one scene is; nothing where that is allowed.
+    """Returns in words how far a field of one scene differs; nothing where so much is allowed.
 
     Args:
         key: the field.

@@ -1,8 +1,8 @@
 """Tells whether a file is whole, and what its config and seed make.
 
-Whatever a reader gets is under the file's digest (`scenes.file.writer`), so that one flipped byte
-which changes any of it is found. Counts and ranges find what was written wrong in the first place,
-and scenes made again find what another program, or another version, wrote.
+The file's digest (`scenes.file.writer`) covers everything that a reader gets, so that one flipped
+byte is found. Counts and ranges find what was written wrong in the first place, and scenes that are
+made again find what another program, or another version, wrote.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ class Report:
     remade: tuple[int, ...] = ()
     """Rows that were made again and compared."""
     other_renderer: str = ""
-    """The file's provenance where it is another than this machine's: compared within bounds."""
+    """Provenance of a file from another renderer than this machine's, which is compared within
+    bounds; empty where the renderer is the same."""
     not_remade: str = ""
-    """Why no row was made again, where some were asked for."""
+    """Why no row was made again although some were asked for; empty otherwise."""
 
     def summary(self, path: Path) -> list[str]:
         """Returns in lines what was checked of a sound file.

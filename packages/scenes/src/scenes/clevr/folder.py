@@ -23,7 +23,7 @@ POOL_FROM = 256
 
 @dataclass(frozen=True)
 class Inspection:
-    """What decoding one PNG told."""
+    """What decoding a PNG showed."""
 
     name: str
     size: tuple[int, int]
@@ -134,7 +134,7 @@ def digest(paths: Sequence[Path]) -> str:
 
 
 def inspect(path: Path) -> Inspection:
-    """Decodes a PNG whole, checksums too."""
+    """Decodes a whole PNG and verifies its checksums."""
     try:
         with Image.open(path, formats=("PNG",)) as image:
             image.verify()

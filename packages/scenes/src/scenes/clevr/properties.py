@@ -75,7 +75,7 @@ def are_misnamed(key: str, categories: Sequence[str]) -> bool:
 
 @dataclass(frozen=True)
 class Objects:
-    """What is known of a scene's objects, in its order."""
+    """A scene's objects, in the scene's order."""
 
     codes: UInt8[np.ndarray, "O 4"]
     """Shape, size, material and colour, each a code of `CODES`."""
@@ -106,7 +106,7 @@ def _padded(values: np.ndarray, rows: int) -> np.ndarray:
 
 
 def object_fields(max_objects: int) -> dict[str, Field]:
-    """Returns the fields that need to know the objects but no masks."""
+    """Returns the fields of a source that knows its objects."""
     rows = (max_objects,)
     fields = {
         "num_objects": Field((), "uint8", "objects placed"),
@@ -120,7 +120,7 @@ def object_fields(max_objects: int) -> dict[str, Field]:
 
 
 def mask_fields(max_objects: int, size: int) -> dict[str, Field]:
-    """Returns the fields that need masks."""
+    """Returns the fields of a source that also knows its masks."""
     return {
         "segmentation": Field((size, size), "uint8", "entity index of each pixel"),
         "num_visible": Field((), "uint8", "objects with at least one pixel"),
@@ -129,7 +129,7 @@ def mask_fields(max_objects: int, size: int) -> dict[str, Field]:
 
 
 def mask_rows(segmentation: UInt8[np.ndarray, "H W"], max_objects: int) -> dict[str, np.ndarray]:
-    """Returns the fields of `mask_fields` but the segmentation itself."""
+    """Returns the values of the fields of `mask_fields`, apart from the segmentation."""
     visible = np.bincount(segmentation.ravel(), minlength=max_objects + 1)[1:]
     return {
         "num_visible": np.array((visible > 0).sum(), dtype=np.uint8),

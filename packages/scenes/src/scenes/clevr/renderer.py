@@ -48,7 +48,7 @@ class Renderer:
         self.model.geom_sameframe[self._objects] = mujoco.mjtSameFrame.mjSAMEFRAME_NONE
 
     def provenance(self) -> dict[str, str]:
-        """Returns what decides the pixels beside the scene itself."""
+        """Returns what decides the pixels beside the scene: versions of MuJoCo and OpenGL."""
         return self._screen.provenance()
 
     def arrange(self, objects: Objects, setting: Setting) -> None:
@@ -89,9 +89,9 @@ class Renderer:
         self._screen.upload_mesh(mesh)
 
     def polish(self, objects: Objects, setting: Setting) -> None:
-        """Lets metal mirror its surroundings, as seen from where the camera is.
+        """Lets metal mirror its surroundings, as seen from the camera.
 
-        It is apart from `arrange`, as a scene may be refused before anybody sees its colours.
+        `arrange` leaves it out, since scenes that are refused are never drawn in colour.
         """
         model = self.model
         for i, code in enumerate(objects.codes):

@@ -72,15 +72,22 @@ def build_model(
     for index in range(max_objects):
         for shape, mesh in meshes.items():
             spec.add_mesh(
-                name=f"{shape}_{index}", uservert=mesh.vertices.ravel(),
-                usernormal=mesh.normals.ravel(), usertexcoord=np.zeros(2 * len(mesh.vertices)),
-                userface=mesh.faces.ravel(), inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_LEGACY,
-            )  # fmt: skip
+                name=f"{shape}_{index}",
+                uservert=mesh.vertices.ravel(),
+                usernormal=mesh.normals.ravel(),
+                usertexcoord=np.zeros(2 * len(mesh.vertices)),
+                userface=mesh.faces.ravel(),
+                inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_LEGACY,
+            )
         body = spec.worldbody.add_body(name=f"object_{index}", mocap=True)
         body.add_geom(
-            name=f"object_{index}", type=mujoco.mjtGeom.mjGEOM_MESH,
-            meshname=f"{SHAPES[0]}_{index}", material=MATERIALS[0], contype=0, conaffinity=0,
-        )  # fmt: skip
+            name=f"object_{index}",
+            type=mujoco.mjtGeom.mjGEOM_MESH,
+            meshname=f"{SHAPES[0]}_{index}",
+            material=MATERIALS[0],
+            contype=0,
+            conaffinity=0,
+        )
     return spec.compile()
 
 

@@ -1,4 +1,4 @@
-"""What every command that makes scenes is told of how to make them."""
+"""Options that all commands share that make scenes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scenes.dataset import DatasetConfig
 
 @dataclass(frozen=True)
 class Building:
-    """Processes, machines and what becomes of their parts: the scenes do not depend on it."""
+    """Who makes the scenes, and as how many files: the scenes themselves do not depend on it."""
 
     workers: int | None = None
     """Processes; one per core by default."""

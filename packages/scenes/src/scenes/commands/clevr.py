@@ -65,7 +65,7 @@ class ClevrLike:
     split: Literal["train", "test"] = "train"
     """train, or test with its own scenes and each object's full extent."""
     max_objects: int = 10
-    """3 to so many objects; 6 for scenes like CLEVR6."""
+    """Most objects of a scene, 3 to 10; the fewest are 3. 6 makes scenes like CLEVR6."""
     seed: int = 0
     """Decides every scene, together with the split, the most objects and the scene's number."""
     out: Path | None = None

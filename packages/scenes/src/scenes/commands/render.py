@@ -21,7 +21,7 @@ class Render:
     split: str = "train"
     """train, test, empty_room, six_objects, identical_color or four_identical."""
     objects: int | None = None
-    """Instead of a split: exactly this many objects, 0 to 9, all in view."""
+    """Exactly this many objects, 0 to 9, all in view; in place of --split."""
     size: int = 64
     """Side of the images in pixels; even, 16 to 512."""
     seed: int = 0
@@ -39,7 +39,7 @@ class Render:
     hold_out: tuple[str, ...] = ()
     """Kinds of objects to keep out: shape=sphere, hue=0.9-0.1 or shape=sphere+box,hue=0.9-0.1."""
     only_held_out: bool = False
-    """Put an object of those kinds into every scene instead, in view."""
+    """Show an object of those kinds in every scene, rather than keep them out."""
     building: BuildingOptions = field(default_factory=Building)
 
     def run(self) -> int:

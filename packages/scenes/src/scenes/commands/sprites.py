@@ -22,7 +22,8 @@ class Sprites:
     n: int = 10_000
     """Number of scenes; a finished file with fewer is extended."""
     variant: SpritesVariant = "colored_on_colored"
-    """The paper's: 1 to 4 RGB sprites on RGB. Else 2 to 5 HSV on grey, or 2 to 3 white on black."""
+    """colored_on_colored, the paper's, has 1 to 4 sprites of random colours on a random colour;
+    colored_on_grayscale 2 to 5 on a random grey; binarized 2 or 3, white on black."""
     split: Literal["train", "test"] = "train"
     """train, or test with its own scenes and each sprite's full extent."""
     dsprites: Path | None = None

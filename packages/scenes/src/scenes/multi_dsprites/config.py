@@ -37,8 +37,8 @@ class MultiDSpritesConfig:
     sequential: ClassVar[bool] = False
 
     variant: SpritesVariant = "colored_on_colored"
-    """The paper's: 1 to 4 random RGB sprites on random RGB. Else 2 to 5 HSV on grey, or 2 to 3
-    white on black."""
+    """The paper's is colored_on_colored: 1 to 4 sprites of random RGB on a random RGB. The others:
+    2 to 5 sprites of random HSV on a random grey, and 2 or 3 white sprites on black."""
     split: Literal["train", "test"] = "train"
     """Test scenes have a random stream of their own and each sprite's full extent."""
     dsprites: str | None = None

@@ -16,8 +16,11 @@ ROOM_HALF_M = 3.5
 WALL_HEIGHT_M = 2.4
 SKY_RGB = (0.61, 0.89, 0.98)
 WALLS = {
-    "wall_east": 0.0, "wall_north": np.pi / 2, "wall_west": np.pi, "wall_south": 3 * np.pi / 2,
-}  # fmt: skip
+    "wall_east": 0.0,
+    "wall_north": np.pi / 2,
+    "wall_west": np.pi,
+    "wall_south": 3 * np.pi / 2,
+}
 """Direction of each wall from the centre, about the vertical from the x axis."""
 
 

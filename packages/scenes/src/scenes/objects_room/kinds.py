@@ -18,7 +18,8 @@ class Kind:
     shapes: tuple[Shape, ...] = ()
     """Empty for all of them."""
     hue: tuple[float, float] | None = None
-    """From the first, up to but without the second; past 1 and on from 0 if the first is larger."""
+    """Lower bound, included, and upper bound, excluded. If the lower bound is the larger number,
+    the range goes past 1 and on from 0."""
 
     def __post_init__(self) -> None:
         if not self.shapes and self.hue is None:
@@ -61,7 +62,13 @@ def parse_kind(text: str) -> Kind:
 
 
 def exists(kinds: Sequence[Kind], shapes: Iterable[Shape], *, held_out: bool) -> bool:
-    """Tells whether any object of the given shapes is of these kinds, or else of none of them."""
+    """Tells whether some object of these shapes would be left.
+
+    Args:
+        kinds: that are held out.
+        shapes: to choose from.
+        held_out: whether the object must be of one of the kinds, rather than of none of them.
+    """
     hues = [bound for kind in kinds if kind.hue for bound in kind.hue]
     middles = [(low + high) / 2 for low, high in pairwise(sorted({0.0, 1.0, *hues}))]
     return any(

@@ -72,10 +72,11 @@ class Renderer:
         self._entity_of_code = np.array(
             [*background, *range(FIRST_OBJECT, FIRST_OBJECT + max_objects)], dtype=np.uint8
         )
-        """By the number in `Offscreen.geoms`; the wall on the left, if any, is seen to later."""
+        """Indexed by the number in `Offscreen.geoms`. Every wall is the right one here;
+        `segmentations` finds the left one."""
         self._forms = {shape: self._form(shape) for shape in GEOM_TYPES}
         mujoco.mj_forward(self.model, self.data)  # places walls and suns, once for all scenes
-        # MuJoCo's own arrays, each fetched once: a look-up costs more than what is written.
+        # MuJoCo's own arrays, each fetched once: to look one up takes longer than to write into it.
         self._geom_type, self._geom_mesh = self.model.geom_type, self.model.geom_dataid
         self._geom_size, self._geom_rgba = self.model.geom_size, self.model.geom_rgba
         self._geom_position, self._geom_rotation = self.data.geom_xpos, self.data.geom_xmat
@@ -93,11 +94,11 @@ class Renderer:
         return Form(int(GEOM_TYPES[shape]), mesh, position, tuple(rotation.tolist()))
 
     def provenance(self) -> dict[str, str]:
-        """Returns what decides the pixels beside the scene itself."""
+        """Returns what decides the pixels beside the scene: versions of MuJoCo and OpenGL."""
         return self._screen.provenance()
 
     def arrange(self, things: Sequence[Thing], places: Sequence[Place]) -> None:
-        """Puts the objects in their places: what `mj_kinematics` would write, at less cost."""
+        """Puts the objects in their places: writes what `mj_kinematics` would, in less time."""
         self._geom_rgba[FIRST_GEOM:, 3] = 0.0
         for geom, thing, place in zip(self._objects, things, places, strict=False):
             form, half_size = self._forms[thing.shape], thing.size_m / 2

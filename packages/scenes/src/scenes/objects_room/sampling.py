@@ -20,8 +20,8 @@ PITCH_DEG = (-25.0, 22.0)
 SIZE_M = (0.5, 1.0)
 SATURATION = (0.75, 1.0)
 SPAWN_RADIUS_M = 1.9
-"""Objects stand, uniformly, within this radius of the room's centre, as in the released samples:
-clear of the walls, and of the camera by half a metre."""
+"""Objects stand uniformly within this radius of the room's centre, as in the released samples. It
+keeps them off the walls, and half a metre from the camera."""
 GAP_M = 0.05
 SIMILAR_HUE = 0.03
 PLACEMENT_ATTEMPTS = 64
@@ -140,8 +140,8 @@ def sample_background(
 
 def _sample_kinds(draws: Draws, config: ObjectsRoomConfig, count: int) -> list[tuple[Shape, float]]:
     """Draws shapes and hues: uniformly, except for the kinds that are held out or asked for."""
-    # Where all have one colour, they are redrawn together, else each by itself: so every shape and
-    # hue that the file may have is as likely as any other.
+    # Objects of one colour are redrawn together, others each by itself: so every shape and hue that
+    # the file may have is equally likely.
     special = draws.below(count) if config.only_held_out else None
     if not config.one_color:
         return [_sample_kind(draws, config, held_out=i == special) for i in range(count)]

@@ -31,10 +31,10 @@ from scenes.render.codes import scenes_named
 from scenes.scene import Field, Scene, scene_rng
 
 MIN_VISIBLE_SHARE = 0.002
-"""An object counts for a scene's acceptance from this share of the image (8 pixels of 64 x 64)."""
+"""Smallest share of the image at which an object counts as seen (8 pixels of 64 x 64)."""
 MAX_ATTEMPTS = 20_000
 BLOCK_ROWS = 256
-"""So many rows are made together, one kind of work after the other (`scenes.render.offscreen`)."""
+"""Rows that are made together, one kind of work at a time (why: `scenes.render.offscreen`)."""
 
 Seen = tuple[UInt8[np.ndarray, "H W"], Int[np.ndarray, " O"]]
 """What a camera sees: a segmentation, and the pixels of each object."""
@@ -81,7 +81,7 @@ class ObjectsRoomSource:
         self.attempts = 0
         """Scenes proposed so far, accepted or not."""
         self.segmented = 0
-        """Segmentation passes that decided over them."""
+        """Segmentations drawn so far to decide whether a proposed scene is accepted."""
 
     def __getitem__(self, index: int) -> Scene:
         """Returns row `index`.
@@ -160,17 +160,20 @@ class ObjectsRoomSource:
                     self.renderer.paint(frame, things, wall, floor)
                 segmentations, visible = zip(*seen, strict=True)
                 rooms[i] = Room(
-                    **vars(proposed[i]), wall=wall, floor=floor,
-                    segmentations=segmentations, visible_pixels=visible,
-                )  # fmt: skip
+                    **vars(proposed[i]),
+                    wall=wall,
+                    floor=floor,
+                    segmentations=segmentations,
+                    visible_pixels=visible,
+                )
         return [rooms[i] for i in range(len(scenes))]
 
     def _proposals(self, scene: int, draws: Draws) -> Iterator[Proposal]:
-        """Draws scenes that pass the geometric tests; they end with an error."""
+        """Yields scenes that pass the geometric tests, and raises after many attempts."""
         config = self.config
-        # Rejection must bend no law that is stated. Where one object in view is enough, the pitch
-        # is drawn once, the rest until accepted. Where all must be, some pitches show none: there
-        # the objects are drawn once, and the pitch with everything else.
+        # Rejection must not change a distribution that is stated. Where one object in view is
+        # enough, the pitch is drawn once and the rest until a scene is accepted. Where all must be
+        # in view, some pitches show none: the objects are drawn once, and the pitch with the rest.
         pitch = sample_pitch(draws)
         things = sample_things(draws, config)
         for attempt in range(MAX_ATTEMPTS):
@@ -190,7 +193,7 @@ class ObjectsRoomSource:
         )
 
     def _seen(self, scenes: range, proposals: Mapping[int, Proposal]) -> dict[int, list[Seen]]:
-        """Returns what the cameras see of each proposal of which all see what the split asks.
+        """Returns what the cameras see of each proposal that all of them accept for the split.
 
         Args:
             scenes: their numbers.

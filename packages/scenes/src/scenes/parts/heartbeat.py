@@ -1,4 +1,4 @@
-"""Tells a worker that hangs from one that works: a working one beats, and a driver listens.
+"""Tells workers that hang from workers that work: those that work send beats to the driver.
 
 Several EGL contexts at once can hang in the driver (google-deepmind/mujoco issue 3444), and a
 process that hangs neither ends nor says anything.
@@ -13,27 +13,27 @@ from multiprocessing.connection import Connection, wait
 from typing import cast
 
 HANG_S = 60.0
-"""So long a worker may be silent, in seconds of which the driver itself ran."""
+"""Seconds for which a worker may be silent; only time in which the driver itself ran counts."""
 TICKS = 60
-"""So often, within what a worker may be silent, the driver looks and the worker beats."""
+"""How often the driver looks, and a worker beats, in the time that a worker may be silent."""
 STOPPED_TICKS = 10
-"""After so many ticks without a look the driver was stopped, or the machine slept."""
+"""A look that takes longer than this many ticks: the driver was stopped, or the machine slept."""
 OPENING = 5
-"""So many times as long the first silence may last, in which a worker starts OpenGL: many that
-start at once on few cores are in each other's way."""
+"""How many times as long the first silence may last, in which a worker starts OpenGL: workers that
+start at once on few cores slow each other down."""
 BEAT = "beat"
-"""What a worker sends."""
+"""The message by which a worker says that it works."""
 
 Beat = Callable[[], None]
 """What a source calls for each block of rows that it draws, and for each attempt at a scene."""
 
 
 def no_beat() -> None:
-    """Is called where nobody listens."""
+    """Does nothing: the beat of a source that no driver listens to."""
 
 
 class Pulse:
-    """Sends beats to the driver, however often it is called only one in each tick.
+    """Sends beats to the driver: at most one in each tick, however often it is called.
 
     Args:
         connection: to the driver.
@@ -56,8 +56,8 @@ class Pulse:
 class Watch:
     """Waits for workers, and counts how long each has been silent.
 
-    Only time in which this process itself ran counts. Once it was stopped, with its workers, or
-    the machine slept, each worker's time starts anew.
+    Only time in which this process itself ran counts. After it was stopped, or the machine slept,
+    every worker's count starts again.
 
     Args:
         hang_s: how long a worker may be silent; `None` for ever.
@@ -86,7 +86,7 @@ class Watch:
         waited_s = _clock_s() - start
         stopped = waited_s > STOPPED_TICKS * tick_s
         for connection in connections:
-            if connection in ready:  # the first silence begins below zero, as it may be longer
+            if connection in ready:  # the first silence may be longer: its count begins below zero
                 first_s = (1 - OPENING) * self._hang_s
                 silent_s = 0.0 if connection in self._silent_s else first_s
             elif connection in self._silent_s:
@@ -99,7 +99,7 @@ class Watch:
         return ready, hanging
 
     def forget(self, connection: Connection) -> None:
-        """Is told that a worker is gone."""
+        """Stops counting for a worker that is gone."""
         self._silent_s.pop(connection, None)
 
 

@@ -22,7 +22,7 @@ from scenes.parts.heartbeat import BEAT, HANG_S, Pulse, Watch, no_beat
 from scenes.parts.plan import Opener, Part, PartWriter
 
 MOST_DEATHS = 5
-"""So many workers may die before the next part is finished."""
+"""Workers that may die without a part being finished; one more ends the build."""
 
 
 def available_cores() -> int:
@@ -80,7 +80,7 @@ def make_in_processes(
                 idle = team.keys() - busy.keys()
                 connection = idle.pop() if idle else _hire(team, opener, folder, hang_s)
                 busy[connection] = waiting.popleft()
-                with suppress(OSError):  # it died: its end of the connection says so below
+                with suppress(OSError):  # the worker died: `recv` finds that out below
                     connection.send(busy[connection])
             ready, hanging = watch.wait(busy)
             for connection in ready:
@@ -130,8 +130,8 @@ def _hire(
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Starts processes that never see Ctrl-C, which is for this one to handle."""
-    resource_tracker.ensure_running()  # at its own start it would let interrupts through again
+    """Keeps Ctrl-C from the processes that are started within; this process handles it."""
+    resource_tracker.ensure_running()  # started later, it would let interrupts through
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -156,17 +156,17 @@ def _bury(process: SpawnProcess, connection: Connection, part: Part, deaths: int
 
 
 def _end(process: SpawnProcess, connection: Connection) -> None:
-    """Ends a worker that hangs; a stopped one too."""
+    """Ends a worker that hangs; SIGKILL also ends one that is stopped."""
     process.kill()
     process.join()
     connection.close()
 
 
 def _report_hanging(part: Part, hung: set[Part]) -> None:
-    """Says that a part is made again, the first time.
+    """Says on stderr that a part is made again.
 
     Raises:
-        CommandError: the second time.
+        CommandError: the part hung before, so that making it again will not help.
     """
     rows = f"rows {part.start} to {part.stop - 1}"
     if part in hung:

@@ -90,7 +90,7 @@ class PartWriter:
         Raises:
             OSError: it could not be written.
         """
-        # In memory, so that a full disk meets one plain write and never the HDF5 library.
+        # In memory: on a full disk one plain write fails, rather than the HDF5 library midway.
         content = io.BytesIO(self._blank)
         with h5py.File(content, "r+", libver="v110") as file:
             append_rows(file, self.source.rows(range(part.start, part.stop)))

@@ -14,7 +14,7 @@ from scenes.command_line import CommandError
 from scenes.parts.plan import Opener, Part, PartWriter
 
 LOST_NODES = 20
-"""So often one part is made again because its worker or node was lost."""
+"""How often one part is made again after its worker or node was lost."""
 
 
 def make_on_ray(

@@ -19,13 +19,13 @@ from scenes.render.gpu_driver import gpu_driver
 
 QUESTION = Request(n=4, with_rate=False)
 LIMIT_S = 60.0
-"""So long the drawing may take before the driver counts as hung; it takes four seconds."""
+"""Seconds after which the driver counts as hung; the drawing takes four."""
 DEVICES = ("MUJOCO_EGL_DEVICE_ID", "CUDA_VISIBLE_DEVICES")
-"""What else decides which GPU draws."""
+"""Environment variables that decide which GPU draws."""
 
 
 def reason_against(gl: str, *, folder: Path | None = None, limit_s: float = LIMIT_S) -> str:
-    """Returns why an OpenGL must not be used; empty where segmentation and depth are the rays'.
+    """Returns why an OpenGL must not be used; empty where segmentation and depth are right.
 
     Args:
         gl: a value of MUJOCO_GL.
@@ -39,9 +39,9 @@ def reason_against(gl: str, *, folder: Path | None = None, limit_s: float = LIMI
 
 
 def remember(examination: Examination, folder: Path | None = None) -> str:
-    """Keeps what an examination says of its OpenGL, in place of what was known; returns it.
+    """Stores what an examination says against its OpenGL, in place of an older answer; returns it.
 
-    That it cannot be started is not kept: a library that is installed tomorrow changes it.
+    That an OpenGL cannot be started is not stored: installing a library changes it.
     """
     folder = cache_folder() if folder is None else folder
     answer = "; ".join(examination.untruths())
@@ -50,7 +50,7 @@ def remember(examination: Examination, folder: Path | None = None) -> str:
         answers.pop(_question(examination.gl), None)
         if examination.started:
             answers[_question(examination.gl)] = answer
-        with suppress(OSError):  # it is asked again then
+        with suppress(OSError):  # without a stored answer the next build asks again
             folder.mkdir(parents=True, exist_ok=True)
             write_whole(folder / "opengl.json", (json.dumps(answers, indent=1) + "\n").encode())
     return answer
@@ -87,7 +87,7 @@ def _read(folder: Path | None) -> dict[str, str]:
 
 @contextmanager
 def _one_at_a_time(folder: Path | None) -> Iterator[None]:
-    """Lets the first of several processes ask, and the others read: drivers hang in crowds."""
+    """Lets one of several processes ask, and the others read: several at once can hang a driver."""
     import fcntl  # not at the top: see `scenes.lock`
 
     try:

@@ -20,7 +20,7 @@ from jaxtyping import Bool, UInt8
 from scenes.command_line import CommandError
 
 MOST_GEOMS = 16
-"""For so many geoms, and none, the distance was searched for."""
+"""The distance above holds for up to so many geoms, and for no geom."""
 RED, GREEN_AND_BLUE = np.uint8(15), np.uint8(110)
 RED_INVERSE = np.uint8(pow(15, -1, 256))
 
@@ -82,7 +82,7 @@ def segids(num_geoms: int) -> list[int]:
 def read(
     pixels: UInt8[np.ndarray, "N H W 3"], num_geoms: int
 ) -> tuple[UInt8[np.ndarray, "N H W"], Bool[np.ndarray, "N H W"]]:
-    """Returns the number at each pixel, and whether it is one: at most `num_geoms`, proved."""
+    """Returns the number at each pixel, and whether the pixel proves one up to `num_geoms`."""
     red, green, blue = np.moveaxis(pixels, -1, 0)
     numbers = red * RED_INVERSE
     expected = GREEN_AND_BLUE * numbers

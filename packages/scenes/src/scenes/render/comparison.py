@@ -38,7 +38,7 @@ with starting_gl():
     from scenes.render.rays import Truth, truth
 
 WARM_UP, STEP, ENOUGH_S = 16, 64, 2.0
-"""Scenes that are made before the rate is taken, in one go, and for so long."""
+"""For the rate: scenes made before it is measured, scenes made at once, seconds of measuring."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class Drawn:
 
     images: UInt8[np.ndarray, "N H W 3"]
     code_colors: UInt8[np.ndarray, "N H W 3"]
-    """See `scenes.render.codes`; right or wrong."""
+    """Colours of the codes (`scenes.render.codes`), of which some may be no code."""
     depths_m: Float[np.ndarray, "N H W"]
     provenance: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What of it is as rays say."""
+    """How far a drawing agrees with rays; `Examination` says what the numbers are."""
 
     entities: UInt8[np.ndarray, "N H W"]
     """Read from the codes; `NO_ENTITY` where a colour is no code."""

@@ -53,9 +53,12 @@ def lines(examination: Examination, why: str) -> list[str]:
     found = examination
     table = [("MUJOCO_GL", f"{found.gl or 'unset'}: {why}"), ("GPU driver", found.driver)]
     for name, value in (
-        ("vendor", found.vendor), ("renderer", found.renderer), ("OpenGL", found.version),
-        ("MuJoCo", found.mujoco), ("failure", found.failure),
-    ):  # fmt: skip
+        ("vendor", found.vendor),
+        ("renderer", found.renderer),
+        ("OpenGL", found.version),
+        ("MuJoCo", found.mujoco),
+        ("failure", found.failure),
+    ):
         if value:
             table.append((name, value))
     if found.equal is not None and found.equal_inside is not None:

@@ -23,10 +23,10 @@ COLUMNS = ("stored", "colour", "codes", "rays", "difference", "depth", "rays' de
 ENTITIES = ("sky", "floor", "wall_left", "wall_right", "object_0", "object_1", "object_2")
 NUM_BACKGROUND = 4
 WILD = 1.25
-"""Depths beyond so many times the rays' furthest are painted as that."""
+"""Depths are painted up to so many times the rays' furthest depth."""
 WRONG, RIGHT = (220, 0, 0), (235, 235, 235)
 MIN_SIDE, HEAD = 128, 16
-"""Pixels: of the side of a room on the picture, and of the height of its columns' names."""
+"""In pixels: side of a room on the picture, and height of the line of the columns' names."""
 
 
 def draw_evidence(

@@ -1,7 +1,8 @@
-"""Whether an OpenGL draws what is there: rooms that ship, drawn, against rays and stored pictures.
+"""Whether an OpenGL draws what is there: draws rooms that ship, and compares them.
 
-It is drawn in a process of its own with a time limit, since a process starts OpenGL once, and a
-driver may hang it or end it: `examine` starts that process, which runs this module.
+They are compared with rays and with stored pictures. Drawing happens in a process of its own with
+a time limit, since a process starts OpenGL once, and a driver may hang it or end it: `examine`
+starts that process, which runs this module.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from scenes.render.tolerance import IMAGE_TOLERANCE
 from scenes.serialise import from_json, to_json
 
 LIMIT_S = 180.0
-"""So long the drawing may take, a few seconds on any machine that is not hung."""
+"""Seconds that the drawing may take; where nothing hangs it takes a few."""
 STORED = 8
 """Number of rooms that ship (`scenes.render.stored`)."""
 MIN_EQUAL = 0.995
@@ -32,11 +33,11 @@ class Request:
     """What to draw."""
 
     n: int = STORED
-    """Of the rooms that ship; at most all of them."""
+    """Number of rooms to draw, at most `STORED`."""
     size: int = 64
     """Side of the images in pixels."""
     picture: str = ""
-    """Where a picture goes if something disagrees; nowhere by default."""
+    """Path of the picture to write if something disagrees; empty for none."""
     with_rate: bool = True
     """Whether to measure scenes a second too."""
 
@@ -66,20 +67,20 @@ class Examination:
     size: int = 0
     """Side of their images in pixels."""
     equal: float | None = None
-    """Share of all pixels whose entity is the rays'."""
+    """Share of all pixels whose entity is the one that a ray through their centre meets."""
     equal_inside: float | None = None
-    """The same of the pixels inside."""
+    """The same share, of the pixels inside alone."""
     depth_error_m: float | None = None
     """Largest difference to the rays' depth inside objects."""
     image_difference: float | None = None
-    """Mean absolute difference to the stored pictures, of 255; of the room furthest off."""
+    """Mean absolute difference from the stored picture, of 255, in the room where it is largest."""
     scenes_per_second: float | None = None
-    """Of one process, from sampling to the arrays of a file."""
+    """Rate of one process, from sampling to the arrays of a file."""
     picture: str = ""
-    """Where a picture of what disagrees lies."""
+    """Path of the picture of what disagrees; empty where there is none."""
 
     def untruths(self) -> list[str]:
-        """Says what is not as rays say; nothing for an OpenGL that can be used."""
+        """Returns in words what disagrees with the rays; nothing for an OpenGL that can be used."""
         said = [self.failure] if self.failure else []
         if self.equal is not None and not self.segmentation_agrees:
             said.append(f"{1 - self.equal:.2%} of pixels are of another entity than rays say")
@@ -104,7 +105,7 @@ class Examination:
 
     @property
     def agrees(self) -> bool:
-        """Whether everything does."""
+        """Whether segmentation, depth and pictures all agree."""
         return not self.untruths() and self.image_agrees
 
     def to_json(self) -> str:
@@ -135,9 +136,13 @@ def examine(gl: str, request: Request | None = None, *, limit_s: float = LIMIT_S
     ]
     try:
         done = subprocess.run(
-            command, env={**os.environ, **gl_environment(gl, pyopengl)},
-            capture_output=True, text=True, timeout=limit_s, check=False,
-        )  # fmt: skip
+            command,
+            env={**os.environ, **gl_environment(gl, pyopengl)},
+            capture_output=True,
+            text=True,
+            timeout=limit_s,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         return replace(nothing, failure=f"nothing was drawn in {limit_s:g} s")
     if done.returncode:
@@ -150,7 +155,7 @@ def examine(gl: str, request: Request | None = None, *, limit_s: float = LIMIT_S
 def main(arguments: list[str]) -> None:
     """Draws in this process, and prints the examination as one line of JSON."""
     try:
-        # Here, since it starts OpenGL, and what stands against that is part of the answer.
+        # Not at the top: it starts OpenGL, and why that fails is part of the answer.
         from scenes.render.comparison import compare
 
         line = compare(arguments[0])

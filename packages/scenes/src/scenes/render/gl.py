@@ -120,7 +120,7 @@ def _reason_against_egl() -> str:
     if not _installed("egl"):
         library, package = GL_LIBRARIES["egl"]
         return f"EGL needs lib{library} (on Debian: apt-get install {package})"
-    # The question draws, in a process of its own, and so imports much that is above this module.
+    # Not at the top: the question is answered by drawing, with modules that stand above this one.
     from scenes.render.answers import reason_against
 
     return reason_against("egl")
@@ -132,8 +132,8 @@ def _installed(gl: str) -> bool:
 
 @functools.cache
 def _say(line: str) -> None:
-    """Says it once."""
-    if multiprocessing.parent_process() is None:  # workers need not repeat it
+    """Prints a line on stderr, once however often it is called."""
+    if multiprocessing.parent_process() is None:  # its workers would repeat it
         print(f"scenes: {line}", file=sys.stderr)  # noqa: T201
 
 

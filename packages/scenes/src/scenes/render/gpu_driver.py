@@ -12,8 +12,9 @@ MESA = ("libEGL_mesa.so.0", "libgallium-*.so")
 def gpu_driver() -> str:
     """Returns one line that changes with the driver; `none` where there is no GPU.
 
-    NVIDIA's own word, or else the devices that render, with the kernel's driver for each, and the
-    files of Mesa, whose names or sizes change with its version. Nothing is loaded or started.
+    It is what NVIDIA's driver says of itself; without that, the devices that render, the kernel's
+    driver of each, and Mesa's files, whose names or sizes change with its version. Nothing is
+    loaded or started.
     """
     if NVIDIA.exists():
         return " ".join(NVIDIA.read_text().split())

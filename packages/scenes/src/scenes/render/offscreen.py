@@ -29,8 +29,8 @@ class Offscreen:
     The OpenGL context has two of MuJoCo's, one for each buffer; a second OpenGL context would be
     one more that can hang a driver.
 
-    Scenes are drawn many at once: software OpenGL drives all else out of the processor's caches,
-    so that what lies between two pictures takes three times as long as it does elsewhere.
+    Scenes are drawn many at once: software OpenGL empties the processor's caches, so that other
+    work between two pictures takes three times as long as it does elsewhere.
 
     Args:
         model: its first camera looks.
@@ -57,12 +57,12 @@ class Offscreen:
             with _one_sample_a_pixel(model):
                 self._crisp = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
             self._renderer = GL.glGetString(GL.GL_RENDERER).decode()
-        # Freed while its own context is current, and before the interpreter goes: else the names
-        # of another one's textures would be deleted in its stead.
+        # Freed while its own context is current, and before the interpreter ends: otherwise
+        # textures of another context that have the same numbers would be deleted.
         weakref.finalize(self, _free, self._gl, self._smooth, self._crisp)
 
     def provenance(self) -> dict[str, str]:
-        """Returns what decides the pixels beside the scene itself."""
+        """Returns what decides the pixels beside the scene: versions of MuJoCo and OpenGL."""
         self._gl.make_current()
         strings = {"vendor": GL.GL_VENDOR, "renderer": GL.GL_RENDERER, "version": GL.GL_VERSION}
         return {
@@ -71,7 +71,7 @@ class Offscreen:
         }
 
     def upload_mesh(self, mesh: int) -> None:
-        """Takes a mesh's changed vertices to where they are drawn from."""
+        """Copies a mesh's changed vertices to OpenGL, which draws its own copy."""
         self._gl.make_current()
         for context in (self._smooth, self._crisp):
             mujoco.mjr_uploadMesh(self.model, context, mesh)
@@ -81,11 +81,16 @@ class Offscreen:
         return mujoco.MjvScene(self.model, maxgeom=self.model.ngeom + 1)
 
     def take(self, scene: mujoco.MjvScene) -> None:
-        """Takes poses and colours, as they are now, into a scene."""
+        """Copies the model's current poses and colours into a scene."""
         mujoco.mjv_updateScene(
-            self.model, self.data, self._option, None, self._view,
-            mujoco.mjtCatBit.mjCAT_ALL, scene,
-        )  # fmt: skip
+            self.model,
+            self.data,
+            self._option,
+            None,
+            self._view,
+            mujoco.mjtCatBit.mjCAT_ALL,
+            scene,
+        )
         for geom in scene.geoms[: scene.ngeom]:
             geom.segid = self._segids[geom.objid]
 
@@ -164,7 +169,7 @@ class Offscreen:
 
 @contextmanager
 def _one_sample_a_pixel(model: mujoco.MjModel) -> Iterator[None]:
-    """Lets MuJoCo make contexts without multisampling, nor shadows, which codes do not have."""
+    """Lets MuJoCo make contexts without multisampling and shadows, which would blend codes."""
     quality = model.vis.quality
     samples, shadow_map = quality.offsamples, quality.shadowsize
     quality.offsamples = quality.shadowsize = 0

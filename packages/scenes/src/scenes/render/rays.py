@@ -73,20 +73,22 @@ def truth(config: DatasetConfig, values: Mapping[str, np.ndarray]) -> Truth:
 
 def _room(size: int, values: Mapping[str, np.ndarray]) -> Truth:
     yaw, pitch = float(values["camera/yaw"]), float(values["camera/pitch"])
-    ahead = np.array(
-        [np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), np.sin(pitch)]
-    )  # fmt: skip
+    ahead = np.array([np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), np.sin(pitch)])
     spec = mujoco.MjSpec()
     outer = ROOM_HALF_M + WALL_THICKNESS_M
     _add_geom(spec, mujoco.mjtGeom.mjGEOM_BOX, (outer, outer, 0.1), (0.0, 0.0, -0.1))
     for direction in WALLS.values():
         _add_geom(
-            spec, mujoco.mjtGeom.mjGEOM_BOX,
+            spec,
+            mujoco.mjtGeom.mjGEOM_BOX,
             (WALL_THICKNESS_M / 2, outer, WALL_HEIGHT_M / 2),
-            ((ROOM_HALF_M + WALL_THICKNESS_M / 2) * np.cos(direction),
-             (ROOM_HALF_M + WALL_THICKNESS_M / 2) * np.sin(direction), WALL_HEIGHT_M / 2),
+            (
+                (ROOM_HALF_M + WALL_THICKNESS_M / 2) * np.cos(direction),
+                (ROOM_HALF_M + WALL_THICKNESS_M / 2) * np.sin(direction),
+                WALL_HEIGHT_M / 2,
+            ),
             rotation_rad=direction,
-        )  # fmt: skip
+        )
     for i in np.flatnonzero(values["factors/present"]):
         shape, half_size = SHAPES[values["factors/shape"][i]], float(values["factors/size"][i]) / 2
         place = values["factors/position"][i], float(values["factors/rotation"][i])
@@ -152,13 +154,17 @@ def _add_mesh(
 ) -> None:
     """Adds a mesh; without faces, the convex hull of its vertices."""
     spec.add_mesh(
-        name=name, uservert=vertices.ravel(), userface=[] if faces is None else faces.ravel(),
+        name=name,
+        uservert=vertices.ravel(),
+        userface=[] if faces is None else faces.ravel(),
         inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL,
-    )  # fmt: skip
+    )
     spec.worldbody.add_geom(
-        type=mujoco.mjtGeom.mjGEOM_MESH, meshname=name, pos=position_m,
+        type=mujoco.mjtGeom.mjGEOM_MESH,
+        meshname=name,
+        pos=position_m,
         quat=_about_the_vertical(rotation_rad),
-    )  # fmt: skip
+    )
 
 
 def _as_drawn(shape: str, half_size_m: float) -> Float[np.ndarray, "V 3"]:
@@ -212,8 +218,18 @@ def _cast(
     rays = ahead + across[None, :, None] * right + along[:, None, None] * up  # (H, W, 3)
     geom, depth = np.empty(height * width, dtype=np.int32), np.empty(height * width)
     mujoco.mj_multiRay(
-        model, data, camera_m.astype(np.float64), rays.ravel(), None, True, -1, geom, depth, None,
-        height * width, mujoco.mjMAXVAL,
-    )  # fmt: skip
+        model,
+        data,
+        camera_m.astype(np.float64),
+        rays.ravel(),
+        None,
+        True,
+        -1,
+        geom,
+        depth,
+        None,
+        height * width,
+        mujoco.mjMAXVAL,
+    )
     depth[geom == NO_GEOM] = np.inf
     return _Hits(geom.reshape(height, width), depth.reshape(height, width).astype(np.float32))

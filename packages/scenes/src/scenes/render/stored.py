@@ -1,7 +1,7 @@
 """Rooms that ship with the package, as pictures and in numbers, to draw them again anywhere.
 
-They are the first of seed 0, drawn with OSMesa (`tools/store_rooms.py`). Drawn from their numbers,
-none is refused, whatever a driver makes of it.
+They are the first of seed 0, drawn with OSMesa (`tools/store_rooms.py`). They are drawn from their
+numbers without a test of visibility, so that a driver that draws wrongly still draws them all.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FIELDS = {
     "camera/yaw": "float32",
     "camera/pitch": "float32",
 }
-"""What is stored of a room beside its picture, and its type in a file."""
+"""Fields that are stored of a room beside its picture, and their types in a file."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,150 @@
+"""What an earlier build left, a file or a folder of parts, and whether this one may go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from scenes.atomic import clear_unfinished
+from scenes.command_line import UsageError
+from scenes.dataset import DatasetConfig
+from scenes.file.part_rows import part_stop
+from scenes.file.reader import FileError, SceneFile
+from scenes.file.schema import CHUNK_ROWS, dataset_keys
+from scenes.file.writer import field_of
+from scenes.lock import LOCK
+from scenes.parts.plan import CATEGORIES, claim_categories, claim_renderer
+from scenes.scene import Field
+from scenes.serialise import to_json
+
+Layout = Literal["file", "parts"]
+"""One file, or an index of parts that stay beside it."""
+
+
+@dataclass(frozen=True)
+class Existing:
+    """What a finished file already gives to a build."""
+
+    rows: int = 0
+    is_index: bool = False
+    provenance: str | None = None
+    fields: Mapping[str, Field] = field(default_factory=dict)
+
+    def is_all(self, n: int, layout: Layout) -> bool:
+        """Whether nothing is left to do."""
+        return self.rows == n and self.is_index == (layout == "parts")
+
+    @property
+    def kept(self) -> int:
+        """Rows to copy from the file: whole chunks; none from an index, whose parts stay."""
+        return 0 if self.is_index else self.rows - self.rows % CHUNK_ROWS
+
+
+def existing_rows(
+    config: DatasetConfig, seed: int, n: int, out: Path, layout: Layout, *, overwrite: bool
+) -> Existing:
+    """Returns what the file at `out` already gives to this build.
+
+    Args:
+        config: of the build.
+        seed: of the build.
+        n: rows of the build.
+        out: the file, if there is one.
+        layout: of the build.
+        overwrite: whether the file is to be replaced, so that it gives nothing.
+
+    Raises:
+        UsageError: the file is another dataset's, has more rows, or another layout.
+    """
+    if overwrite or not out.exists():
+        return Existing()
+    try:
+        with SceneFile(out) as file:
+            same = (file.dataset, file.config, file.seed) == (config.dataset, config, seed)
+            fields = {key: field_of(file.hdf5[key]) for key in dataset_keys(file.hdf5)}
+            provenance = str(file.attributes["provenance"])
+            existing = Existing(file.n, file.is_index, provenance, fields)
+    except (FileError, ValueError, KeyError):
+        same = False
+    if not same:
+        raise UsageError(f"{out} exists and is something else; --overwrite replaces it")
+    if existing.rows > n:
+        raise UsageError(
+            f"{out} has {existing.rows} scenes already, more than {n}; --overwrite replaces it"
+        )
+    if layout == "parts" and not existing.is_index:
+        raise UsageError(f"{out} is one file; --overwrite makes parts anew in its place")
+    return existing
+
+
+def label_of(config: DatasetConfig, seed: int) -> str:
+    """Returns the line by which a folder of parts says whose it is."""
+    return f"{config.dataset} {to_json(config)} seed {seed}\n"
+
+
+def is_rest(folder: Path, config: DatasetConfig, seed: int, n: int) -> bool:
+    """Whether a folder is only what a build of `n` rows left when it was killed at its very end.
+
+    Parts that go beyond `n` belong to an extension that was interrupted, and are kept.
+    """
+    label = folder / "build.json"
+    own = not label.exists() or label.read_text() == label_of(config, seed)
+    return own and all(part_stop(path.name) <= n for path in folder.glob("*.h5"))
+
+
+def claim(
+    folder: Path,
+    config: DatasetConfig,
+    seed: int,
+    out: Path,
+    existing: Existing,
+    *,
+    overwrite: bool,
+) -> None:
+    """Marks the folder of parts as this build's, and clears what a killed build left there.
+
+    Args:
+        folder: of the parts.
+        config: of the build.
+        seed: of the build.
+        out: the build's file.
+        existing: what that file gives.
+        overwrite: whether parts of another build, and an index of them, are to go.
+
+    Raises:
+        UsageError: the folder holds parts of another build.
+        CommandError: the folder, or the file, is another renderer's.
+    """
+    label = folder / "build.json"
+    wanted = label_of(config, seed)
+    if overwrite and _is_index(out):
+        out.unlink()  # before its parts: an index never outlives them
+        _empty(folder)
+    elif label.exists() and label.read_text() != wanted:
+        if not overwrite:
+            raise UsageError(f"{folder} holds parts of another build; --overwrite replaces them")
+        _empty(folder)
+    clear_unfinished(folder)
+    if not any(folder.glob("*.h5")):  # no part: another renderer, or version, may begin
+        for mark in (*folder.glob("renderer-*.json"), folder / CATEGORIES):
+            mark.unlink(missing_ok=True)
+    label.write_text(wanted)
+    if existing.provenance is not None:
+        claim_renderer(folder, existing.provenance)
+        claim_categories(folder, existing.fields)
+
+
+def _is_index(out: Path) -> bool:
+    try:
+        with SceneFile(out) as file:
+            return file.is_index
+    except FileError:
+        return False
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.name != LOCK:
+            path.unlink()
