@@ -43,8 +43,8 @@ def run_command(program: str, command: Callable[[], int | None]) -> int:
     except OSError as error:
         return _fail(program, in_words(error), EXIT_FAILURE)
     except KeyboardInterrupt as interrupt:
-        said = str(interrupt) or "interrupted; run the same command again to continue"
-        return _fail(program, said, EXIT_FAILURE)
+        message = str(interrupt) or "interrupted; run the same command again to continue"
+        return _fail(program, message, EXIT_FAILURE)
 
 
 def parse(command_line: Callable[[], T]) -> T:

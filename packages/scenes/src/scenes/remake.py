@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from scenes.command_line import CommandError
-from scenes.file.writer import identity
+from scenes.file.writer import build_attributes
 from scenes.parts.heartbeat import HANG_S, Pulse, Watch
 from scenes.parts.local_workers import end_with_driver, interrupts_held
 from scenes.render.tolerance import IMAGE_TOLERANCE, LABEL_TOLERANCE, VALUE_TOLERANCE
@@ -25,7 +25,8 @@ from scenes.source_list import OpenSource
 class Remade:
     """Scenes made again."""
 
-    identity: Mapping[str, Any]
+    attributes: Mapping[str, Any]
+    """Root attributes that tell their build from another."""
     fields: Mapping[str, Field]
     rows: Mapping[int, Mapping[str, np.ndarray]]
     """By number; each field in the file's type."""
@@ -112,9 +113,9 @@ def _remade(opener: OpenSource, numbers: list[int], pulse: Pulse) -> Remade:
     source.beat = pulse
     rows = {}
     for number in numbers:
-        made = source.rows(range(number, number + 1))
-        rows[number] = {key: values[0, ...] for key, values in made.items()}
-    return Remade(identity(source), dict(source.fields), rows)
+        scene = source.rows(range(number, number + 1))
+        rows[number] = {key: values[0, ...] for key, values in scene.items()}
+    return Remade(build_attributes(source), dict(source.fields), rows)
 
 
 def difference(key: str, ours: np.ndarray, theirs: np.ndarray, *, exact: bool) -> str:

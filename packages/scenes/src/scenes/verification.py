@@ -25,7 +25,7 @@ SEALED_BY = "sha256"
 
 
 @dataclass(frozen=True)
-class Report:
+class Verification:
     """What `verify` found."""
 
     rows: int = 0
@@ -59,7 +59,7 @@ class Report:
         return lines
 
 
-def verify(path: Path | str, *, remade: int = 4) -> Report:
+def verify(path: Path | str, *, remade: int = 4) -> Verification:
     """Checks a file, or an index of parts: whether it is whole, and what its config makes.
 
     Example:
@@ -83,29 +83,29 @@ def verify(path: Path | str, *, remade: int = 4) -> Report:
             keys = file.keys()
             rows, fields, problems = file.n, len(keys), tuple(_problems(file, keys))
             if problems:
-                return Report(rows, fields, problems)
+                return Verification(rows, fields, problems)
             opener = OpenSource(file.config, file.seed)
             numbers = np.linspace(0, rows - 1, min(remade, rows)).astype(int).tolist()
             stored = {i: {key: np.asarray(file[key][i]) for key in keys} for i in numbers}
             categories = {key: file[key].attrs["categories"].tolist() for key in keys}
             provenance = str(file.attributes["provenance"])
     except FileError as error:
-        return Report(problems=(str(error),))
+        return Verification(problems=(str(error),))
     except Exception as error:  # a damaged file makes HDF5 raise anything: KeyError, RuntimeError…
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the system's word, not the file's
-        return Report(problems=(f"{path}: cannot be read: {error!r}",))
+        return Verification(problems=(f"{path}: cannot be read: {error!r}",))
     if not numbers:
-        return Report(rows, fields)
+        return Verification(rows, fields)
     try:
-        made = remake(opener, numbers)
+        anew = remake(opener, numbers)
     except OSError as error:
-        return Report(rows, fields, not_remade=str(error))
-    same = provenance == made.identity["provenance"]
-    return Report(
+        return Verification(rows, fields, not_remade=str(error))
+    same = provenance == anew.attributes["provenance"]
+    return Verification(
         rows,
         fields,
-        tuple(_differences(path, stored, made.with_codes(categories), exact=same)),
+        tuple(_differences(path, stored, anew.with_codes(categories), exact=same)),
         tuple(numbers),
         "" if same else provenance,
     )
@@ -150,8 +150,8 @@ def _block_problems(
             return
     for first in range(block.start, block.stop, CHUNK_ROWS):
         within = slice(first - block.start, first - block.start + CHUNK_ROWS)
-        made = checksum({key: values[within] for key, values in rows.items()})
-        if made != checksums[first // CHUNK_ROWS].tobytes():
+        sha = checksum({key: values[within] for key, values in rows.items()})
+        if sha != checksums[first // CHUNK_ROWS].tobytes():
             last = min(first + CHUNK_ROWS, block.stop) - 1
             yield f"{file.path}: rows {first} to {last} are not as written"
     for key, wrong, rule in _ranges(file, rows):
@@ -203,14 +203,14 @@ def _mask_ranges(
 
 
 def _differences(
-    path: Path, stored: dict[int, dict[str, np.ndarray]], made: Remade, *, exact: bool
+    path: Path, stored: dict[int, dict[str, np.ndarray]], anew: Remade, *, exact: bool
 ) -> Iterator[str]:
     for number, row in stored.items():
-        if row.keys() != made.fields.keys():
-            odd = ", ".join(sorted(row.keys() ^ made.fields.keys()))
+        if row.keys() != anew.fields.keys():
+            odd = ", ".join(sorted(row.keys() ^ anew.fields.keys()))
             yield f"{path}: {odd}: either only in the file or only in what its config makes"
             return
         for key, values in row.items():
-            apart = difference(key, made.rows[number][key], values, exact=exact)
+            apart = difference(key, anew.rows[number][key], values, exact=exact)
             if apart:
                 yield f"{path}: {key}: row {number} is not what its config and seed make: {apart}"

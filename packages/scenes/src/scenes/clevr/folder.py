@@ -147,27 +147,27 @@ def inspect(path: Path) -> Inspection:
 
 
 def inspect_all(
-    paths: Sequence[Path], workers: int, seen: Callable[[Inspection], None]
+    paths: Sequence[Path], workers: int, report: Callable[[Inspection], None]
 ) -> list[Inspection]:
-    """Decodes all PNGs; `seen` is told of each, in order.
+    """Decodes all PNGs, in order.
 
     Args:
         paths: the PNGs.
         workers: processes.
-        seen: reports; whatever it raises stops the work.
+        report: is told of each; whatever it raises stops the work.
     """
-    found = []
+    inspections = []
     if workers == 1 or len(paths) < POOL_FROM:
         for path in paths:
-            found.append(inspect(path))
-            seen(found[-1])
-        return found
+            inspections.append(inspect(path))
+            report(inspections[-1])
+        return inspections
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         try:
             for inspection in pool.map(inspect, paths, chunksize=16):
-                found.append(inspection)
-                seen(inspection)
+                inspections.append(inspection)
+                report(inspection)
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
-    return found
+    return inspections

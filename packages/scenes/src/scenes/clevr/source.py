@@ -43,8 +43,8 @@ class ClevrFolderSource(OneByOne):
         self._scenes = None if config.scenes is None else read_scenes(Path(config.scenes))
         folder = image_folder(Path(config.source))
         whole = [name for name in png_names(folder) if name not in set(config.left_out)]
-        kept = kept_names(whole, self._scenes, config.max_objects)
-        self._paths = [folder / name for name in kept]
+        names = kept_names(whole, self._scenes, config.max_objects)
+        self._paths = [folder / name for name in names]
         if digest(self._paths) != config.items:
             raise FileError(f"{folder}: its images changed since they were listed")
         self.limit: int | None = len(self._paths)
@@ -134,8 +134,8 @@ class ClevrRecordsSource(OneByOne):
         if assigned is None:
             raise TypeError("a record without masks")
         segmentation = crop_labels(table[assigned])
-        known = {**objects.rows(rows), **mask_rows(segmentation, rows)}
-        return Scene(crop_image(scene.image), segmentation, known)
+        fields = {**objects.rows(rows), **mask_rows(segmentation, rows)}
+        return Scene(crop_image(scene.image), segmentation, fields)
 
 
 def count_records(path: Path, max_objects: int | None) -> tuple[int, RecordError | None]:

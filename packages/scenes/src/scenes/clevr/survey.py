@@ -98,27 +98,27 @@ def _survey_folder(
             progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
         workers = workers or available_cores()
-        found = inspect_all([folder / name for name in names], workers, report)
-    broken = tuple(item.name for item in found if item.reason)
-    whole = [item for item in found if not item.reason]
+        inspections = inspect_all([folder / name for name in names], workers, report)
+    broken = tuple(item.name for item in inspections if item.reason)
+    whole = [item for item in inspections if not item.reason]
     if not whole:
         raise CommandError(f"{folder}: none of its {len(names):,} PNGs can be read")
     width, height = _one_size(folder, whole)
-    kept = kept_names([item.name for item in whole], scenes, max_objects)
-    if not kept:
+    chosen = kept_names([item.name for item in whole], scenes, max_objects)
+    if not chosen:
         raise CommandError(f"{folder}: no scene with at most {max_objects} objects")
     config = ClevrConfig(
         source=str(source),
-        items=digest([folder / name for name in kept]),
+        items=digest([folder / name for name in chosen]),
         original_width=width,
         original_height=height,
-        num_rows=0 if scenes is None else max(len(scenes[name].codes) for name in kept),
+        num_rows=0 if scenes is None else max(len(scenes[name].codes) for name in chosen),
         scenes=None if place is None else str(place),
         left_out=broken,
         max_objects=max_objects,
     )
     words = f"{len(broken)} of {len(names):,} PNGs could not be read" if broken else ""
-    return Survey(config, len(kept), words)
+    return Survey(config, len(chosen), words)
 
 
 def _survey_records(source: Path, max_objects: int | None, *, strict: bool) -> Survey:
@@ -143,21 +143,21 @@ def _survey_records(source: Path, max_objects: int | None, *, strict: bool) -> S
     return Survey(config, count, "" if error is None else str(error))
 
 
-def _one_size(folder: Path, found: list[Inspection]) -> tuple[int, int]:
+def _one_size(folder: Path, inspections: list[Inspection]) -> tuple[int, int]:
     """Returns the size of all images.
 
     Raises:
         UsageError: one is not of CLEVR's sizes, or not of the first one's.
     """
-    for item in found:
+    for item in inspections:
         width, height = item.size
         if item.size not in (STANDARD, DISTRIBUTED):
             raise UsageError(
                 f"{folder / item.name}: {width} x {height} pixels; CLEVR is 320 x 240 or 480 x 320"
             )
-        if item.size != found[0].size:
+        if item.size != inspections[0].size:
             raise UsageError(
-                f"{folder / item.name}: {width} x {height} pixels, but {found[0].name} is "
-                f"{found[0].size[0]} x {found[0].size[1]}; one file holds one size"
+                f"{folder / item.name}: {width} x {height} pixels, but {inspections[0].name} is "
+                f"{inspections[0].size[0]} x {inspections[0].size[1]}; one file holds one size"
             )
-    return found[0].size
+    return inspections[0].size

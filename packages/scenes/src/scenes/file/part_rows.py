@@ -107,10 +107,10 @@ class JoinedRows:
         A tuple selects on later axes too.
         """
         rows, *tail = selection if isinstance(selection, tuple) else (selection,)
-        taken = self._rows(rows)
+        values = self._rows(rows)
         if not tail:
-            return taken
-        return taken[tuple(tail) if isinstance(rows, int | np.integer) else (slice(None), *tail)]
+            return values
+        return values[tuple(tail) if isinstance(rows, int | np.integer) else (slice(None), *tail)]
 
     def _rows(self, rows: Any) -> Any:
         if rows is Ellipsis:
@@ -121,10 +121,10 @@ class JoinedRows:
                 raise IndexError(f"row {rows} of {len(self)}")
             return self._slice(slice(index, index + 1))[0]
         if isinstance(rows, slice):
-            wanted = range(len(self))[rows]
-            if wanted.step == 1:
-                return self._slice(slice(wanted.start, max(wanted.start, wanted.stop)))
-            numbers = np.array(wanted, dtype=np.int64)
+            span = range(len(self))[rows]
+            if span.step == 1:
+                return self._slice(slice(span.start, max(span.start, span.stop)))
+            numbers = np.array(span, dtype=np.int64)
         else:
             numbers = np.asarray(rows)
             if numbers.dtype == bool:

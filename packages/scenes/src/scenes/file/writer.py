@@ -33,7 +33,7 @@ SEALED_LAST = ("sha256", "complete")
 """Root attributes that the seal does not cover."""
 
 
-def identity(source: Source) -> dict[str, Any]:
+def build_attributes(source: Source) -> dict[str, Any]:
     """Returns the root attributes that tell one build from another."""
     return {
         "schema": SCHEMA,

@@ -102,7 +102,7 @@ def sample_places(
         a cheap test of spheres against the fields of view; the renderer's comes after it.
     """
     places = []
-    taken: list[tuple[float, float, float]] = []  # x, y, footprint radius
+    footprints: list[tuple[float, float, float]] = []  # x, y, footprint radius
     all_in_view = config.all_in_view
     unseen = set(() if all_in_view else views)
     for thing in things:
@@ -114,14 +114,14 @@ def sample_places(
             distance = SPAWN_RADIUS_M * math.sqrt(draws.uniform())
             angle = draws.uniform(0.0, 2 * math.pi)
             x, y = distance * math.cos(angle), distance * math.sin(angle)
-            if any(math.hypot(x - a, y - b) < footprint + r + GAP_M for a, b, r in taken):
+            if any(math.hypot(x - a, y - b) < footprint + r + GAP_M for a, b, r in footprints):
                 continue
             if all_in_view and not all(view.reaches(x, y, z, bound) for view in views):
                 continue
             break
         else:
             return None
-        taken.append((x, y, footprint))
+        footprints.append((x, y, footprint))
         places.append(Place((x, y, z), draws.uniform(0.0, 2 * math.pi)))
         unseen = {view for view in unseen if not view.reaches(x, y, z, bound)}
     return None if unseen else tuple(places)
@@ -148,8 +148,8 @@ def _sample_kinds(draws: Draws, config: ObjectsRoomConfig, count: int) -> list[t
     for _ in range(MAX_KIND_ATTEMPTS):
         hue = draws.uniform()
         shapes = [config.shapes[draws.below(len(config.shapes))] for _ in range(count)]
-        asked = shapes if special is None else [shapes[special]]
-        if all(config.is_held_out(shape, hue) == config.only_held_out for shape in asked):
+        candidates = shapes if special is None else [shapes[special]]
+        if all(config.is_held_out(shape, hue) == config.only_held_out for shape in candidates):
             return [(shape, hue) for shape in shapes]
     raise ValueError("--hold-out leaves hardly any objects of one colour")
 

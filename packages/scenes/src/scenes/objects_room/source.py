@@ -122,16 +122,18 @@ class ObjectsRoomSource:
         """Writes rows of these numbers."""
         views = self.config.views
         scenes = range(numbers[0] // views, numbers[-1] // views + 1)
-        found = self._find(scenes)
+        rooms = self._find(scenes)
         frames = [number - scenes[0] * views for number in numbers]
-        shown = [(found[frame // views], frame % views) for frame in frames]
+        room_views = [(rooms[frame // views], frame % views) for frame in frames]
         self.beat()
         rows["image"][:] = self.renderer.images(frames)
         if self.config.depth:
             self.beat()
             rows["depth"][:] = self.renderer.depths(frames)
         if self.config.with_amodal:
-            for number, extents, (room, view) in zip(numbers, rows["amodal"], shown, strict=True):
+            for number, extents, (room, view) in zip(
+                numbers, rows["amodal"], room_views, strict=True
+            ):
                 self.beat()
                 self.renderer.arrange(room.things, room.places)
                 self.renderer.look(room.cameras[view])
@@ -139,7 +141,7 @@ class ObjectsRoomSource:
                     extents[: len(room.things)] = self.renderer.extents(len(room.things))
         if views > 1:
             rows["scene"][:], rows["view"][:] = np.divmod(np.array(numbers), views)
-        _describe(rows, shown)
+        _describe(rows, room_views)
 
     def _find(self, scenes: range) -> list[Room]:
         """Draws scenes that the split accepts.
@@ -221,18 +223,18 @@ class ObjectsRoomSource:
     def _acceptable(self, visible: Int[np.ndarray, " O"], things: tuple[Thing, ...]) -> bool:
         enough = [pixels >= self._min_pixels for pixels in visible.tolist()]
         if self.config.only_held_out:
-            asked = [self.config.is_held_out(t.shape, t.color_hsv[0]) for t in things]
-            if not any(a and e for a, e in zip(asked, enough, strict=True)):
+            special = [self.config.is_held_out(t.shape, t.color_hsv[0]) for t in things]
+            if not any(s and e for s, e in zip(special, enough, strict=True)):
                 return False
         return all(enough) if self.config.all_in_view else any(enough)
 
 
-def _describe(rows: dict[str, np.ndarray], shown: list[tuple[Room, int]]) -> None:
+def _describe(rows: dict[str, np.ndarray], room_views: list[tuple[Room, int]]) -> None:
     """Writes what is known of each row's room, and of the view of it that the row shows."""
-    rooms = [room for room, _ in shown]
-    cameras = [room.cameras[view] for room, view in shown]
-    visible = [room.visible_pixels[view] for room, view in shown]
-    rows["segmentation"][:] = [room.segmentations[view] for room, view in shown]
+    rooms = [room for room, _ in room_views]
+    cameras = [room.cameras[view] for room, view in room_views]
+    visible = [room.visible_pixels[view] for room, view in room_views]
+    rows["segmentation"][:] = [room.segmentations[view] for room, view in room_views]
     rows["num_objects"][:] = [len(room.things) for room in rooms]
     rows["num_visible"][:] = [np.count_nonzero(pixels) for pixels in visible]
     rows["background/wall_rgb"][:] = [hsv_to_rgb(room.wall) for room in rooms]
@@ -258,7 +260,7 @@ def _describe(rows: dict[str, np.ndarray], shown: list[tuple[Room, int]]) -> Non
 def fields(config: ObjectsRoomConfig) -> dict[str, Field]:
     """Returns what every row of a file holds, by HDF5 key."""
     size, objects = config.size, config.max_objects
-    known = {
+    by_key = {
         "image": Field((size, size, 3), "uint8", "RGB"),
         "segmentation": Field((size, size), "uint8", "entity index of each pixel"),
         "num_objects": Field((), "uint8", "objects placed in the room"),
@@ -278,14 +280,14 @@ def fields(config: ObjectsRoomConfig) -> dict[str, Field]:
         "camera/pitch": Field((), "float32", "direction of view above the horizontal", "rad"),
     }
     if config.views > 1:
-        known["scene"] = Field((), "uint32", "number of the scene, which its views share")
-        known["view"] = Field((), "uint8", "number of the view of that scene")
+        by_key["scene"] = Field((), "uint32", "number of the scene, which its views share")
+        by_key["view"] = Field((), "uint8", "number of the view of that scene")
     if config.with_amodal:
-        known["amodal"] = Field(
+        by_key["amodal"] = Field(
             (objects, size, size), "bool", "the object's full extent, as if nothing hid it"
         )
     if config.depth:
-        known["depth"] = Field(
+        by_key["depth"] = Field(
             (size, size), "float16", "distance along the camera's axis; the sky is inf", "m"
         )
-    return known
+    return by_key

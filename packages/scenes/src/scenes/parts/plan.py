@@ -16,7 +16,7 @@ from scenes.atomic import whole_or_not, write_whole
 from scenes.command_line import CommandError
 from scenes.file.part_rows import part_name
 from scenes.file.schema import CHUNK_ROWS
-from scenes.file.writer import append_rows, blank, identity, seal
+from scenes.file.writer import append_rows, blank, build_attributes, seal
 from scenes.parts.heartbeat import Beat, no_beat
 from scenes.scene import Field, Source
 
@@ -79,7 +79,7 @@ class PartWriter:
         self.source = opener()
         self.source.beat = beat
         self._folder = folder
-        attributes = identity(self.source)
+        attributes = build_attributes(self.source)
         claim_renderer(folder, str(attributes["provenance"]))
         claim_categories(folder, self.source.fields)
         self._blank = blank(attributes, self.source.fields)

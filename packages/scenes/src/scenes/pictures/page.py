@@ -110,11 +110,11 @@ def _entry(file: SceneFile, key: str, value: np.ndarray | np.generic) -> tuple[s
     categories, unit = attributes["categories"], attributes["unit"]
     numbers = np.atleast_1d(value)
     if len(categories) and numbers.size == 1:
-        said = str(categories[int(numbers[0])])
+        text = str(categories[int(numbers[0])])
     else:
         style = "{:.3g}" if numbers.dtype.kind == "f" else "{}"
-        said = ", ".join(style.format(number) for number in numbers.ravel().tolist())
+        text = ", ".join(style.format(number) for number in numbers.ravel().tolist())
     color = ""
     if key.endswith("_rgb") and numbers.shape == (3,):
         color = "rgb({} {} {})".format(*np.rint(255 * numbers).astype(int))
-    return key.removeprefix("factors/"), f"{said} {unit}".strip(), color
+    return key.removeprefix("factors/"), f"{text} {unit}".strip(), color

@@ -50,57 +50,61 @@ def lines(examination: Examination, why: str) -> list[str]:
         examination: what was found.
         why: the reason for its OpenGL.
     """
-    found = examination
-    table = [("MUJOCO_GL", f"{found.gl or 'unset'}: {why}"), ("GPU driver", found.driver)]
-    for name, value in (
-        ("vendor", found.vendor),
-        ("renderer", found.renderer),
-        ("OpenGL", found.version),
-        ("MuJoCo", found.mujoco),
-        ("failure", found.failure),
-    ):
-        if value:
-            table.append((name, value))
-    if found.equal is not None and found.equal_inside is not None:
-        table.append(
-            (
-                "segmentation",
-                f"{_verdict(found.segmentation_agrees)} with rays: {_share(found.equal)} of all "
-                f"pixels are equal, {_share(found.equal_inside)} of those off the edges "
-                f"({found.n} rooms of {found.size} x {found.size})",
-            )
-        )
-    if found.depth_error_m is not None:
-        table.append(
-            (
-                "depth",
-                f"{_verdict(found.depth_agrees)} with rays: at most "
-                f"{100 * found.depth_error_m:.3f} cm apart on objects, off their edges",
-            )
-        )
-    if found.image_difference is not None:
-        table.append(
-            (
-                "colour",
-                f"{_verdict(found.image_agrees)} with stored pictures: at most "
-                f"{found.image_difference:.2f} of 255 apart, averaged over a room",
-            )
-        )
-    if found.scenes_per_second is not None:
-        cores = available_cores()
-        table.append(
-            (
-                "speed",
-                f"{found.scenes_per_second:,.0f} scenes a second by one process; "
-                f"{cores} {'core' if cores == 1 else 'cores'}",
-            )
-        )
-    if found.picture:
-        table.append(("picture", found.picture))
-    advice = what_to_set(found)
-    if advice:
-        table.append(("what to set", advice))
-    return [f"{name:<14}{value}" for name, value in table]
+    table = [
+        ("MUJOCO_GL", f"{examination.gl or 'unset'}: {why}"),
+        ("GPU driver", examination.driver),
+        ("vendor", examination.vendor),
+        ("renderer", examination.renderer),
+        ("OpenGL", examination.version),
+        ("MuJoCo", examination.mujoco),
+        ("failure", examination.failure),
+        ("segmentation", _segmentation(examination)),
+        ("depth", _depth(examination)),
+        ("colour", _colour(examination)),
+        ("speed", _speed(examination)),
+        ("picture", examination.picture),
+        ("what to set", what_to_set(examination)),
+    ]
+    always = ("MUJOCO_GL", "GPU driver")
+    return [f"{name:<14}{value}" for name, value in table if value or name in always]
+
+
+def _segmentation(examination: Examination) -> str:
+    if examination.equal is None or examination.equal_inside is None:
+        return ""
+    return (
+        f"{_verdict(examination.segmentation_agrees)} with rays: {_share(examination.equal)} of "
+        f"all pixels are equal, {_share(examination.equal_inside)} of those off the edges "
+        f"({examination.n} rooms of {examination.size} x {examination.size})"
+    )
+
+
+def _depth(examination: Examination) -> str:
+    if examination.depth_error_m is None:
+        return ""
+    return (
+        f"{_verdict(examination.depth_agrees)} with rays: at most "
+        f"{100 * examination.depth_error_m:.3f} cm apart on objects, off their edges"
+    )
+
+
+def _colour(examination: Examination) -> str:
+    if examination.image_difference is None:
+        return ""
+    return (
+        f"{_verdict(examination.image_agrees)} with stored pictures: at most "
+        f"{examination.image_difference:.2f} of 255 apart, averaged over a room"
+    )
+
+
+def _speed(examination: Examination) -> str:
+    if examination.scenes_per_second is None:
+        return ""
+    cores = available_cores()
+    return (
+        f"{examination.scenes_per_second:,.0f} scenes a second by one process; "
+        f"{cores} {'core' if cores == 1 else 'cores'}"
+    )
 
 
 def what_to_set(examination: Examination) -> str:

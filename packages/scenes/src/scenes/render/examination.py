@@ -81,12 +81,16 @@ class Examination:
 
     def untruths(self) -> list[str]:
         """Returns in words what disagrees with the rays; nothing for an OpenGL that can be used."""
-        said = [self.failure] if self.failure else []
+        disagreements = [self.failure] if self.failure else []
         if self.equal is not None and not self.segmentation_agrees:
-            said.append(f"{1 - self.equal:.2%} of pixels are of another entity than rays say")
+            disagreements.append(
+                f"{1 - self.equal:.2%} of pixels are of another entity than rays say"
+            )
         if self.depth_error_m is not None and not self.depth_agrees:
-            said.append(f"depths are up to {100 * self.depth_error_m:.1f} cm from the rays'")
-        return said
+            disagreements.append(
+                f"depths are up to {100 * self.depth_error_m:.1f} cm from the rays'"
+            )
+        return disagreements
 
     @property
     def segmentation_agrees(self) -> bool:
@@ -160,8 +164,8 @@ def main(arguments: list[str]) -> None:
 
         line = compare(arguments[0])
     except CommandError as error:
-        found = Examination(os.environ["MUJOCO_GL"], gpu_driver(), str(error), started=False)
-        line = found.to_json()
+        nothing = Examination(os.environ["MUJOCO_GL"], gpu_driver(), str(error), started=False)
+        line = nothing.to_json()
     print(line)  # noqa: T201
 
 
