@@ -22,14 +22,15 @@ def fail(error: BaseException):
         (ValueError("no condition 'x'"), 2, "tool: no condition 'x'"),
         (CommandError("no scenes"), 1, "tool: no scenes"),
         (
-            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a.h5"), 1,
+            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a.h5"),
+            1,
             "tool: a.h5: no space left on device",
         ),
         (OSError("a.h5: truncated"), 1, "tool: a.h5: truncated"),
         (KeyboardInterrupt(), 1, "tool: interrupted; run the same command again to continue"),
         (KeyboardInterrupt("stopped; 3 of 4 are kept"), 1, "tool: stopped; 3 of 4 are kept"),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_one_line_and_an_exit_code(
     capsys: pytest.CaptureFixture[str], error: BaseException, code: int, line: str
 ) -> None:

@@ -78,9 +78,13 @@ def content(path: Path) -> dict[str, object]:
 def start(*command: str | Path, **options: object) -> subprocess.Popen[str]:
     """Starts a command in a process group of its own."""
     return subprocess.Popen(
-        [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, start_new_session=True, **options,
-    )  # fmt: skip
+        [str(word) for word in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **options,
+    )
 
 
 def await_parts(folder: Path, count: int = 1) -> None:

@@ -49,14 +49,16 @@ def on_a_terminal(command: list[str], folder: Path) -> str:
     [
         (["verify", "sprites.h5", "--n", "0"], f"verifying .*{N}/{N}"),
         *(
-            (["export", "sprites.h5", "--format", name, "--out", f"again-{out}"],
-             f"exporting .*{N}/{N}")
+            (
+                ["export", "sprites.h5", "--format", name, "--out", f"again-{out}"],
+                f"exporting .*{N}/{N}",
+            )
             for name, out in EXPORTS.items()
         ),
         (["import", "sprites.tfrecords", "--out", "again.h5"], rf"counting records .*{N}/\?"),
     ],
     ids=["verify", *(f"export {name}" for name in EXPORTS), "import"],
-)  # fmt: skip
+)
 def test_what_goes_through_a_file_row_by_row_shows_how_far_it_is(
     folder: Path, command: list[str], shown: str
 ) -> None:

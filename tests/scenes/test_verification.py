@@ -190,9 +190,11 @@ def test_another_renderer_is_held_to_bounds(rooms: Path) -> None:
     # Mesa's other software renderer, which smooths no edges and says so in its strings.
     done = subprocess.run(
         [sys.executable, "-m", "scenes.cli", "verify", str(rooms)],
-        env={"GALLIUM_DRIVER": "softpipe", "MUJOCO_GL": "osmesa"}, capture_output=True, text=True,
+        env={"GALLIUM_DRIVER": "softpipe", "MUJOCO_GL": "osmesa"},
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert "made 0, 6, 12, 19 again: within the bounds for another renderer" in done.stdout
     assert "llvmpipe" in done.stdout.splitlines()[-1]

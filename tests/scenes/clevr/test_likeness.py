@@ -106,9 +106,13 @@ def test_objects_are_those_drawn_before_their_codes_were_the_released_ones():
     ]
     np.testing.assert_allclose(
         objects.position,
-        [[0.92179656, -0.05870001, 0.24748737], [0.42071491, -2.20907831, 0.7],
-         [-2.10736752, -1.10829401, 0.24748737]], atol=1e-7,
-    )  # fmt: skip
+        [
+            [0.92179656, -0.05870001, 0.24748737],
+            [0.42071491, -2.20907831, 0.7],
+            [-2.10736752, -1.10829401, 0.24748737],
+        ],
+        atol=1e-7,
+    )
 
 
 @pytest.fixture

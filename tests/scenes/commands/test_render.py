@@ -43,9 +43,13 @@ def test_the_command_writes_views_depth_extents_and_held_out_scenes(folder, caps
     with SceneFile(path) as file:
         assert file.n == 14
         assert file.config == ObjectsRoomConfig(
-            size=32, views=2, depth=True, amodal=True, only_held_out=True,
+            size=32,
+            views=2,
+            depth=True,
+            amodal=True,
+            only_held_out=True,
             hold_out=(Kind(("sphere",), (0.9, 0.1)), Kind(("triangle",))),
-        )  # fmt: skip
+        )
         np.testing.assert_array_equal(file["scene"][:], np.arange(14) // 2)
         np.testing.assert_array_equal(file["view"][:], np.arange(14) % 2)
     with h5py.File(path) as plain:
@@ -63,16 +67,21 @@ def test_the_command_writes_views_depth_extents_and_held_out_scenes(folder, caps
         ("--size 15", "--size must be even, from 16 to 512, got 15"),
         ("--objects 12", "--objects must be from 0 to 9, got 12"),
         ("--objects 2 --split test", "--objects is a split of its own; leave --split out"),
-        ("--split objects", "no condition 'objects'; there are train, test, empty_room, "
-         "six_objects, identical_color, four_identical and objects_0 to 9"),
+        (
+            "--split objects",
+            "no condition 'objects'; there are train, test, empty_room, "
+            "six_objects, identical_color, four_identical and objects_0 to 9",
+        ),
         ("--views 0", "--views must be from 1 to 64, got 0"),
         ("--seed -1", "--seed must be from 0 to 2^63 - 1, got -1"),
         ("--only-held-out", "--only-held-out needs --hold-out, which names the objects"),
-        ("--hold-out shape=cone",
-         "no shape 'cone'; there are box, sphere, cylinder, capsule, icosahedron, triangle"),
+        (
+            "--hold-out shape=cone",
+            "no shape 'cone'; there are box, sphere, cylinder, capsule, icosahedron, triangle",
+        ),
         ("--hold-out hue=0-1", "--hold-out leaves no object of --shapes"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_request_is_one_line_and_changes_nothing(arguments, line, folder, capsys):
     assert main(["render", *arguments.split()]) == 2
     printed = capsys.readouterr()

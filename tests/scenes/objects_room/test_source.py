@@ -96,10 +96,16 @@ def test_where_all_must_be_in_view_what_the_objects_are_keeps_its_law():
 
 @pytest.mark.parametrize(
     ("condition", "counts"),
-    [("train", {1, 2, 3}), ("test", {1, 2, 3}), ("empty_room", {0}), ("six_objects", {6}),
-     ("identical_color", {4, 5, 6}), ("four_identical", {4}),
-     *((f"objects_{count}", {count}) for count in range(10))],
-)  # fmt: skip
+    [
+        ("train", {1, 2, 3}),
+        ("test", {1, 2, 3}),
+        ("empty_room", {0}),
+        ("six_objects", {6}),
+        ("identical_color", {4, 5, 6}),
+        ("four_identical", {4}),
+        *((f"objects_{count}", {count}) for count in range(10)),
+    ],
+)
 def test_each_split_has_its_objects_in_view(condition, counts):
     rooms = open_rooms(condition)
     size = rooms.config.size
@@ -124,8 +130,14 @@ def test_each_split_has_its_objects_in_view(condition, counts):
 def test_seven_masks_of_a_training_scene_are_disjoint_and_cover_every_pixel(rooms_file):
     with SceneFile(rooms_file) as file:
         assert file.entities == (
-            "sky", "floor", "wall_left", "wall_right", "object_0", "object_1", "object_2",
-        )  # fmt: skip
+            "sky",
+            "floor",
+            "wall_left",
+            "wall_right",
+            "object_0",
+            "object_1",
+            "object_2",
+        )
         masks = file.masks(slice(0, 384))
         assert masks.shape == (384, 7, 32, 32)
         assert (masks.sum(axis=1) == 1).all()

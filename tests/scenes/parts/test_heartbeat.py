@@ -45,8 +45,10 @@ def start(out: Path, workers: int) -> subprocess.Popen[str]:
     """Starts a build in a process group of its own."""
     return subprocess.Popen(
         [sys.executable, "-c", BUILD, str(out), str(workers), str(HANG_S), str(N)],
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def drawing(pid: int) -> list[psutil.Process]:

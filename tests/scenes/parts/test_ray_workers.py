@@ -65,9 +65,12 @@ def test_a_cluster_that_loses_a_node_makes_the_same_file(tmp_path: Path) -> None
     script = tmp_path / "cluster.py"
     script.write_text(CLUSTER)
     done = subprocess.run(
-        [sys.executable, script, out, str(N)], capture_output=True, text=True, check=False,
+        [sys.executable, script, out, str(N)],
+        capture_output=True,
+        text=True,
+        check=False,
         timeout=200,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     lost = re.search(r"lost after (\d+) parts", done.stdout)
     assert lost, done.stdout

@@ -22,9 +22,15 @@ from scenes.pictures.sheet import tile
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 QUIET = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 @pytest.fixture(scope="module")
@@ -208,9 +214,19 @@ def test_the_page_leafs_and_tells_an_object_s_factors_on_hover(rooms: Path, tmp_
     )
     out.write_text(out.read_text().replace("</body>", script))
     done = subprocess.run(
-        [CHROMIUM, *QUIET, f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=5000",
-         "--dump-dom", out.as_uri()], capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+        [
+            CHROMIUM,
+            *QUIET,
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--virtual-time-budget=5000",
+            "--dump-dom",
+            out.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     found = re.search(r'data-seen="([^"]*)"', done.stdout)
     assert found, done.stderr
     seen = json.loads(found[1].replace("&quot;", '"'))

@@ -118,9 +118,11 @@ def test_another_renderer_begins_where_the_first_made_no_part(
     assert main(command) == 1
     # Mesa's other software renderer says so in its strings.
     done = subprocess.run(
-        [sys.executable, "-m", "scenes.cli", *command], capture_output=True, text=True,
+        [sys.executable, "-m", "scenes.cli", *command],
+        capture_output=True,
+        text=True,
         env={**os.environ, "GALLIUM_DRIVER": "softpipe"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     with SceneFile(tmp_path / "rooms.h5") as file:
         assert "softpipe" in file.attributes["provenance"]

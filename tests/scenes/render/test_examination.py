@@ -223,9 +223,16 @@ def test_an_opengl_that_cannot_be_started_ends_with_1_and_what_to_set(
 
 def test_what_disagrees_is_said_with_figures_and_a_picture() -> None:
     lying = Examination(
-        "egl", "NVRM", n=8, size=64, equal=0.971, equal_inside=0.999996, depth_error_m=0.311,
-        image_difference=7.25, picture="doctor-egl.png",
-    )  # fmt: skip
+        "egl",
+        "NVRM",
+        n=8,
+        size=64,
+        equal=0.971,
+        equal_inside=0.999996,
+        depth_error_m=0.311,
+        image_difference=7.25,
+        picture="doctor-egl.png",
+    )
     assert lying.untruths() == [
         "2.90% of pixels are of another entity than rays say",
         "depths are up to 31.1 cm from the rays'",

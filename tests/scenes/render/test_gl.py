@@ -25,9 +25,12 @@ def _environment_restored(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def render(out: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*RENDER, "--out", str(out)], env={**os.environ, **environment},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [*RENDER, "--out", str(out)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("platform", ["egl", "glx", "GLX", "osmesa", ""])

@@ -107,9 +107,12 @@ with SceneFile(sys.argv[1]) as file:
     print((seen.segmentation == file["segmentation"][5]).mean(), "OpenGL" in sys.modules)
 """
     done = subprocess.run(
-        [sys.executable, "-c", check, rooms_file], capture_output=True, text=True, check=True,
+        [sys.executable, "-c", check, rooms_file],
+        capture_output=True,
+        text=True,
+        check=True,
         env={**os.environ, "MUJOCO_GL": "disable"},
-    )  # fmt: skip
+    )
     share, with_opengl = done.stdout.split()
     assert float(share) >= SHARE
     assert with_opengl == "False"

@@ -9,22 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 UNFINISHED = ".tmp"
-"""Ends the name of what is being written."""
+"""Ending of the name under which a file is written."""
 
 
 @contextmanager
 def whole_or_not(target: Path, folder: Path | None = None) -> Iterator[Path]:
-    """Gives a name to write under; what was written gets the name `target` once it is on disk.
+    """Gives a temporary name to write under; on disk, the file is renamed to `target`.
 
     Args:
         target: the final name.
         folder: where it is written, on the same disk; beside the target by default.
 
     Yields:
-        The temporary name, no other process's.
+        The temporary name, which no other process uses.
 
     Raises:
-        OSError: it could not be written; names the target, and what was there before still is.
+        OSError: it could not be written. The error names the target, which is as it was before.
     """
     folder = target.parent if folder is None else folder
     temporary = folder / f"{target.name}.{uuid.uuid4().hex}{UNFINISHED}"

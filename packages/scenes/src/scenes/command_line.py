@@ -48,7 +48,7 @@ def run_command(program: str, command: Callable[[], int | None]) -> int:
 
 
 def parse(command_line: Callable[[], T]) -> T:
-    """Runs tyro, whose errors fill a box, and says the same in one line.
+    """Runs tyro, and turns its errors, which fill a box, into one line.
 
     Raises:
         UsageError: tyro refused the arguments.
@@ -77,7 +77,7 @@ def _unboxed(box: str) -> str:
 
 
 def in_words(error: OSError) -> str:
-    """Says what the system refused, the file first; other errors speak for themselves."""
+    """Returns an error of the system in one line, the file first; other errors as they are."""
     if not error.strerror:
         return str(error)
     where = "" if error.filename is None else f"{error.filename}: "

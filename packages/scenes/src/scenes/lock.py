@@ -1,4 +1,4 @@
-"""Keeps a second command out of a folder that one works in."""
+"""Keeps other commands out of a folder in which one works."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOCK = "lock"
 
 @contextmanager
 def locked(folder: Path, doing: str) -> Iterator[None]:
-    """Holds a folder, which is made, until the block or this process ends.
+    """Locks a folder until the block or this process ends; makes it if it is not there.
 
     Args:
         folder: what to hold.
@@ -24,7 +24,7 @@ def locked(folder: Path, doing: str) -> Iterator[None]:
     Raises:
         UsageError: another process holds it.
     """
-    # Not at the top: Windows lacks it, where the command lines must still start to say so.
+    # Not at the top: Windows lacks it, and the commands must start there to say so.
     import fcntl
 
     while True:
@@ -37,7 +37,7 @@ def locked(folder: Path, doing: str) -> Iterator[None]:
                 raise UsageError(
                     f"{folder}: another command is {doing} there; wait for it"
                 ) from None
-            # The one before may have finished and removed the folder since.
+            # Whoever held it before may have removed the folder since.
             if not label.exists() or label.stat().st_ino != os.fstat(lock.fileno()).st_ino:
                 continue
             yield

@@ -47,14 +47,14 @@ def progress_bar() -> Iterator[Progress]:
 
 @contextmanager
 def counting(description: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Shows a bar for one thing that is done row by row.
+    """Shows a bar for work that is done row by row.
 
     Args:
         description: what is done.
-        total: rows in all; `None` where that is what is being found out.
+        total: rows in all; `None` where nobody knows yet.
 
     Yields:
-        What moves the bar on by so many rows.
+        A function that moves the bar on by a number of rows.
     """
     with progress_bar() as progress:
         task = progress.add_task(description, total=total, note="")

@@ -49,7 +49,7 @@ class Scene:
 
 
 class UnreadableSceneError(Exception):
-    """One item of a source cannot be read; the message names it. The others can."""
+    """One item of a source cannot be read, which the message names; the others can."""
 
 
 @runtime_checkable
@@ -63,10 +63,10 @@ class Source(Protocol):
         entities: names of the entities in index order, background first.
         fields: what every row holds, by HDF5 key, `image` included.
         provenance: what beside (config, seed, index) decides the bytes, such as the renderer's
-            version strings; rows of different provenance are never mixed in one file.
+            version strings; a file never mixes rows of different provenance.
         limit: number of items there are, or `None` where they never end.
-        beat: is called for each block of rows and for each attempt at a scene; whoever wants to
-            know whether the source still works sets it (`scenes.parts.heartbeat`).
+        beat: is called for each block of rows and for each attempt at a scene. A driver sets it to
+            learn whether the source still works (`scenes.parts.heartbeat`).
     """
 
     dataset: str
@@ -96,7 +96,7 @@ class Source(Protocol):
 
 
 class OneByOne(ABC):
-    """The rows of a source that gains nothing from making several scenes together."""
+    """Gives `rows` to a source that makes its scenes one by one."""
 
     fields: Mapping[str, Field]
     beat: Beat = staticmethod(no_beat)

@@ -50,5 +50,5 @@ def _from_json(text: str, kind: Any, name: str) -> Any:
 
 
 def _reason(error: BaseException, kind: Any) -> str:
-    """Returns what a config itself says of a value, else what cattrs does."""
+    """Returns the message of a config's own check of a value, else that of cattrs."""
     return str(error) if isinstance(error, ValueError) else format_exception(error, kind)

@@ -1,4 +1,4 @@
-"""Tells whether a file is whole, and what its config and seed make.
+"""Whether a file is whole, and what its config and seed make.
 
 The file's digest (`scenes.file.writer`) covers everything that a reader gets, so that one flipped
 byte is found. Counts and ranges find what was written wrong in the first place, and scenes that are

@@ -39,9 +39,9 @@ class ClevrConfig:
     items: str
     """SHA-256 of the names and lengths of the files used, in order."""
     original_width: int
-    """Width of the images before the crop: 320, or 480 brought to 360 of which the middle 320."""
+    """Width of the images: 320, or 480, which are scaled to 360 and cut to the middle 320."""
     original_height: int
-    """Height of the images before the crop: 240, or 320 brought to 240."""
+    """Height of the images: 240, or 320, which are scaled to 240."""
     num_rows: int = 0
     """Rows of the factors: the most objects of a scene; 0 where they are not known."""
     num_entities: int | None = None
@@ -106,7 +106,7 @@ class ClevrLikeConfig:
 
     @property
     def stream(self) -> int:
-        """Number of the random stream, its own for every split and most objects."""
+        """Number of the random stream; every split and `max_objects` has its own."""
         return 300 + 2 * self.max_objects + (self.split == "test")
 
 

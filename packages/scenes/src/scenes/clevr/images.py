@@ -11,9 +11,9 @@ from PIL import Image
 
 SIZE = 128
 STANDARD = (320, 240)
-"""Width and height of what clevr-dataset-gen renders; the crop is given for it."""
+"""Width and height of what clevr-dataset-gen renders, to which the crop refers."""
 DISTRIBUTED = (480, 320)
-"""Width and height of CLEVR_v1.0's images: brought to the standard height, sides cut."""
+"""Width and height of CLEVR_v1.0's images, which are scaled to the standard height and cut."""
 CROP_ROWS = slice(29, 221)
 CROP_COLUMNS = slice(64, 256)
 
@@ -43,15 +43,15 @@ def crop_image(image: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "128 128 
 
 
 def shrink(cut: UInt8[np.ndarray, "192 192 3"]) -> UInt8[np.ndarray, "128 128 3"]:
-    """Resizes what the crop leaves."""
+    """Resizes a crop to 128 x 128, bilinearly."""
     return cv2.resize(cut, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
 
 
 def crop_labels(labels: Shaped[np.ndarray, "240 320"]) -> Shaped[np.ndarray, "128 128"]:
-    """Cuts labels, or depths, likewise and takes the nearest pixel.
+    """Cuts labels or depths as `crop_image` cuts images, and takes the nearest pixel.
 
-    The exact kind of nearest neighbour: OpenCV's plain one samples half a pixel up and left of
-    where its bilinear one does, which would move the masks against the image.
+    INTER_NEAREST_EXACT, since OpenCV's INTER_NEAREST samples half a pixel up and left of where its
+    bilinear filter does, which would move the masks against the image.
     """
     cut = np.ascontiguousarray(labels[CROP_ROWS, CROP_COLUMNS])
     return cv2.resize(cut, (SIZE, SIZE), interpolation=cv2.INTER_NEAREST_EXACT)

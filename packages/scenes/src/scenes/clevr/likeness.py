@@ -16,7 +16,7 @@ from scenes.render.codes import scenes_named
 from scenes.scene import Field, OneByOne, Scene, scene_rng
 
 MIN_VISIBLE_PIXELS = 200
-"""Of each object at 320 x 240, before the crop, as in the generator."""
+"""Pixels of each object that must be visible at 320 x 240, before the crop, as in the generator."""
 MAX_ATTEMPTS = 100_000
 
 

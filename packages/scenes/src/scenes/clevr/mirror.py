@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 from scenes.clevr.stage import AMBIENT, CAMERA_M, LAMPS, QUADRATIC, facing
 
 SKY = 0.2
-"""Brightness overhead; towards the horizon it grows to the far ground's."""
+"""Brightness overhead; it grows towards the horizon, where it is that of the far ground."""
 HORIZON_SOFTNESS = 0.6
 LAMP_GLARE = 3.0
 LAMP_RADIUS_RAD = 0.25
@@ -70,11 +70,11 @@ def mirrored(
     Args:
         points: on the surface, in metres.
         normals: the surface's, of length 1.
-        camera_m: whence it is looked at.
+        camera_m: position of the camera.
     """
     view = camera_m - points
     view /= np.linalg.norm(view, axis=1, keepdims=True)
-    # A vertex just beyond the outline mirrors what the outline does.
+    # Vertices just beyond the outline, where this is negative, mirror what the outline does.
     cosine = np.maximum((normals * view).sum(axis=1, keepdims=True), 0.02)
     reflected = (2 * cosine * normals - view) @ facing(-camera_m)
     half = reflected + np.array([0.0, 0.0, 1.0])

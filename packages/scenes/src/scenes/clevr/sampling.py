@@ -38,7 +38,7 @@ class Setting:
 
 
 def sample_setting(rng: np.random.Generator) -> Setting:
-    """Draws the camera's and the lamps' jitter, uniform in a box."""
+    """Draws where camera and lamps stand: about their usual places, uniformly in a box."""
     camera = np.array(CAMERA_M) + rng.uniform(-CAMERA_JITTER_M, CAMERA_JITTER_M, size=3)
     lamps = np.array([lamp.position_m for lamp in LAMPS.values()])
     return Setting(camera, lamps + rng.uniform(-LAMP_JITTER_M, LAMP_JITTER_M, size=(3, 3)))

@@ -103,7 +103,7 @@ class ClevrRecordsSource(OneByOne):
         self._seen = 0
 
     def __getitem__(self, index: int) -> Scene:
-        """Returns the scene of the record that is number `index` among those kept.
+        """Returns scene `index`, counting only records with few enough objects.
 
         Raises:
             RecordError: the stream cannot be read so far, or a record is not in the first one's

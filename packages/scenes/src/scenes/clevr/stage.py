@@ -65,8 +65,8 @@ def build_model(
     spec = mujoco.MjSpec.from_file(str(STAGE))
     spec.visual.quality.shadowsize = shadow_map
     spec.visual.quality.offsamples = samples
-    # A flat ground throws no shadow; drawn into the shadow maps it speckles itself. It is said
-    # here, as dm_control does not know the attribute.
+    # A flat ground throws no shadow, and speckles if it is drawn into the shadow maps. This is not
+    # in stage.xml, since dm_control does not know the attribute.
     spec.geom("ground").castshadow = False
     meshes = {shape: build_mesh(shape) for shape in SHAPES}
     for index in range(max_objects):
@@ -92,7 +92,7 @@ def build_model(
 
 
 def facing(direction: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:
-    """Returns right, up and backward, as columns, of what looks in a direction, upright."""
+    """Returns an upright viewer's axes, who looks in a direction: columns right, up, backward."""
     backward = -direction / np.linalg.norm(direction)
     right = np.cross([0.0, 0.0, 1.0], backward)
     right /= np.linalg.norm(right)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scenes.command_line import UsageError
 from scenes.commands.building import Building, BuildingOptions
-from scenes.objects_room.config import condition_config
+from scenes.objects_room.config import ObjectsRoomConfig, condition_config
 from scenes.objects_room.kinds import SHAPES, Shape, parse_kind
 
 
@@ -42,13 +42,13 @@ class Render:
     """Show an object of those kinds in every scene, rather than keep them out."""
     building: BuildingOptions = field(default_factory=Building)
 
-    def run(self) -> int:
-        """Renders the file."""
+    def config(self) -> ObjectsRoomConfig:
+        """Returns the config that the options name."""
         if self.objects is not None and self.split != "train":
             raise UsageError("--objects is a split of its own; leave --split out")
         if self.n < 1:
             raise UsageError(f"--n must be at least 1, got {self.n}")
-        config = replace(
+        return replace(
             condition_config(
                 self.split if self.objects is None else f"objects_{self.objects}", self.size
             ),
@@ -59,11 +59,14 @@ class Render:
             hold_out=tuple(parse_kind(text) for text in self.hold_out),
             only_held_out=self.only_held_out,
         )
+
+    def run(self) -> int:
+        """Renders the file."""
+        config, rows = self.config(), self.n * self.views
         out = self.out or Path("data/objects_room") / f"{config.condition}.h5"
-        rows = self.n * config.views
         start = time.monotonic()
         self.building.make(config, n=rows, seed=self.seed, out=out)
-        of = f" ({rows:,} rows, {config.views} views each)" if config.views > 1 else ""
         seconds = time.monotonic() - start
-        print(f"{out}: {self.n:,} scenes of {config.condition}{of}, {seconds:.1f} s")
+        views = f" ({rows:,} rows, {self.views} views each)" if self.views > 1 else ""
+        print(f"{out}: {self.n:,} scenes of {config.condition}{views}, {seconds:.1f} s")
         return 0

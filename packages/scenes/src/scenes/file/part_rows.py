@@ -59,7 +59,7 @@ class JoinedParts:
         self._open.clear()
 
     def read(self, key: str, rows: slice) -> list[np.ndarray]:
-        """Returns adjoining rows, one array from each part that has some; `rows` has no step."""
+        """Returns consecutive rows as one array for each part that holds some of them."""
         first = int(np.searchsorted(self._stops, rows.start, side="right"))
         last = int(np.searchsorted(self._starts, rows.stop, side="left"))
         arrays = []
@@ -102,7 +102,7 @@ class JoinedRows:
         return np.asarray(self[:], dtype=dtype)
 
     def __getitem__(self, selection: Any) -> Any:
-        """Returns rows by number, slice, or a list or array of numbers or truths.
+        """Returns rows by number, by slice, or by a list or array of numbers or booleans.
 
         A tuple selects on later axes too.
         """

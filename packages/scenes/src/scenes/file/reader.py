@@ -154,7 +154,7 @@ class SceneFile:
         return self.dataset == ClevrConfig.dataset and self.config.num_entities is not None
 
     def has(self, key: str) -> bool:
-        """Tells whether the file knows this field."""
+        """Whether the file knows this field."""
         return key in self._file
 
     def keys(self) -> list[str]:

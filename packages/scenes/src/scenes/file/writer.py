@@ -1,9 +1,9 @@
 """Writes the files that `scenes.file.reader` reads: rows, checksums, and the seal over both.
 
 Every `CHUNK_ROWS` rows have a SHA-256 over the bytes of all their fields in the order of the keys.
-The root attribute `sha256` is over those checksums, the other attributes, and every field's type,
-shape and attributes: two files of one digest give a reader the same, however they were made and
-compressed.
+The root attribute `sha256` covers those checksums, the other attributes, and every field's type,
+shape and attributes: a reader gets the same from two files of equal `sha256`, however they were
+made and compressed.
 """
 
 from __future__ import annotations
@@ -77,7 +77,10 @@ def create(
 
 
 def blank(attributes: Mapping[str, Any], fields: Mapping[str, Field]) -> bytes:
-    """Returns a file without rows, from which many begin: it takes as long as three pictures."""
+    """Returns the bytes of a file without rows, from which many files begin.
+
+    To make one takes as long as three pictures of 64 x 64.
+    """
     content = io.BytesIO()
     create(content, attributes, fields).close()
     return content.getvalue()
@@ -131,7 +134,7 @@ def append_rows(file: h5py.File, rows: Mapping[str, np.ndarray]) -> None:
 
 
 def append_chunks(target: Mapping[str, h5py.Dataset], origin: h5py.File, rows: int) -> None:
-    """Appends the first `rows` rows of another file: its compressed chunks where they fit in.
+    """Appends the first `rows` rows of another file, as compressed chunks wherever they line up.
 
     Args:
         target: the fields and `CHECKSUMS` by key; they hold a multiple of `CHUNK_ROWS` rows.
@@ -158,7 +161,7 @@ def seal(file: h5py.File, fields: Mapping[str, Field]) -> None:
 
     Args:
         file: it has all its rows.
-        fields: as `create` got them; reading them from the file takes longer.
+        fields: those given to `create`; to read them from the file would take longer.
     """
     rows = len(file["image"])
     described = {
@@ -200,7 +203,7 @@ def checksum(rows: Mapping[str, np.ndarray]) -> bytes:
 
 
 def chunks_of(rows: int) -> int:
-    """Returns how many chunks hold so many rows."""
+    """Returns the number of chunks that hold `rows` rows."""
     return -(-rows // CHUNK_ROWS)
 
 

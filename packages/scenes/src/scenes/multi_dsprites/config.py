@@ -68,7 +68,7 @@ class MultiDSpritesConfig:
 
     @property
     def stream(self) -> int:
-        """Number of the random stream, its own for every variant and split."""
+        """Number of the random stream; every variant and split has its own."""
         return 200 + 2 * list(SPRITE_COUNTS).index(self.variant) + (self.split == "test")
 
 

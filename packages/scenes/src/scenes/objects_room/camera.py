@@ -51,7 +51,7 @@ class Camera:
 
 
 class View:
-    """The camera's field of view; plain floats, as NumPy's calls would cost more than the sums."""
+    """The camera's field of view. Plain floats: calls of NumPy would take longer than the sums."""
 
     def __init__(self, camera: Camera) -> None:
         self._origin = camera.position_m
@@ -60,7 +60,7 @@ class View:
         self._cos = math.cos(math.radians(FOV_DEG / 2))
 
     def reaches(self, x: float, y: float, z: float, radius_m: float) -> bool:
-        """Tells whether a sphere may reach into the view; never `False` where it does.
+        """Whether a sphere may reach into the view. It may be `True` where the sphere does not.
 
         Args:
             x: position in the room, in metres.

@@ -53,7 +53,7 @@ class ObjectsRoomConfig:
     hold_out: tuple[Kind, ...] = ()
     """Kinds of objects that no scene has."""
     only_held_out: bool = False
-    """Whether instead every scene shows an object of those kinds, among others."""
+    """Whether every scene shows an object of those kinds, among others, rather than none."""
 
     def __post_init__(self) -> None:
         if not 16 <= self.size <= 512 or self.size % 2:
@@ -85,7 +85,7 @@ class ObjectsRoomConfig:
 
     @property
     def condition(self) -> str:
-        """Name of the law, such as `train` or `objects_3_hold_out`; files are called so."""
+        """Name of the law, such as `train` or `objects_3_hold_out`, and of its files by default."""
         names: list[str] = [self.split if self.objects is None else f"objects_{self.objects}"]
         if self.shapes != SHAPES:
             names += self.shapes
@@ -97,7 +97,7 @@ class ObjectsRoomConfig:
 
     @property
     def object_counts(self) -> tuple[int, ...]:
-        """Numbers of objects that may be placed, each as likely."""
+        """Numbers of objects that may be placed, all equally likely."""
         if self.objects is not None:
             return (self.objects,)
         counts = {"empty_room": (0,), "six_objects": (6,), "four_identical": (4,)}
@@ -124,18 +124,18 @@ class ObjectsRoomConfig:
         return self.split in ("identical_color", "four_identical")
 
     def is_held_out(self, shape: Shape, hue: float) -> bool:
-        """Tells whether an object is of a kind that `hold_out` names."""
+        """Whether an object is of a kind that `hold_out` names."""
         return any(kind.holds(shape, hue) for kind in self.hold_out)
 
     @property
     def stream(self) -> int:
-        """Number of the random stream, its own for every law that the scenes may follow."""
+        """Number of the random stream; every law that the scenes may follow has its own."""
         order: tuple[Split, ...] = get_args(Split)
         usual = order.index(self.split) if self.objects is None else 100 + self.objects
         law = (self.shapes, self.views, self.hold_out, self.only_held_out)
         if law == (SHAPES, 1, (), False):
             return usual
-        # 63 bits, clear of the small numbers: no two laws will ever meet.
+        # 63 bits above the small numbers: two laws will not meet by chance.
         digest = hashlib.sha256(repr((usual, law)).encode()).digest()
         return (1 << 63) | int.from_bytes(digest[:8], "big") >> 1
 

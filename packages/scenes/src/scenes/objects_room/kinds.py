@@ -30,7 +30,7 @@ class Kind:
                 raise ValueError(f"a hue's range is two numbers of 0 to 1, got {low}-{high}")
 
     def holds(self, shape: Shape, hue: float) -> bool:
-        """Tells whether an object of this shape and hue is of the kind."""
+        """Whether an object of this shape and hue is of the kind."""
         if self.shapes and shape not in self.shapes:
             return False
         if self.hue is None:
@@ -62,12 +62,12 @@ def parse_kind(text: str) -> Kind:
 
 
 def exists(kinds: Sequence[Kind], shapes: Iterable[Shape], *, held_out: bool) -> bool:
-    """Tells whether some object of these shapes would be left.
+    """Whether objects of these shapes are of one of the kinds, or of none of them, at some hue.
 
     Args:
-        kinds: that are held out.
+        kinds: the kinds that are held out.
         shapes: to choose from.
-        held_out: whether the object must be of one of the kinds, rather than of none of them.
+        held_out: ask for objects of one of the kinds, rather than of none of them.
     """
     hues = [bound for kind in kinds if kind.hue for bound in kind.hue]
     middles = [(low + high) / 2 for low, high in pairwise(sorted({0.0, 1.0, *hues}))]

@@ -1,6 +1,6 @@
 """What a scene is made of, drawn at random (MONet paper, appendix C).
 
-All numbers are plain floats: NumPy's calls would cost more than the sums.
+All numbers are plain floats: calls of NumPy would take longer than the sums.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Color = tuple[float, float, float]
 
 
 class Draws:
-    """Uniform random numbers, fetched in blocks: NumPy's call for one costs more than it."""
+    """Uniform random numbers, fetched in blocks: one call of NumPy for each would take longer."""
 
     BLOCK = 32
 
@@ -52,7 +52,7 @@ class Draws:
 
 @dataclass(frozen=True)
 class Thing:
-    """What an object is."""
+    """An object's shape, size and colour."""
 
     shape: Shape
     size_m: float
@@ -61,7 +61,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an object stands."""
+    """An object's position and rotation."""
 
     position_m: tuple[float, float, float]
     rotation_rad: float
@@ -98,8 +98,9 @@ def sample_places(
     """Draws where objects stand that overlap neither each other, nor the walls, nor the camera.
 
     Returns:
-        Their places, or `None` where they do not fit or cannot be seen as the split asks. That is
-        a cheap test of spheres against the fields of view; the renderer's comes after it.
+        Their places, or `None` where they do not fit, or cannot be seen as the split asks. Whether
+        they can be seen is tested cheaply, by spheres against the fields of view; whether they
+        are seen, the renderer finds out later.
     """
     places = []
     footprints: list[tuple[float, float, float]] = []  # x, y, footprint radius
@@ -164,5 +165,5 @@ def _sample_kind(draws: Draws, config: ObjectsRoomConfig, *, held_out: bool) -> 
 
 
 def hsv_to_rgb(hsv: Color) -> Color:
-    """Converts a colour, all in [0, 1]."""
+    """Converts a colour; all values are in [0, 1]."""
     return colorsys.hsv_to_rgb(*hsv)

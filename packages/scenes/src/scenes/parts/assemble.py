@@ -18,7 +18,7 @@ from scenes.parts.plan import Part, reading_part
 
 @dataclass(frozen=True)
 class Origin:
-    """A file whose first rows go into the whole one."""
+    """A file, and how many of its first rows go into the joined file."""
 
     path: Path
     rows: int
@@ -28,9 +28,9 @@ def join(origins: list[Origin], target: Path, advance: Callable[[int], None]) ->
     """Copies the compressed rows of several files, in order, into a new one.
 
     Args:
-        origins: all but the last give whole chunks.
+        origins: in order; all but the last give a multiple of `CHUNK_ROWS` rows.
         target: the file to write.
-        advance: is told how many rows were copied.
+        advance: is called with the number of rows each time some were copied.
 
     Raises:
         CommandError: an origin is damaged, or of another renderer than the others.
@@ -74,7 +74,7 @@ def index(parts: list[Part], folder: Path, target: Path) -> None:
     with h5py.File(target, "w", libver="v110") as file:
         describe(file, attributes)
         for key, field in fields.items():
-            if 0 in field.shape:  # nothing to read, and HDF5 has no virtual dataset of nothing
+            if 0 in field.shape:  # without elements, which HDF5 cannot map
                 dataset = file.create_dataset(key, shape=(n, *field.shape), dtype=field.dtype)
             else:
                 layout = h5py.VirtualLayout((n, *field.shape), field.dtype)

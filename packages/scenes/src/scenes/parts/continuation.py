@@ -80,7 +80,7 @@ def existing_rows(
 
 
 def label_of(config: DatasetConfig, seed: int) -> str:
-    """Returns the line by which a folder of parts says whose it is."""
+    """Returns the line by which a folder of parts names its dataset, config and seed."""
     return f"{config.dataset} {to_json(config)} seed {seed}\n"
 
 
@@ -120,14 +120,14 @@ def claim(
     label = folder / "build.json"
     wanted = label_of(config, seed)
     if overwrite and _is_index(out):
-        out.unlink()  # before its parts: an index never outlives them
+        out.unlink()  # first, so that no index is left without its parts
         _empty(folder)
     elif label.exists() and label.read_text() != wanted:
         if not overwrite:
             raise UsageError(f"{folder} holds parts of another build; --overwrite replaces them")
         _empty(folder)
     clear_unfinished(folder)
-    if not any(folder.glob("*.h5")):  # no part: another renderer, or version, may begin
+    if not any(folder.glob("*.h5")):  # no part yet: any renderer, or version, may begin
         for mark in (*folder.glob("renderer-*.json"), folder / CATEGORIES):
             mark.unlink(missing_ok=True)
     label.write_text(wanted)

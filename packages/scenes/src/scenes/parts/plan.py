@@ -1,4 +1,4 @@
-"""Parts of a build: some rows in a file of their own, whole or not there at all."""
+"""Parts of a build: files of some rows each, which are whole or not there at all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scenes.scene import Field, Source
 PART_BYTES = 8 << 20
 MAX_PART_ROWS = 512
 CATEGORIES = "categories.json"
-"""In a folder of parts: names of the codes that its parts share."""
+"""File in a folder of parts that holds the names of their codes, which all parts share."""
 
 Opener = Callable[[], Source]
 """Opens the source of a build; it travels to the workers."""
@@ -115,13 +115,13 @@ def reading_part(path: Path) -> Iterator[h5py.File]:
 
 
 def claim_renderer(folder: Path, provenance: str) -> None:
-    """Marks a folder of parts as one renderer's, for all machines that write into it.
+    """Marks a folder of parts as one renderer's, also for other machines that write into it.
 
     Raises:
         CommandError: it is another's.
     """
     own = folder / f"renderer-{hashlib.sha256(provenance.encode()).hexdigest()[:16]}.json"
-    for _ in range(2):  # before its own mark, and after: of two at once, one at least sees both
+    for _ in range(2):  # before and after marking: of two at once, at least one sees the other
         for other in set(folder.glob("renderer-*.json")) - {own}:
             raise CommandError(
                 f"{folder}: begun by {other.read_text()}, here it would be {provenance}; go on "
@@ -131,7 +131,7 @@ def claim_renderer(folder: Path, provenance: str) -> None:
 
 
 def claim_categories(folder: Path, fields: Mapping[str, Field]) -> None:
-    """Marks a folder of parts as one whose codes have these names, which parts of it share.
+    """Marks a folder of parts with the names of their codes, which all its parts share.
 
     Raises:
         CommandError: its codes have other names, of another version of this package, or a part is
@@ -141,7 +141,7 @@ def claim_categories(folder: Path, fields: Mapping[str, Field]) -> None:
     mark = folder / CATEGORIES
     if mark.exists():
         begun = json.loads(mark.read_text())
-    elif part := next(folder.glob("*-*.h5"), None):  # begun before folders had such a mark
+    elif part := next(folder.glob("*-*.h5"), None):  # an earlier version wrote no such mark
         with reading_part(part) as file:
             begun = {key: file[key].attrs["categories"].tolist() for key in ours if key in file}
     else:
