@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -126,12 +127,20 @@ def _open_likeness(config: ClevrLikeConfig, seed: int) -> Source:
     return ClevrLikeSource(config, seed)
 
 
+def _misnames(config: ClevrConfig, key: str, categories: Sequence[str]) -> bool:
+    """Whether a file holds the codes of a `clevr_with_masks` TFRecord under wrong names."""
+    from scenes.clevr.properties import are_misnamed
+
+    return config.num_entities is not None and are_misnamed(key, categories)
+
+
 CLEVR = Dataset(
     config=ClevrConfig,
     title="CLEVR",
     command="scenes clevr",
     open=_open_images,
     test_config=None,
+    misnames=_misnames,
 )
 CLEVR_LIKE = Dataset(
     config=ClevrLikeConfig,

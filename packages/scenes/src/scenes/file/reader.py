@@ -11,8 +11,6 @@ import h5py
 import numpy as np
 from jaxtyping import Bool
 
-from scenes.clevr.config import ClevrConfig
-from scenes.clevr.properties import are_misnamed
 from scenes.file.part_rows import JoinedParts, JoinedRows
 from scenes.file.schema import PARTS, SCHEMA, dataset_keys, parts_folder
 from scenes.serialise import from_json
@@ -141,17 +139,15 @@ class SceneFile:
         if key not in self._file:
             raise FileError(f"{self.path}: {key}: missing; there is {', '.join(self.keys())}")
         dataset = self._file[key]
-        if self._is_cut_from_records and are_misnamed(key, dataset.attrs["categories"].tolist()):
-            raise FileError(
-                f"{self.path}: {key}: an earlier version gave these codes wrong names; make the "
-                "file again: scenes clevr SOURCE --overwrite"
-            )
+        kind = DATASETS.get(self.dataset)
+        if kind is not None and kind.misnames is not None:
+            names = dataset.attrs["categories"].tolist()
+            if kind.misnames(self.config, key, names):
+                raise FileError(
+                    f"{self.path}: {key}: an earlier version gave these codes wrong names; make "
+                    f"the file again: {kind.command} SOURCE --overwrite"
+                )
         return dataset if self._joined is None else JoinedRows(self._joined, key, dataset)
-
-    @property
-    def _is_cut_from_records(self) -> bool:
-        """Whether its codes are those of a `clevr_with_masks` TFRecord, as they stood there."""
-        return self.dataset == ClevrConfig.dataset and self.config.num_entities is not None
 
     def has(self, key: str) -> bool:
         """Whether the file knows this field."""
