@@ -4,7 +4,6 @@ import json
 import os
 import sys
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from scenes.command_line import run_command
 from scenes.driver import build

@@ -132,37 +132,52 @@ def build(
             print(f"scenes: {folder} holds parts of another build, which are kept", file=sys.stderr)  # noqa: T201
             return
     opener = OpenByRays(config, seed) if by_rays else OpenSource(config, seed)
-    if not config.isolated:
-        limit = opener().limit
-        if limit is not None and n > limit:
-            raise UsageError(f"--n {n} is more than there is: {limit}")
-    elif engine == "local":
-        choose_gl()
+    if config.isolated and engine == "local":
+        choose_gl()  # here, so that its workers need not choose
+    _check_limit(opener, n)
     with progress_bar() as bar:
         tally = _Tally(bar, folder, n)
-        try:
-            with _sigterm_as_sigint(), locked(folder, "building"):
-                # Another process may have finished it meanwhile.
-                existing = existing_rows(config, seed, n, out, layout, overwrite=overwrite)
-                if not existing.is_all(n, layout):
-                    claim(folder, config, seed, out, existing, overwrite=overwrite)
-                    parts = plan(config.size, existing.kept, n)
-                    missing = _missing(parts, folder)
-                    done = n - sum(part.rows for part in missing)
-                    tally.resume(done, announced=done > 0)
-                    make = _engine(config, engine, address, workers, len(missing), hang_s)
-                    make(opener, missing, folder, tally.advance)
-                    _finish(parts, folder, out, existing.kept, layout, tally.joining())
-                if layout == "file":
-                    shutil.rmtree(folder)
-        except (UnreadableSceneError, MixedCodesError) as error:
-            raise CommandError(f"{error}{tally.kept()}") from error
-        except OSError as error:
-            raise CommandError(f"{_reason(error)}{tally.kept()}") from error
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(
-                f"interrupted{tally.kept()}; run the same command again to continue"
-            ) from None
+        with _errors_with(tally), _sigterm_as_sigint(), locked(folder, "building"):
+            # Another process may have finished it meanwhile.
+            existing = existing_rows(config, seed, n, out, layout, overwrite=overwrite)
+            if not existing.is_all(n, layout):
+                claim(folder, config, seed, out, existing, overwrite=overwrite)
+                parts = plan(config.size, existing.kept, n)
+                missing = _missing(parts, folder)
+                done = n - sum(part.rows for part in missing)
+                tally.resume(done, announced=done > 0)
+                make = _engine(config, engine, address, workers, len(missing), hang_s)
+                make(opener, missing, folder, tally.advance)
+                _finish(parts, folder, out, existing.kept, layout, tally.joining())
+            if layout == "file":
+                shutil.rmtree(folder)
+
+
+def _check_limit(opener: OpenSource | OpenByRays, n: int) -> None:
+    """Refuses more rows than there are; a source that is isolated has no limit."""
+    limit = None if opener.config.isolated else opener().limit
+    if limit is not None and n > limit:
+        raise UsageError(f"--n {n} is more than there is: {limit}")
+
+
+@contextmanager
+def _errors_with(tally: _Tally) -> Iterator[None]:
+    """Adds to errors, in words, what is not lost.
+
+    Raises:
+        CommandError: scenes could not be made or written.
+        KeyboardInterrupt: the build was interrupted; it says how to continue.
+    """
+    try:
+        yield
+    except (UnreadableSceneError, MixedCodesError) as error:
+        raise CommandError(f"{error}{tally.kept()}") from error
+    except OSError as error:
+        raise CommandError(f"{_reason(error)}{tally.kept()}") from error
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"interrupted{tally.kept()}; run the same command again to continue"
+        ) from None
 
 
 def _check_request(n: int, workers: int | None, engine: Engine, address: str | None) -> None:

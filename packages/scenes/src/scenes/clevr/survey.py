@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,23 +83,7 @@ def _survey_folder(
         raise UsageError(f"{place}: no such file or folder")
     scenes = None if place is None else read_scenes(place)
     kept_names([], scenes, max_objects)  # refuses before the images are read
-    with progress_bar() as progress:
-        task = progress.add_task("checking", total=len(names), note="")
-
-        def report(inspection: Inspection) -> None:
-            progress.advance(task)
-            if not inspection.reason:
-                return
-            if strict:
-                raise CommandError(
-                    f"{folder / inspection.name}: {inspection.reason}; without --strict it is "
-                    f"left out"
-                )
-            line = f"scenes: {folder / inspection.name}: {inspection.reason}"
-            progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-        workers = workers or available_cores()
-        inspections = inspect_all([folder / name for name in names], workers, report)
+    inspections = _inspect(folder, names, workers or available_cores(), strict=strict)
     broken = tuple(item.name for item in inspections if item.reason)
     whole = [item for item in inspections if not item.reason]
     if not whole:
@@ -119,6 +104,23 @@ def _survey_folder(
     )
     words = f"{len(broken)} of {len(names):,} PNGs could not be read" if broken else ""
     return Survey(config, len(chosen), words)
+
+
+def _inspect(folder: Path, names: Sequence[str], workers: int, *, strict: bool) -> list[Inspection]:
+    """Decodes PNGs, on a bar; names on stderr those that cannot be read, or stops at the first."""
+    with progress_bar() as progress:
+        task = progress.add_task("checking", total=len(names), note="")
+
+        def report(inspection: Inspection) -> None:
+            progress.advance(task)
+            if not inspection.reason:
+                return
+            line = f"{folder / inspection.name}: {inspection.reason}"
+            if strict:
+                raise CommandError(f"{line}; without --strict it is left out")
+            progress.console.print(f"scenes: {line}", markup=False, highlight=False, soft_wrap=True)
+
+        return inspect_all([folder / name for name in names], workers, report)
 
 
 def _survey_records(source: Path, max_objects: int | None, *, strict: bool) -> Survey:

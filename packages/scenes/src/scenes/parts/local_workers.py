@@ -69,63 +69,141 @@ def make_in_processes(
         Exception: what a worker raised.
     """
     waiting = deque(parts)
-    team: dict[Connection, SpawnProcess] = {}
-    busy: dict[Connection, Part] = {}
-    watch = Watch(hang_s)
-    hung: set[Part] = set()
-    deaths = 0
+    team = _Team(opener, folder, hang_s)
     try:
-        while waiting or busy:
-            while waiting and len(busy) < workers:
-                idle = team.keys() - busy.keys()
-                connection = idle.pop() if idle else _hire(team, opener, folder, hang_s)
-                busy[connection] = waiting.popleft()
-                with suppress(OSError):  # the worker died: `recv` finds that out below
-                    connection.send(busy[connection])
-            ready, hanging = watch.wait(busy)
-            for connection in ready:
-                try:
-                    answer = connection.recv()
-                except (EOFError, OSError):
-                    deaths += 1
-                    part = busy.pop(connection)
+        while waiting or team.busy:
+            while waiting and len(team.busy) < workers:
+                team.assign(waiting.popleft())
+            for part, is_there in team.outcomes():
+                if is_there:
+                    advance(part)
+                else:
                     waiting.appendleft(part)
-                    watch.forget(connection)
-                    _bury(team.pop(connection), connection, part, deaths)
-                    continue
-                if answer == BEAT:
-                    continue
-                if answer is not None:
-                    raise answer
-                deaths = 0
-                advance(busy.pop(connection))
-            for connection in hanging:
-                part = busy.pop(connection)
-                waiting.appendleft(part)
-                watch.forget(connection)
-                _end(team.pop(connection), connection)
-                _report_hanging(part, hung)
     finally:
-        for process in team.values():
-            process.kill()
-        for connection, process in team.items():
-            process.join()
-            connection.close()
+        team.end()
         clear_unfinished(folder)
 
 
-def _hire(
-    team: dict[Connection, SpawnProcess], opener: Opener, folder: Path, hang_s: float | None
-) -> Connection:
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(
-        target=_work, args=(opener, folder, theirs, hang_s), daemon=True
-    )
-    with interrupts_held():
-        process.start()
-        team[ours] = process
-    theirs.close()
-    return ours
+class _Team:
+    """The workers of one build; new ones start in place of those that die or hang.
+
+    Args:
+        opener: opens the source, once in each worker.
+        folder: where the parts go.
+        hang_s: how long a worker may be silent; `None` for ever.
+    """
+
+    def __init__(self, opener: Opener, folder: Path, hang_s: float | None) -> None:
+        self._opener, self._folder, self._hang_s = opener, folder, hang_s
+        self._processes: dict[Connection, SpawnProcess] = {}
+        self.busy: dict[Connection, Part] = {}
+        """What each worker is making."""
+        self._watch = Watch(hang_s)
+        self._hung: set[Part] = set()
+        self._deaths = 0
+
+    def assign(self, part: Part) -> None:
+        """Gives a part to an idle worker, or to a new one."""
+        idle = self._processes.keys() - self.busy.keys()
+        connection = idle.pop() if idle else self._hire()
+        self.busy[connection] = part
+        with suppress(OSError):  # the worker died: `recv` finds that out below
+            connection.send(part)
+
+    def outcomes(self) -> Iterator[tuple[Part, bool]]:
+        """Waits a moment; yields parts that are done with, and whether they are there.
+
+        Raises:
+            CommandError: workers keep dying, or one part hangs twice.
+            Exception: what a worker raised.
+        """
+        ready, hanging = self._watch.wait(self.busy)
+        for connection in ready:
+            try:
+                answer = connection.recv()
+            except (EOFError, OSError):
+                process, part = self._dismiss(connection)
+                self._report_death(process.exitcode or 0, part)
+                yield part, False
+                continue
+            if answer == BEAT:
+                continue
+            if answer is not None:
+                raise answer
+            self._deaths = 0
+            yield self.busy.pop(connection), True
+        for connection in hanging:
+            self._processes[connection].kill()  # SIGKILL also ends a process that is stopped
+            _, part = self._dismiss(connection)
+            self._report_hanging(part)
+            yield part, False
+
+    def end(self) -> None:
+        """Ends all workers, whatever they are doing."""
+        for process in self._processes.values():
+            process.kill()
+        for connection, process in self._processes.items():
+            process.join()
+            connection.close()
+
+    def _hire(self) -> Connection:
+        ours, theirs = multiprocessing.Pipe()
+        process = multiprocessing.get_context("spawn").Process(
+            target=_work, args=(self._opener, self._folder, theirs, self._hang_s), daemon=True
+        )
+        with interrupts_held():
+            process.start()
+            self._processes[ours] = process
+        theirs.close()
+        return ours
+
+    def _dismiss(self, connection: Connection) -> tuple[SpawnProcess, Part]:
+        """Waits for the end of a worker; returns it, and the part that it did not finish."""
+        process, part = self._processes.pop(connection), self.busy.pop(connection)
+        self._watch.forget(connection)
+        connection.close()
+        process.join()
+        return process, part
+
+    def _report_death(self, code: int, part: Part) -> None:
+        """Says on stderr that a part is made again.
+
+        Raises:
+            CommandError: too many workers died one after the other.
+        """
+        self._deaths += 1
+        cause = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+        if self._deaths > MOST_DEATHS:
+            advice = "out of memory? try fewer --workers"
+            if code > 0:  # it failed to start: it imports the script that it was started from
+                advice = "a script that calls `build` does so under `if __name__ == '__main__':`"
+            raise CommandError(
+                f"{self._deaths} workers died one after the other, the last {cause}; {advice}"
+            )
+        _say(f"a worker ended {cause}; {_rows(part)} are made again")
+
+    def _report_hanging(self, part: Part) -> None:
+        """Says on stderr that a part is made again.
+
+        Raises:
+            CommandError: the part hung before, so that making it again will not help.
+        """
+        if part in self._hung:
+            raise CommandError(
+                f"two workers hung, one after the other, making {_rows(part)}; try fewer "
+                "--workers, or MUJOCO_GL=osmesa, which draws on the CPU: EGL can hang in several "
+                "processes at once (google-deepmind/mujoco issue 3444)"
+            )
+        self._hung.add(part)
+        _say(f"a worker hung and was ended; {_rows(part)} are made again")
+
+
+def _rows(part: Part) -> str:
+    return f"rows {part.start} to {part.stop - 1}"
+
+
+def _say(line: str) -> None:
+    print(f"scenes: {line}", file=sys.stderr)  # noqa: T201
 
 
 @contextmanager
@@ -137,46 +215,6 @@ def interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _bury(process: SpawnProcess, connection: Connection, part: Part, deaths: int) -> None:
-    connection.close()
-    process.join()
-    code = process.exitcode or 0
-    cause = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-    if deaths > MOST_DEATHS:
-        advice = "out of memory? try fewer --workers"
-        if code > 0:  # it failed to start: it imports the script that it was started from
-            advice = "a script that calls `build` does so under `if __name__ == '__main__':`"
-        raise CommandError(f"{deaths} workers died one after the other, the last {cause}; {advice}")
-    print(  # noqa: T201
-        f"scenes: a worker ended {cause}; rows {part.start} to {part.stop - 1} are made again",
-        file=sys.stderr,
-    )
-
-
-def _end(process: SpawnProcess, connection: Connection) -> None:
-    """Ends a worker that hangs; SIGKILL also ends one that is stopped."""
-    process.kill()
-    process.join()
-    connection.close()
-
-
-def _report_hanging(part: Part, hung: set[Part]) -> None:
-    """Says on stderr that a part is made again.
-
-    Raises:
-        CommandError: the part hung before, so that making it again will not help.
-    """
-    rows = f"rows {part.start} to {part.stop - 1}"
-    if part in hung:
-        raise CommandError(
-            f"two workers hung, one after the other, making {rows}; try fewer --workers, or "
-            "MUJOCO_GL=osmesa, which draws on the CPU: EGL can hang in several processes at once "
-            "(google-deepmind/mujoco issue 3444)"
-        )
-    hung.add(part)
-    print(f"scenes: a worker hung and was ended; {rows} are made again", file=sys.stderr)  # noqa: T201
 
 
 def _work(opener: Opener, folder: Path, connection: Connection, hang_s: float | None) -> None:

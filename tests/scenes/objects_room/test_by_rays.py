@@ -20,7 +20,7 @@ N = 24
 @pytest.fixture(scope="module")
 def by_rays(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("rays") / "rooms.h5"
-    build(ROOMS, 0, N, path, workers=1, by_rays=True)
+    build(ROOMS, n=N, seed=0, out=path, workers=1, by_rays=True)
     return path
 
 
@@ -51,11 +51,13 @@ def test_a_file_by_codes_is_never_extended_by_rays(rooms_file: Path, tmp_path: P
     copy = tmp_path / "rooms.h5"
     copy.write_bytes(rooms_file.read_bytes())
     with pytest.raises(CommandError, match='"segmentation": "rays"'):
-        build(ROOMS, 0, 400, copy, workers=1, by_rays=True)
+        build(ROOMS, n=400, seed=0, out=copy, workers=1, by_rays=True)
 
 
 def test_what_rays_do_not_tell_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="without depth"):
-        build(ObjectsRoomConfig(size=32, depth=True), 0, 2, tmp_path / "a.h5", by_rays=True)
+        build(
+            ObjectsRoomConfig(size=32, depth=True), n=2, seed=0, out=tmp_path / "a.h5", by_rays=True
+        )
     with pytest.raises(UsageError, match="not multi_dsprites's"):
         OpenByRays(MultiDSpritesConfig(), 0)()
