@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from base64 import b64decode
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ import numpy as np
 import pytest
 from evaluation.cli import main
 from evaluation.figures.decompositions import on_white
-from evaluation.report.browse import as_webp, without, worst_and_best
-from evaluation.scores.generalisation import Generalisation
-from evaluation.scores.scoring import read_scenes, write_json
+from evaluation.figures.drawable import drawable
+from evaluation.predictions.contract import read_output
+from evaluation.report.scene_cards import as_webp, without, worst_and_best
+from evaluation.scores.results import Generalisation, ModelIdentity, write_result
+from evaluation.scores.scoring import read_scenes
 from monet import load
-from monet.model import Decompositions, Monet
+from monet.model import Monet
 from monet.weights import SHIPPED, read_weights, save_weights
 from PIL import Image
 from scenes.cli import main as scenes
@@ -35,8 +38,8 @@ def page(
 ) -> Path:
     """Returns the report of a run, of its scores, and of 16 rooms."""
     folder = tmp_path_factory.mktemp("report")
-    scores = result.as_json({"name": "small", "step": 4}, seed=0)
-    write_json(folder / "results/generalise/small/scores.json", scores)
+    scores = replace(result, checkpoint=ModelIdentity(None, "small", 4))
+    write_result(scores, folder / "results/generalise/small")
     arguments = ["--checkpoint", str(run_folder), "--runs", str(run_folder.parent)]
     arguments += ["--results", str(folder / "results"), "--data", str(rooms_file)]
     arguments += ["--slots", str(SLOTS), "--n", "16", "--out", str(folder / "out")]
@@ -140,7 +143,8 @@ def test_the_pictures_on_the_page_are_the_models(page: Path, run_folder: Path) -
         path = Path(model_file(page))
         scenes = read_scenes(path, 16)
         row = scene["index"]
-        parts = model.decompose(scenes.images[row : row + 1], SLOTS)
+        images = scenes.images[row : row + 1]
+        parts = drawable(images, read_output(model.decompose(images, SLOTS), images, "model"))
         sheet = decoded(scene["sheet"])
         assert sheet.shape == ((SLOTS + 1) * 32, 4 * 32, 3)
 
@@ -174,11 +178,12 @@ def test_a_sheet_is_kept_exactly() -> None:
 
 
 def test_a_removed_slot_leaves_its_pixels_to_the_others(model: Monet, rooms_file: Path) -> None:
-    parts = model.decompose(read_scenes(rooms_file, 1).images, 3)
+    images = read_scenes(rooms_file, 1).images
+    parts = drawable(images, read_output(model.decompose(images, 3), images, "model"))
     whole = (parts.masks[0][..., None] * parts.components[0]).sum(0)
     masks = np.zeros_like(parts.masks)
     masks[0, 0, :, :16], masks[0, 1, :, 16:] = 1, 1  # slot 0 left, slot 1 right, slot 2 nowhere
-    halves = Decompositions(**{**vars(parts), "masks": masks})
+    halves = replace(parts, masks=masks)
     left_gone = without(halves, 0, 0)
     np.testing.assert_allclose(left_gone[:, 16:], parts.components[0, 1][:, 16:], atol=1e-6)
     weight = 1 / (1 + np.exp(parts.mask_logits[0, 2] - parts.mask_logits[0, 1]))[..., None]

@@ -9,8 +9,12 @@ import tyro
 from scenes.command_line import parse, run_command
 from scenes.memory import keep_freed_memory
 
-from evaluation.commands.pictures import Figures, Report, Traverse
-from evaluation.commands.scores import Generalise, Represent, Score
+from evaluation.commands.figures import Figures
+from evaluation.commands.generalise import Generalise
+from evaluation.commands.report import Report
+from evaluation.commands.represent import Represent
+from evaluation.commands.score import Score
+from evaluation.commands.traverse import Traverse
 
 COMMANDS: dict[str, Any] = {
     "generalise": Generalise,

@@ -29,16 +29,11 @@ from scenes.file.reader import SceneFile
 from scenes.serialise import from_json, to_json
 
 from evaluation.predictions.baselines import BASELINES
-from evaluation.predictions.contract import ROUNDS, Predictions, predict
-from evaluation.scores.intervals import Statistic
+from evaluation.predictions.contract import Predictions
+from evaluation.predictions.models import ROUNDS, predict
 from evaluation.scores.labels import REFINED
-from evaluation.scores.scoring import (
-    TestScenes,
-    all_to_json,
-    read_scenes,
-    statistics_of_rows,
-    values_of,
-)
+from evaluation.scores.results import Statistic, rows_to_json
+from evaluation.scores.scoring import TestScenes, read_scenes, statistics_of_rows, values_of
 
 if TYPE_CHECKING:
     from monet import Monet
@@ -135,8 +130,6 @@ def notes(
         **weights.notes,
         "test": to_json(config),
         "checked": json.dumps(_steady(values)),
-        "scores": json.dumps(
-            {name: all_to_json(row) for name, row in rows.items()}, allow_nan=False
-        ),
+        "scores": rows_to_json(rows),
     }
     return kept, rows

@@ -11,6 +11,9 @@ from scenes.command_line import CommandError, UsageError
 from scenes.config import ObjectsRoomConfig
 from scenes.file.reader import SceneFile
 
+from evaluation.predictions.models import ScoredModel, load_model, monet_model
+from evaluation.scores.results import ModelIdentity
+
 RUNS = Path("runs")
 
 
@@ -68,9 +71,47 @@ def scenes_in(data: Path | None) -> tuple[str, int | None]:
         return file.dataset, file.image_size
 
 
-def identity_of(weights: Weights) -> dict[str, object]:
-    """Returns what a file of scores says of the weights."""
-    return {"path": str(weights.path), "name": weights.name, "step": weights.step}
+def choose_model(
+    checkpoint: str | None, model: str | None, dataset: str, size: int | None = None
+) -> ScoredModel:
+    """Returns the model of `--checkpoint` or `--model`, else of the weights that are chosen.
+
+    Args:
+        checkpoint: as in `choose_weights`.
+        model: `module:factory` or `FILE.py:factory` of any model.
+        dataset: as in `choose_weights`.
+        size: as in `choose_weights`.
+
+    Raises:
+        UsageError: both are given, or there is no such thing.
+        CommandError: the model's code raised an error.
+    """
+    if model is None:
+        return of_weights(choose_weights(checkpoint, dataset, size))
+    if checkpoint is not None:
+        raise UsageError("give one of --checkpoint and --model")
+    return load_model(model)
+
+
+def of_weights(weights: Weights) -> ScoredModel:
+    """Returns the model of weights as it is scored."""
+    identity = ModelIdentity(str(weights.path), weights.name, weights.step)
+    return monet_model(weights.model(), identity, weights)
+
+
+def whole_image_weights(name: str, beside: ScoredModel) -> Weights:
+    """Returns weights trained with all of the image in one slot, to stand beside a model.
+
+    Raises:
+        UsageError: there are none, they were trained with other masks, or on another image size.
+    """
+    whole = read_weights(find_weights(name))
+    if whole.config.masks != "all-in-one":
+        raise UsageError(f"{whole.path}: was not trained with --masks all-in-one")
+    if whole.config.model.image_size != beside.image_size:
+        other = beside.identity.path
+        raise UsageError(f"{whole.path}: takes images of another size than {other}")
+    return whole
 
 
 def newest_runs(folder: Path = RUNS) -> Iterator[Weights]:

@@ -9,13 +9,13 @@ from io import BytesIO
 
 import numpy as np
 from jaxtyping import Float, Float64, UInt8
-from monet import Decompositions, Monet
-from monet.training.picture import to_uint8
 from PIL import Image
 from scenes.pictures.sheet import entity_palette, slot_palette
 
-from evaluation.figures.decompositions import on_white
+from evaluation.figures.decompositions import on_white, to_uint8
+from evaluation.figures.drawable import Drawable, drawable
 from evaluation.predictions.cache import Cache
+from evaluation.predictions.models import ScoredModel
 from evaluation.scores.scoring import TestScenes
 
 TOP_ROW = ("input", "reconstruction", "segmentation", "truth")
@@ -52,6 +52,8 @@ class SceneCard:
     slots: tuple[SlotCard, ...]
     sheet: UInt8[np.ndarray, "Y X 3"]
     """Pictures side by side: `TOP_ROW`, and below it `SLOT_ROW` for each slot."""
+    lacking: str = ""
+    """What stands in for what the model does not give (`Drawable.note`)."""
 
     def as_json(self) -> dict[str, object]:
         """Returns it for report.json, pictures apart."""
@@ -64,9 +66,9 @@ class SceneCard:
         }
 
 
-def browse(
+def scene_cards(
     cache: Cache,
-    model: Monet,
+    model: ScoredModel,
     num_slots: int,
     group: str,
     source: str,
@@ -81,7 +83,7 @@ def browse(
         entities=scenes.entities,
         num_background=scenes.num_background,
     )
-    parts = cache.decompositions(model, chosen.images, num_slots)
+    parts = drawable(chosen.images, cache.decompositions(model, chosen.images, num_slots))
     truth = entity_palette(scenes.entities, scenes.num_background)[chosen.segmentation]
     return [
         SceneCard(
@@ -90,9 +92,10 @@ def browse(
             index=row,
             scores={name: _finite(values[name][row]) for name in SHOWN_SCORES if name in values},
             slots=_slot_cards(
-                chosen.segmentation[i], parts.masks[i].argmax(axis=0), scenes, num_slots
+                chosen.segmentation[i], parts.masks[i].argmax(axis=0), scenes, parts.masks.shape[1]
             ),
             sheet=sheet(chosen.images[i], truth[i], parts, i),
+            lacking=parts.note,
         )
         for i, row in enumerate(rows)
     ]
@@ -111,7 +114,7 @@ def worst_and_best(
     return order[:count], order[::-1][:count]
 
 
-def without(parts: Decompositions, index: int, slot: int) -> Float[np.ndarray, "H W 3"]:
+def without(parts: Drawable, index: int, slot: int) -> Float[np.ndarray, "H W 3"]:
     """Returns a scene's reconstruction with one slot removed.
 
     The slot's share of each pixel goes to the other slots, in proportion to the masks that the
@@ -129,7 +132,7 @@ def without(parts: Decompositions, index: int, slot: int) -> Float[np.ndarray, "
 def sheet(
     image: UInt8[np.ndarray, "H W 3"],
     truth: UInt8[np.ndarray, "H W 3"],
-    parts: Decompositions,
+    parts: Drawable,
     index: int,
 ) -> UInt8[np.ndarray, "Y X 3"]:
     """Lays out all pictures of a scene without gaps."""

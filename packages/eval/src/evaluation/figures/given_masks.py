@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import torch
-from jaxtyping import Float, Integer, UInt8
-from matplotlib.axes import Axes
+from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
 from monet import Monet
 from monet.config import MaskKind
 from monet.given_masks import given_log_masks
 from monet.model import to_unit
-from monet.training.picture import to_uint8
-from scenes.command_line import CommandError
 from scenes.pictures.sheet import slot_palette
 
+from evaluation.figures.decompositions import to_uint8
+from evaluation.figures.panels import draw_losses
 from evaluation.figures.style import STYLE, Canvas, note_height
+from evaluation.training_log import Curve
 
 CONDITIONS: dict[MaskKind, str] = {
     "element": "element masks",
@@ -37,39 +34,6 @@ PLOT = (2.7, 2.0)
 PICTURES_LEFT = 5.0
 TOP = 0.3
 BETWEEN = 0.1
-
-
-@dataclass(frozen=True)
-class Curve:
-    """What a run logged."""
-
-    steps: Integer[np.ndarray, " L"]
-    values: Mapping[str, np.ndarray]
-    """By the name of the term, nats for each image."""
-
-
-def read_curve(path: Path) -> Curve:
-    """Reads the loss terms of a run's metrics.jsonl.
-
-    Raises:
-        CommandError: there is no such file, or no term in it.
-    """
-    if not path.is_file():
-        raise CommandError(f"{path}: no such file; monet-train writes it beside the weights")
-    rows = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise CommandError(f"{path}: line {number} is no JSON") from error
-        if all(name in row for name in CURVES):
-            rows.append(row)
-    if not rows:
-        raise CommandError(f"{path}: holds no {' and '.join(CURVES)}; train for longer")
-    return Curve(
-        np.array([row["step"] for row in rows]),
-        {name: np.array([row[name] for row in rows], dtype=float) for name in CURVES},
-    )
 
 
 @torch.no_grad()
@@ -105,7 +69,14 @@ def draw_conditions(
     for index, (term, name) in enumerate(CURVES.items()):
         axes = canvas.axes(0.75, TOP + index * (PLOT[1] + 0.75), *PLOT)
         with mpl.rc_context(STYLE):
-            _plot(axes, curves, term, f"({'ab'[index]}) {name}, nats an image")
+            draw_losses(
+                axes,
+                {CONDITIONS[condition]: curves[condition] for condition in CONDITIONS},
+                term,
+                f"({'ab'[index]}) {name}, nats an image",
+                {name: COLORS[condition] for condition, name in CONDITIONS.items()},
+            )
+            axes.tick_params(labelsize=7)
             if index == 0:  # one is enough: the next one's curves have no corner to spare
                 axes.legend(frameon=False, fontsize=7)
     canvas.words("(c) scenes, (d) given masks", PICTURES_LEFT, TOP / 2)
@@ -121,21 +92,6 @@ def draw_conditions(
         _row(canvas, y + SIDE + GAP, "reconstruction", "0.35", reconstruction)
     canvas.note(note, below)
     return canvas.figure
-
-
-def _plot(axes: Axes, curves: Mapping[str, Curve], term: str, title: str) -> None:
-    for condition, name in CONDITIONS.items():
-        curve = curves[condition]
-        axes.plot(curve.steps, curve.values[term], color=COLORS[condition], lw=1.4, label=name)
-    # The first steps are far off the scale of everything after them.
-    later = np.concatenate(
-        [curve.values[term][len(curve.steps) // 10 :] for curve in curves.values()]
-    )
-    space = 0.06 * max(float(np.ptp(later)), 1e-9)
-    axes.set_ylim(later.min() - space, later.max() + space)
-    axes.set_title(title, loc="left")
-    axes.set_xlabel("step")
-    axes.tick_params(labelsize=7)
 
 
 def _row(
