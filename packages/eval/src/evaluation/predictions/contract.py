@@ -32,7 +32,16 @@ PICTURE_SLACK = 1.0
 
 @dataclass(frozen=True)
 class Predictions:
-    """A segmentation of each scene, and what else a model gives."""
+    """A segmentation of each scene, and what else a model gives.
+
+    Example:
+        >>> import evaluation, numpy as np
+        >>> everything = np.zeros((12, 32, 32), dtype=np.uint8)
+        >>> predictions = evaluation.Predictions(everything, num_slots=1)
+        >>> result = evaluation.score("rooms.h5", predictions, baselines=False)
+        >>> result.metrics["ari"].mean
+        0.0
+    """
 
     segmentation: Integer[np.ndarray, "N H W"]
     """Slot of each pixel: where the masks are largest."""
