@@ -6,10 +6,12 @@ import shutil
 import subprocess
 from base64 import b64decode
 from dataclasses import replace
+from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from evaluation.cli import main
@@ -270,6 +272,57 @@ def test_clicks_choose_and_a_narrow_screen_needs_no_scrolling_sideways(
     assert 'data-hash="#scene=5&amp;slot=2"' in shown
     assert 'data-focus="slot-1"' in shown
     assert 'data-sideways="0"' in shown
+
+
+def test_markup_in_names_stays_words(
+    chromium: str, run_folder: Path, rooms_file: Path, result: Generalisation, tmp_path: Path
+) -> None:
+    """A run, a file, an entity and a model whose names would run a script if they were markup."""
+    name = "<img src=x onerror=document.body.dataset.planted=1>"
+    closing = f"</script>{name}"
+    run = tmp_path / "runs" / name
+    shutil.copytree(run_folder, run)
+    data = tmp_path / f"{name}.h5"
+    shutil.copy(rooms_file, data)
+    with h5py.File(data, "r+") as file:
+        names = [closing if entity == "floor" else entity for entity in file.attrs["entities"]]
+        file.attrs["entities"] = names
+    for place, model in {
+        "own": ModelIdentity(None, name, 4),
+        "other": ModelIdentity(None, closing, 1),
+    }.items():
+        write_result(replace(result, checkpoint=model), tmp_path / "results" / place)
+    assert main(["report", "--checkpoint", str(run), "--runs", str(run.parent), "--results",
+                 str(tmp_path / "results"), "--data", str(data), "--n", "4", "--slots", "5",
+                 "--out", str(tmp_path / "out")]) == 0  # fmt: skip
+    page = tmp_path / "out/report.html"
+    assert "<img" not in page.read_text()
+    holds = [slot["holds"] for scene in data_of(page)["scenes"] for slot in scene["slots"]]
+    assert closing in holds
+    script = """
+      document.body.dataset.images = document.querySelectorAll("img").length;
+      document.body.dataset.heading = document.querySelector("h1").textContent;
+    """
+    shown = dom(chromium, page, tmp_path, "#scene=1&slot=1", script)
+    assert 'data-images="0"' in shown
+    assert "data-planted" not in shown
+    assert f"MONet: {escape(name, quote=False)}</h1>" in shown
+    assert "Scene 1: worst (row " in shown
+
+
+def test_scores_that_this_version_cannot_read_are_shown_as_they_are(
+    page: Path, run_folder: Path, rooms_file: Path, tmp_path: Path
+) -> None:
+    content = json.loads((page.parent.parent / "results/generalise/small/scores.json").read_text())
+    later = tmp_path / "results/later/scores.json"
+    later.parent.mkdir(parents=True)
+    later.write_text(json.dumps({**content, "schema": 2}))
+    assert main(["report", "--checkpoint", str(run_folder), "--results", str(tmp_path / "results"),
+                 "--data", str(rooms_file), "--n", "4", "--slots", "5",
+                 "--out", str(tmp_path / "out")]) == 0  # fmt: skip
+    text = (tmp_path / "out/report.html").read_text()
+    assert "Shown as it is: it has schema 2; this version reads schema 1." in text
+    assert "&#34;as_trained&#34;" in text
 
 
 def test_what_cannot_be_reported_is_refused(

@@ -153,7 +153,7 @@ def monet_model(
     )
 
 
-def _any_model(model: Model, path: str | None, name: str) -> ScoredModel:
+def _any_model(model: object, path: str | None, name: str) -> ScoredModel:
     if not isinstance(model, Model):
         raise UsageError(
             f"{path or name}: a model needs decompose(images, num_slots), which "
