@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 from collections import ChainMap
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +21,7 @@ from scenes.serialise import to_json
 from evaluation.figures.decompositions import TITLES_OF_CONDITIONS
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.models import ScoredModel
-from evaluation.report.scene_cards import SceneCard, scene_cards, worst_and_best
+from evaluation.report.scene_cards import SceneCard, SceneOutput
 from evaluation.scores.conditions import rooms_size, scene_file
 from evaluation.scores.results import (
     REPRESENTATION,
@@ -31,12 +30,11 @@ from evaluation.scores.results import (
     Result,
     from_content,
 )
-from evaluation.scores.scoring import read_scenes, values_of
+from evaluation.scores.scoring import read_scenes
 from evaluation.training_log import read_log
 
-EXTREMES = 4
-"""Worst scenes, and best ones."""
 OF_EACH_CONDITION = 3
+"""Scenes that are shown of each condition."""
 PACKAGES = ("evaluation", "monet", "scenes", "torch", "numpy", "mujoco", "h5py")
 
 
@@ -182,22 +180,11 @@ def read_content(
             )
             size = model.image_size or (None if data else rooms_size(None))
             scenes = read_scenes(path, wanted, size)
-            height, width = scenes.images.shape[1:3]
-            if height != width:
-                raise UsageError(f"{path}: the page shows square scenes, these are not")
             title = "scenes" if data else TITLES_OF_CONDITIONS[condition]
-            values = values_of(scenes, cache.of_model(model, scenes.images, num_slots))
-            if metric not in values:
-                raise UsageError(f"--metric is one of {', '.join(sorted(values))}, got {metric!r}")
-            groups: list[tuple[str, Sequence[int]]] = []
+            output = SceneOutput(model, num_slots, cache, scenes, path)
             if first:
-                worst, best = worst_and_best(metric, values[metric], EXTREMES)
-                groups += [("worst", worst), ("best", best)]
-            groups.append((title, range(min(OF_EACH_CONDITION, wanted))))
-            for label, rows in groups:
-                cards += scene_cards(
-                    cache, model, num_slots, label, path.name, scenes, values, rows
-                )
+                cards += output.extreme_cards(metric)
+            cards += output.cards(title, range(min(OF_EACH_CONDITION, wanted)))
             with SceneFile(path) as file:
                 provenance = json.loads(file.attributes["provenance"])
             progress.advance(task)
@@ -208,7 +195,7 @@ def read_content(
         config=None if model.weights is None else json.loads(to_json(model.weights.config)),
         dataset=model.dataset,
         num_slots=num_slots,
-        image_size=height,
+        image_size=cards[0].image_size,
         metric=metric,
         ranked=n,
         scenes=tuple(cards),

@@ -5,7 +5,7 @@ The paper shows pictures of this (figures 4 and 8); here are numbers, with basel
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from scenes.progress import progress_bar
 
 from evaluation.predictions.baselines import BASELINES
 from evaluation.predictions.cache import Cache
-from evaluation.predictions.contract import ModelOutput, Predictions
+from evaluation.predictions.contract import ModelOutput
 from evaluation.predictions.models import (
     ROUNDS,
     Model,
@@ -104,7 +104,7 @@ def generalise(
     slots = subject.slots(slots)
     if n < 1:
         raise UsageError(f"--n must be at least 1, got {n}")
-    trained_slots, size = subject.num_slots, rooms_size(subject.image_size)
+    size = rooms_size(subject.image_size)
     scored = _ScoredConditions()
     conditions = (*conditions, *(HELD if hold_out else ()))
     with progress_bar() as progress:
@@ -114,19 +114,8 @@ def generalise(
             path = scene_file(
                 condition, size, folder, seed=seed, n=n, workers=workers, hold_out=hold_out
             )
-            scenes = read_scenes(path, n, size)
             progress.update(task, note=f"scoring {condition}")
-            predictions = cache.of_model(subject, scenes.images, slots)
-            compared = {}
-            if condition in COMPARED and subject.refines:
-                compared[REFINED] = cache.of_model(subject, scenes.images, slots, ROUNDS)
-            if condition in COMPARED and trained_slots not in (None, slots):
-                compared[_TRAINED] = cache.of_model(subject, scenes.images, trained_slots)
-            baselines = {
-                name: cache.of_baseline(name, segment, scenes.images)
-                for name, segment in BASELINES.items()
-            }
-            scored.add(condition, scenes, predictions, compared, baselines)
+            scored.add(condition, read_scenes(path, n, size), subject, slots, cache)
             progress.advance(task)
     result = scored.result(with_trained_slots(subject), slots, n, seed)
     if out is not None:
@@ -192,15 +181,22 @@ class _ScoredConditions:
         self,
         condition: str,
         scenes: TestScenes,
-        predictions: Predictions,
-        compared: Mapping[str, Predictions],
-        baselines: Mapping[str, Predictions],
+        model: ScoredModel,
+        slots: int,
+        cache: Cache,
     ) -> None:
-        rows = {_MODEL: predictions, **baselines}
+        predictions = cache.of_model(model, scenes.images, slots)
+        rows = {_MODEL: predictions} | {
+            name: cache.of_baseline(name, segment, scenes.images)
+            for name, segment in BASELINES.items()
+        }
         if condition in COUNTS:
             for row, made in rows.items():
                 self.objects.setdefault(row, []).append(objects_in_view(scenes, made))
-        rows |= compared
+        if condition in COMPARED and model.refines:
+            rows[REFINED] = cache.of_model(model, scenes.images, slots, ROUNDS)
+        if condition in COMPARED and model.num_slots not in (None, slots):
+            rows[_TRAINED] = cache.of_model(model, scenes.images, model.num_slots)
         decoded = decoded_masks(predictions)
         if decoded is not None:
             rows[DECODED] = decoded
