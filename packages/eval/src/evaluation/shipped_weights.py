@@ -1,4 +1,4 @@
-"""The scores that shipped weights carry, and the scenes they are of: made here, and checked here.
+"""The scores that shipped weights carry: computed here when they ship, and again when tests run.
 
 Each weights file holds, beside its config and step, `test`, the config of its test scenes;
 `checked`, mean scores of the first few of them, of the model and of its refined masks, which must
@@ -39,20 +39,20 @@ if TYPE_CHECKING:
     from monet import Monet
 
 SEED = 0
-"""Of the test scenes."""
+"""Seed of the test scenes."""
 CHECKED = 64
 """Scenes that are scored again by the tests."""
 STEADY = ("ari", "ari_fg", "msc", "mse")
-"""Scores that must stay."""
+"""Scores whose means must stay the same."""
 Checked = Mapping[str, Mapping[str, float]]
-"""Row, the model's or `REFINED`, to score to mean."""
+"""Means by row, the model's or `REFINED`, and score."""
 
 
 def config_of_tests(weights: Weights, law: str | None = None) -> DatasetConfig:
     """Returns the config of the test scenes that follow the law of a model's training scenes.
 
     Args:
-        weights: of the model.
+        weights: the model's.
         law: config of the training scenes as JSON, keys left out at their defaults; `None` takes
             the test scenes that the weights' notes name, else the law of the training file.
 
@@ -80,7 +80,7 @@ def config_of_tests(weights: Weights, law: str | None = None) -> DatasetConfig:
 
 
 def scenes_of(config: DatasetConfig, n: int, size: int, folder: Path) -> TestScenes:
-    """Returns the first test scenes of a config, rendering what lacks in a folder."""
+    """Returns the first test scenes of a config; those that lack are rendered into a folder."""
     path = folder / f"{config.dataset}_test_{config.size}px.h5"
     build(config, SEED, n, path)
     return read_scenes(path, n, size)
@@ -90,11 +90,12 @@ def check(weights: Weights, folder: Path) -> tuple[Checked, Checked]:
     """Returns the scores that weights carry, and the same computed anew."""
     config = from_json(weights.notes["test"], DATASETS[weights.dataset])
     scenes = scenes_of(config, CHECKED, weights.config.model.image_size, folder)
-    anew = {name: values_of(scenes, made) for name, made in _made(weights.model(), scenes).items()}
+    predictions = _predictions(weights.model(), scenes)
+    anew = {name: values_of(scenes, each) for name, each in predictions.items()}
     return json.loads(weights.notes["checked"]), _steady(anew)
 
 
-def _made(model: Monet, scenes: TestScenes) -> dict[str, Predictions]:
+def _predictions(model: Monet, scenes: TestScenes) -> dict[str, Predictions]:
     return {
         "model": predict(model, scenes.images),
         REFINED: predict(model, scenes.images, refine=ROUNDS),
@@ -122,9 +123,9 @@ def notes(
         config: of the test scenes.
         scenes: the test scenes, `CHECKED` at least.
     """
-    given = _made(weights.model(), scenes)
-    given |= {name: segment(scenes.images) for name, segment in BASELINES.items()}
-    values = {name: values_of(scenes, made) for name, made in given.items()}
+    predictions = _predictions(weights.model(), scenes)
+    predictions |= {name: segment(scenes.images) for name, segment in BASELINES.items()}
+    values = {name: values_of(scenes, each) for name, each in predictions.items()}
     rows = statistics_of_rows(values)
     kept = {
         **weights.notes,

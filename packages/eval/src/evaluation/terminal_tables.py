@@ -37,8 +37,9 @@ WIDTH = 128
 
 def console() -> Console:
     """Returns a console wide enough for the tables where there is no terminal."""
-    found = Console()
-    return found if found.is_terminal and found.width >= WIDTH else Console(width=WIDTH)
+    terminal = Console()
+    wide = terminal.is_terminal and terminal.width >= WIDTH
+    return terminal if wide else Console(width=WIDTH)
 
 
 def score_tables(title: str, rows: Mapping[str, Mapping[str, Statistic]]) -> list[Table]:
@@ -177,9 +178,9 @@ def cell(name: str, statistic: Statistic | None, most: int | None = None) -> str
     """Writes a score for a table: mean and half the 95% interval's width; - where undefined.
 
     Args:
-        name: of the score.
-        statistic: what is known of it.
-        most: number of images, said behind where fewer counted.
+        name: name of the score, which decides its digits.
+        statistic: the score; `None` where there is none.
+        most: number of images; where fewer counted, their number stands behind.
     """
     if statistic is None or math.isnan(statistic.mean):
         return "-"

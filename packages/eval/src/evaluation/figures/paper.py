@@ -1,4 +1,4 @@
-"""Which figure needs what: each is drawn from runs and files, or says what it lacks."""
+"""The paper's figures: each is drawn from a model and scenes, or names what is missing for it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from evaluation.scores.scoring import TestScenes, read_scenes
 from evaluation.training_log import read_curve
 
 EXTRA_SLOTS = 9
-"""Of figures 4 and 8."""
+"""Slots of figures 4 and 8."""
 SLOTS_FROM = 64
 """Scenes among which figure 5 looks for slots that hold one object or the background."""
 NAMES = {
@@ -66,7 +66,7 @@ class Materials:
     files: tuple[Path, ...]
     """Scenes to use instead of those a run holds out."""
     data_folder: Path
-    """Test scenes of the Objects Room, rendered where they lack."""
+    """Folder of the Objects Room's test scenes; those that lack are rendered into it."""
     seed: int
     workers: int | None
     cache: Cache
@@ -229,7 +229,7 @@ class Part:
     stem: str
     """Name of its files."""
     number: int
-    """Of the paper's figure."""
+    """Number of the paper's figure."""
     draw: Callable[[Materials], Figure]
 
 

@@ -1,8 +1,8 @@
 """Predictions and decompositions kept on disk: what has not changed is not computed again.
 
 An entry's name is the hash of everything that it depends on: the weights, the pixels of the images,
-the number of slots, the rounds of refining and the code. What changes has another name; nothing
-stale is ever read.
+the number of slots, the rounds of refining and the code. When any of them changes, so does the
+name: nothing stale is ever read. Output of a model whose dependencies nobody can tell is not kept.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from evaluation.predictions.models import Model, ScoredModel, predict, scored_mo
 if TYPE_CHECKING:
     from monet import Monet
 
-Made = TypeVar("Made")
+Entry = TypeVar("Entry")
 Images = UInt8[np.ndarray, "N H W 3"]
 
 CACHE = Path("results/.cache")
@@ -110,10 +110,10 @@ class Cache:
     def _get(
         self,
         key: Mapping[str, object] | None,
-        compute: Callable[[], Made],
-        write: Callable[[h5py.File, Made], object],
-        read: Callable[[h5py.File], Made],
-    ) -> Made:
+        compute: Callable[[], Entry],
+        write: Callable[[h5py.File, Entry], object],
+        read: Callable[[h5py.File], Entry],
+    ) -> Entry:
         if self.folder is None or key is None:
             return compute()
         text = json.dumps(key, sort_keys=True)
@@ -123,14 +123,14 @@ class Cache:
                 with h5py.File(path, "r") as file:
                     return read(file)
             except (OSError, KeyError):
-                path.unlink()  # cut short or foreign: it is made again
-        made = compute()
+                path.unlink()  # cut short or foreign: computed again
+        entry = compute()
         self.folder.mkdir(parents=True, exist_ok=True)
-        # Others may make the same at the same time.
+        # Another command may write the same entry at the same time.
         with whole_or_not(path) as temporary, h5py.File(temporary, "w") as file:
             file.attrs["key"] = text
-            write(file, made)
-        return made
+            write(file, entry)
+        return entry
 
 
 def _key(

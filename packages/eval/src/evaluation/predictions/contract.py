@@ -1,4 +1,4 @@
-"""What any model says of a file's scenes: the contract that scores are computed from.
+"""The contract between models and scores: what a model returns, and what a file of it holds.
 
 In a file: HDF5 with `masks` (N, K, H, W), which sum to one over K, or `segmentation` (N, H, W), the
 slot of each pixel; and, where there is one, `reconstruction` (N, H, W, 3) in [0, 1] and `scene`
@@ -158,7 +158,7 @@ def read_predictions(
     except FileError as error:
         raise CommandError(str(error)) from error
     with file:
-        kept = {
+        datasets = {
             name: _dataset(path, file[name], n, form, may_be_longer=may_be_longer)
             for name, form in {
                 "scene": (),
@@ -168,19 +168,19 @@ def read_predictions(
             }.items()
             if name in file
         }
-        if "scene" in kept:
-            check_rows(path, kept["scene"][:n])
-        if "masks" in kept:
-            segmentation, slots = _segment(path, kept["masks"], n)
-        elif "segmentation" in kept:
-            segmentation = _slots(path, kept["segmentation"][:n])
+        if "scene" in datasets:
+            check_rows(path, datasets["scene"][:n])
+        if "masks" in datasets:
+            segmentation, slots = _segment(path, datasets["masks"], n)
+        elif "segmentation" in datasets:
+            segmentation = _slots(path, datasets["segmentation"][:n])
             slots = int(segmentation.max()) + 1
         else:
             raise CommandError(f"{path}: neither 'masks' nor 'segmentation' is in it")
         reconstruction = None
-        if "reconstruction" in kept:
-            reconstruction = _pictures(path, kept["reconstruction"][:n])
-    return Predictions(segmentation, slots, reconstruction, names_scenes="scene" in kept)
+        if "reconstruction" in datasets:
+            reconstruction = _pictures(path, datasets["reconstruction"][:n])
+    return Predictions(segmentation, slots, reconstruction, names_scenes="scene" in datasets)
 
 
 def _dataset(

@@ -1,4 +1,4 @@
-"""Which model a command means."""
+"""Which model a command means: the one that is named, the newest run, or weights that ship."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ RUNS = Path("runs")
 def choose_weights(checkpoint: str | None, dataset: str, size: int | None = None) -> Weights:
     """Returns the weights of a checkpoint, else of the newest run, else those that are shipped.
 
-    Of the shipped weights of a dataset, those for the largest images are taken, or the largest to
+    Several weights of a dataset ship: those for the largest images are taken, or the largest to
     which images of `size` can be averaged down.
 
     Args:
         checkpoint: run folder, file or name; `None` chooses.
-        dataset: data that the chosen run must have been trained on, such as `objects_room`; of a
-            checkpoint that is named, another one is said on stderr.
+        dataset: data that the chosen run must have been trained on, such as `objects_room`. Where
+            a named checkpoint was trained on another dataset, a line on stderr says so.
         size: side in pixels of the images to take apart; `None` where they will be rendered at the
             model's own size.
 
@@ -115,7 +115,7 @@ def whole_image_weights(name: str, beside: ScoredModel) -> Weights:
 
 
 def newest_runs(folder: Path = RUNS) -> Iterator[Weights]:
-    """Yields the runs under a folder, the one saved last first; what is none is said on stderr."""
+    """Yields the runs under a folder, the one saved last first; names unreadable ones on stderr."""
     saved = sorted(folder.glob(f"*/{WEIGHTS}"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in saved:
         try:

@@ -85,42 +85,31 @@ def to_html(content: ReportContent) -> str:
         (file, file.result) for file in content.scores if isinstance(file.result, Generalisation)
     ]
     labels = _labels(conditions)
+    curves = dict(zip(labels, (result for _, result in conditions), strict=True))
     logged = [run for run in content.runs if any("nll" in row for row in run.rows)]
-    return (
-        _environment()
-        .get_template(PAGE)
-        .render(
-            style=_asset("report.css"),
-            script=_asset("report.js"),
-            content=content,
-            lacking=content.lacking,
-            sentences=_sentences(content),
-            of_rooms=content.dataset in (None, ObjectsRoomConfig.dataset),
-            checkpoint=_named(content.model),
-            curves=[(color(index), label) for index, label in enumerate(labels)],
-            score_plots=_marked(
-                plots.plot_scores(
-                    dict(zip(labels, (result for _, result in conditions), strict=True))
-                )
-                if conditions
-                else {}
-            ),
-            baseline=plots.BASELINE,
-            of_conditions=[
-                Fold(file.path, tables.of_conditions(result)) for file, result in conditions
-            ],
-            other_scores=[
-                _fold(file)
-                for file in content.scores
-                if not isinstance(file.result, Generalisation)
-            ],
-            run_curves=[(color(index), run.path) for index, run in enumerate(logged)],
-            loss_plots=_marked(plots.plot_losses(logged) if logged else {}),
-            runs=_table_of_runs(content),
-            versions={"versions": versions(), "scenes rendered by": content.provenance},
-            data=_script_json(_browsable(content)),
-        )
-    )
+    others = [file for file in content.scores if not isinstance(file.result, Generalisation)]
+    words = {
+        "content": content,
+        "lacking": content.lacking,
+        "sentences": _sentences(content),
+        "of_rooms": content.dataset in (None, ObjectsRoomConfig.dataset),
+        "checkpoint": _named(content.model),
+        "baseline": plots.BASELINE,
+        "curves": [(color(index), label) for index, label in enumerate(labels)],
+        "of_conditions": [Fold(f.path, tables.of_conditions(result)) for f, result in conditions],
+        "other_scores": [_fold(file) for file in others],
+        "run_curves": [(color(index), run.path) for index, run in enumerate(logged)],
+        "runs": _table_of_runs(content),
+        "versions": {"versions": versions(), "scenes rendered by": content.provenance},
+    }
+    markup = {
+        "style": _asset("report.css"),
+        "script": _asset("report.js"),
+        "score_plots": _marked(plots.plot_scores(curves) if curves else {}),
+        "loss_plots": _marked(plots.plot_losses(logged) if logged else {}),
+        "data": _script_json(_browsable(content)),
+    }
+    return _environment().get_template(PAGE).render(**words, **markup)
 
 
 @cache
@@ -186,7 +175,7 @@ def _sentences(content: ReportContent) -> list[Sentence]:
             sentences.append(_sentence(where, rooms.num_slots, name, row, beside))
     for result in own:
         if isinstance(result, FileScores):
-            where, beside = f"On {result.n:,} scenes of {result.data}", None
+            where = f"On {result.n:,} scenes of {result.data}"
             beside = result.baselines.get(plots.BASELINE)
             sentences.append(_sentence(where, result.num_slots, "ari_fg", result.metrics, beside))
     return sentences

@@ -15,9 +15,10 @@ COUNTS = tuple(f"objects_{count}" for count in range(7))
 CONDITIONS = ("test", *COUNTS, "identical_color", "four_identical")
 """`test` follows the law of the training scenes: 3 objects placed, 1 to 3 of them in view."""
 HELD = ("held_in", "held_out")
-"""As `test`, without the kinds of objects that training held out, and with one in every scene."""
+"""Scenes as in `test`: without the kinds of objects that training held out, and with at least one
+of them in every scene."""
 TRAINED_ON = (1, 3)
-"""Objects in view of the training scenes."""
+"""Fewest and most objects in view in the training scenes."""
 COMPARED = {
     "test": "as in training",
     "objects_6": "six objects",
@@ -79,16 +80,16 @@ def scene_file(
     config = config_of(condition, size, hold_out)
     if condition in HELD:
         condition = f"{condition}_{hashlib.sha256(repr(hold_out).encode()).hexdigest()[:8]}"
-    given = folder / f"{condition}.h5"
-    if given.exists() and _serves(given, config, seed, n):
-        return given
-    made = folder / f"{condition}_{size}px{f'_seed{seed}' if seed else ''}.h5"
-    if made.exists() and _serves(made, config, seed, n):
-        return made
-    from scenes.driver import build  # what renders is loaded where a scene lacks
+    own = folder / f"{condition}.h5"
+    if own.exists() and _serves(own, config, seed, n):
+        return own
+    rendered = folder / f"{condition}_{size}px{f'_seed{seed}' if seed else ''}.h5"
+    if rendered.exists() and _serves(rendered, config, seed, n):
+        return rendered
+    from scenes.driver import build  # loads MuJoCo: only where scenes lack
 
-    build(config, seed, n, made, workers=workers)
-    return made
+    build(config, seed, n, rendered, workers=workers)
+    return rendered
 
 
 def _serves(path: Path, config: ObjectsRoomConfig, seed: int, n: int) -> bool:

@@ -191,8 +191,8 @@ class _ScoredConditions:
             for name, segment in BASELINES.items()
         }
         if condition in COUNTS:
-            for row, made in rows.items():
-                self.objects.setdefault(row, []).append(objects_in_view(scenes, made))
+            for row, each in rows.items():
+                self.objects.setdefault(row, []).append(objects_in_view(scenes, each))
         if condition in COMPARED and model.refines:
             rows[REFINED] = cache.of_model(model, scenes.images, slots, ROUNDS)
         if condition in COMPARED and model.num_slots not in (None, slots):
@@ -200,7 +200,7 @@ class _ScoredConditions:
         decoded = decoded_masks(predictions)
         if decoded is not None:
             rows[DECODED] = decoded
-        values = {row: values_of(scenes, made) for row, made in rows.items()}
+        values = {row: values_of(scenes, each) for row, each in rows.items()}
         ceiling = ceiling_values(scenes)
         if ceiling is not None:
             values[_CEILING] = ceiling

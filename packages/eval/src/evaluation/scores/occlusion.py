@@ -27,7 +27,7 @@ from evaluation.scores.scoring import BOOTSTRAP_SEED, TestScenes
 EDGES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
 """Visible fractions between which recall is averaged, upper ends included."""
 PARTLY_HIDDEN = 0.9
-"""Objects of at most this visible fraction tell something about completion."""
+"""Completion is scored on objects of at most this visible fraction."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class ObjectsInView:
 
 
 def objects_in_view(scenes: TestScenes, predictions: Predictions) -> ObjectsInView:
-    """Returns what there is to say of each object in view.
+    """Returns the visible fraction and the overlaps of each object in view.
 
     Raises:
         ValueError: the scenes do not know the objects' full extents.
@@ -76,8 +76,8 @@ def objects_in_view(scenes: TestScenes, predictions: Predictions) -> ObjectsInVi
         decoded_iou = np.where(slot >= 0, iou_of_regions(decoded, full), np.nan)
         behind = full & ~part
         area = behind.sum((1, 2))
-        found = (decoded & behind).sum((1, 2)) / np.maximum(area, 1)
-        hidden = np.where((slot >= 0) & (area > 0), found, np.nan)
+        covered = (decoded & behind).sum((1, 2)) / np.maximum(area, 1)
+        hidden = np.where((slot >= 0) & (area > 0), covered, np.nan)
     return ObjectsInView(
         visible=part.sum((1, 2)) / full.sum((1, 2)),
         best_iou=best_iou(table)[image, first + number],

@@ -196,7 +196,7 @@ def subset(objects: Objects, chosen: Bool[np.ndarray, " M"]) -> Objects:
 def whole_image_latents(
     model: Monet, images: UInt8[np.ndarray, "N H W 3"]
 ) -> Float[np.ndarray, "N D"]:
-    """Returns the latents of a VAE that is given everything in one slot (section 2.2)."""
+    """Returns the latents of a VAE whose one slot holds the whole image (section 2.2)."""
     import torch
     from monet.model import to_unit
 

@@ -87,12 +87,12 @@ class FileScores:
     interval: str = OVER_IMAGES
     metrics: Row
     decoded_masks: Row | None = None
-    """Of the masks that the model's decoder predicts."""
+    """Scores of the masks that the model's decoder predicts."""
     refined: Row | None = None
-    """Of the masks after MONet's VAE has corrected them."""
+    """Scores of the masks after MONet's VAE has corrected them."""
     baselines: Mapping[str, Row] = field(default_factory=dict)
     ceiling: Row | None = None
-    """Of a perfect result with walls and sky in one slot, as the paper's."""
+    """Scores of a perfect result with walls and sky in one slot, as the paper's."""
 
     @property
     def name(self) -> str:
@@ -127,9 +127,9 @@ class RecallInView(Statistic):
     """Recall of the objects of which a certain share is in view."""
 
     above: float
-    """Visible fraction that they exceed,"""
+    """Visible fraction that all of these objects exceed."""
     to: float
-    """and reach at most."""
+    """Visible fraction that none of them exceeds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,12 +142,13 @@ class Occlusion:
     completion_of_visible_fraction_to: float
     """Objects of at most this visible fraction count for `completion`."""
     completion: Row
-    """Of partly hidden objects that were found; empty without decoded masks."""
+    """Overlaps of masks with the full extents of partly hidden objects that were found; empty
+    without decoded masks."""
 
 
 @dataclass(frozen=True)
 class OcclusionScores:
-    """A model's and the baselines'."""
+    """Scores of partly hidden objects: a model's and the baselines'."""
 
     model: Occlusion
     baselines: Mapping[str, Occlusion]
@@ -163,24 +164,24 @@ class Generalisation:
     n: int
     """Scenes of each condition."""
     seed: int
-    """Of the scenes."""
+    """Seed of the scenes."""
     version: str = field(default_factory=lambda: version("evaluation"))
     interval: str = OVER_IMAGES
     conditions: Conditions
     as_trained: AsTrained | None
     """`None` where the slots of training are `num_slots`, or unknown."""
     decoded_masks: Conditions
-    """Of the masks that the model's decoder predicts; empty where it has none."""
+    """Scores of the masks that the model's decoder predicts; empty where it has none."""
     refined: Conditions
-    """Of the masks after MONet's VAE has corrected them; empty for other models."""
+    """Scores of the masks after MONet's VAE has corrected them; empty for other models."""
     baselines: Mapping[str, Conditions]
     """By name of the baseline."""
     ceilings: Conditions
-    """Of a perfect result with walls and sky in one slot, as the paper's."""
+    """Scores of a perfect result with walls and sky in one slot, as the paper's."""
     slot_use: Mapping[str, tuple[SlotUse, ...]]
     """By condition, an entry for each slot."""
     occlusion: OcclusionScores
-    """Of the objects of the conditions `objects_0` to `objects_6` together."""
+    """Scores of the objects of the conditions `objects_0` to `objects_6` together."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ class Dci:
 
 @dataclass(frozen=True, kw_only=True)
 class Representation:
-    """What latents tell of objects, by row: `slots`, `whole image`, and of each the part alone."""
+    """What latents tell of objects, by row: `slots`, `whole image`, and each of objects alone."""
 
     schema: int = SCHEMA
     checkpoint: ModelIdentity

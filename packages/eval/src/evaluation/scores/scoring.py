@@ -128,9 +128,9 @@ def statistics_of_rows(
     """
     flat = {(row, name): v for row, values in rows.items() for name, v in values.items()}
     named = {str(index): values for index, values in enumerate(flat.values())}
-    found = statistics(named, np.random.default_rng(BOOTSTRAP_SEED)).values()
+    every = statistics(named, np.random.default_rng(BOOTSTRAP_SEED)).values()
     result: dict[str, dict[str, Statistic]] = {row: {} for row in rows}
-    for (row, name), statistic in zip(flat, found, strict=True):
+    for (row, name), statistic in zip(flat, every, strict=True):
         result[row][name] = statistic
     return result
 
@@ -184,10 +184,10 @@ def score(
         if subject.refines:
             refined = cache.of_model(subject, scenes.images, asked, ROUNDS)
         identity = subject.identity
-    candidates = {_MODEL: predictions, DECODED: decoded_masks(predictions), REFINED: refined}
+    scored = {_MODEL: predictions, DECODED: decoded_masks(predictions), REFINED: refined}
     names = tuple(BASELINES) if baselines else ()
-    candidates |= {name: cache.of_baseline(name, BASELINES[name], scenes.images) for name in names}
-    values = {row: values_of(scenes, made) for row, made in candidates.items() if made is not None}
+    scored |= {name: cache.of_baseline(name, BASELINES[name], scenes.images) for name in names}
+    values = {row: values_of(scenes, each) for row, each in scored.items() if each is not None}
     highest = ceiling_values(scenes)
     if highest is not None:
         values[CEILING] = highest
@@ -229,26 +229,27 @@ def check_request(slots: int | None, n: int | None, *, of_model: bool = True) ->
 
 
 def _predictions_of(
-    scenes: TestScenes, given: Predictions | str | Path, *, cut: bool
+    scenes: TestScenes, source: Predictions | str | Path, *, cut: bool
 ) -> Predictions:
     """Returns predictions of these scenes, read from their file where they lie in one.
 
     Args:
         scenes: that they are of.
-        given: the predictions, or their file.
-        cut: whether predictions of further scenes may follow.
+        source: the predictions, or their file.
+        cut: whether predictions of further scenes may follow, as of a file of which `n` scenes
+            are scored.
 
     Raises:
         CommandError: they do not fit the scenes, or are in another order.
     """
     shape = scenes.images.shape[:3]
-    if isinstance(given, Predictions):
-        if given.segmentation.shape != shape:
+    if isinstance(source, Predictions):
+        if source.segmentation.shape != shape:
             raise CommandError(
-                f"predictions: segmentation: expected {shape}, got {given.segmentation.shape}"
+                f"predictions: segmentation: expected {shape}, got {source.segmentation.shape}"
             )
-        return given
-    path = Path(given)
+        return source
+    path = Path(source)
     predictions = read_predictions(path, shape[0], shape[1:], may_be_longer=cut)
     if not predictions.names_scenes:
         check_order(path, scenes.segmentation, predictions.segmentation)
