@@ -1,6 +1,7 @@
 """What each package may import: scenes, then monet, then evaluation, and only what is needed."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -79,3 +80,18 @@ print(*[name for name in ("mujoco", "dm_control", "labmaze") if name in sys.modu
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.strip() == "mujoco"
+
+
+IMPORTED_AS = {"pillow": "PIL", "scikit-image": "skimage", "scikit-learn": "sklearn"}
+
+
+@pytest.mark.parametrize("package", ["evaluation"])
+def test_a_package_asks_for_what_it_imports_and_nothing_else(package: str) -> None:
+    folder = ROOT / FOLDERS[package]
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    names = {re.split(r"[<>=\[ ]", line)[0] for line in project["dependencies"]}
+    asked = {IMPORTED_AS.get(name, name) for name in names}
+    imported = set[str]().union(
+        *(imported_names(path.read_text()) for path in folder.glob("src/**/*.py"))
+    )
+    assert imported - {package} - set(sys.stdlib_module_names) == asked
