@@ -17,7 +17,7 @@ import torch
 from evaluation.cli import main
 from evaluation.figures.decompositions import Group, draw_slots, largest_slots, on_white
 from evaluation.figures.drawable import Drawable, drawable
-from evaluation.figures.given_masks import CONDITIONS, CURVES, draw_conditions, reconstruct
+from evaluation.figures.given_masks import CURVES, MASKS, draw_given_masks, reconstruct
 from evaluation.figures.paper import Materials, MissingError
 from evaluation.figures.style import save, to_svg
 from evaluation.figures.traversal_figure import choose_slots, draw_traversals
@@ -160,8 +160,8 @@ def test_figure_2_mixes_components_by_the_masks_it_gives(model: Monet, scenes: T
     seven = Monet(replace(model.config, num_slots=7))  # training refuses fewer than entities
     seven.load_state_dict(model.state_dict())
     curve = Curve(np.arange(10), {"nll": np.linspace(9, 1, 10), "kl_latent": np.ones(10)})
-    figure = draw_conditions(
-        dict.fromkeys(CONDITIONS, curve), dict.fromkeys(CONDITIONS, seven), images, truth, "note"
+    figure = draw_given_masks(
+        dict.fromkeys(MASKS, curve), dict.fromkeys(MASKS, seven), images, truth, "note"
     )
     shown = pictures(figure)
     assert len(shown) == 3 + 3 * 2 * 3
@@ -173,7 +173,7 @@ def test_figure_2_mixes_components_by_the_masks_it_gives(model: Monet, scenes: T
     assert not any(np.array_equal(one, own) for one, own in zip(wrong, painted, strict=True))
     legend = figure.axes[1].get_legend()
     assert legend is not None
-    assert [t.get_text() for t in legend.get_texts()] == list(CONDITIONS.values())
+    assert [t.get_text() for t in legend.get_texts()] == list(MASKS.values())
 
 
 def test_curves_are_read_from_a_runs_log(run_folder: Path, tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def _table(title: str) -> Table:
 
 def verdict(result: Generalisation) -> str:
     """Says in words whether the model beat k-means on colour, from the numbers of this run."""
-    kind, colours = result.checkpoint.kind, result.baselines["k-means on colour"]
+    label, colours = result.checkpoint.label, result.baselines["k-means on colour"]
     model, colour = result.conditions["test"]["ari_fg"].mean, colours["test"]["ari_fg"].mean
     same = result.conditions["identical_color"]["ari_fg"].mean
     colour_same = colours["identical_color"]["ari_fg"].mean
@@ -217,14 +217,14 @@ def verdict(result: Generalisation) -> str:
         trained = f" ({mean:.2f} with the {result.as_trained.num_slots} slots of training)"
     if model > colour:
         first = (
-            f"{kind}'s ari_fg of {model:.2f}{trained} is above that of k-means on colour, "
+            f"{label}'s ari_fg of {model:.2f}{trained} is above that of k-means on colour, "
             f"{colour:.2f}."
         )
     else:
         first = f"k-means on colour has the higher ari_fg, {colour:.2f} to {model:.2f}{trained}"
-        first += f": {ADVICE}" if kind == "MONet" else "."
+        first += f": {ADVICE}" if label == "MONet" else "."
     return (
-        f"{first} Where all objects have one colour, k-means has {colour_same:.2f} and {kind} "
+        f"{first} Where all objects have one colour, k-means has {colour_same:.2f} and {label} "
         f"{same:.2f}."
     )
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from evaluation.figures.decompositions import draw_decompositions
 from evaluation.figures.panels import (
     BASELINE_DASHES,
-    SCORES,
+    PLOTTED,
     color,
     draw_scores,
     interval_bars,
@@ -71,9 +71,9 @@ def plot_generalisation(results: Sequence[Generalisation]) -> Figure:
     """
     curves = {of_slots(result.checkpoint, result.num_slots): result for result in results}
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(2.6 * len(SCORES), 3.3), layout="constrained")
-        panels = figure.subplots(1, len(SCORES), sharey=True)
-        for axes, score in zip(panels, SCORES, strict=True):
+        figure = Figure(figsize=(2.6 * len(PLOTTED), 3.3), layout="constrained")
+        panels = figure.subplots(1, len(PLOTTED), sharey=True)
+        for axes, score in zip(panels, PLOTTED, strict=True):
             draw_scores(axes, curves, score)
         panels[0].set_ylabel("score, 95% intervals")
         handles, labels = panels[-1].get_legend_handles_labels()

@@ -20,7 +20,7 @@ from evaluation.figures.panels import draw_losses
 from evaluation.figures.style import STYLE, Canvas, note_height
 from evaluation.training_log import Curve
 
-CONDITIONS: dict[MaskKind, str] = {
+MASKS: dict[MaskKind, str] = {
     "element": "element masks",
     "all-in-one": "all-in-one",
     "wrong-element": "wrong element masks",
@@ -46,7 +46,7 @@ def reconstruct(
     return to_uint8(mixed.movedim(1, -1).numpy())
 
 
-def draw_conditions(
+def draw_given_masks(
     curves: Mapping[str, Curve],
     models: Mapping[str, Monet],
     images: UInt8[np.ndarray, "N H W 3"],
@@ -56,38 +56,38 @@ def draw_conditions(
     """Draws the curves of three runs beside what each makes of the same scenes.
 
     Args:
-        curves: by condition.
-        models: by condition.
+        curves: by kind.
+        models: by kind.
         images: example scenes, at least two: each has another's masks as wrong ones.
         segmentation: entity of each of their pixels.
         note: a line below.
     """
     n = len(images)
     width = PICTURES_LEFT + n * (SIDE + GAP) + 0.05
-    below = TOP + SIDE + len(CONDITIONS) * (2 * (SIDE + GAP) + BETWEEN) + 0.05
+    below = TOP + SIDE + len(MASKS) * (2 * (SIDE + GAP) + BETWEEN) + 0.05
     canvas = Canvas(width, below + note_height(note, width))
     for index, (term, name) in enumerate(CURVES.items()):
         axes = canvas.axes(0.75, TOP + index * (PLOT[1] + 0.75), *PLOT)
         with mpl.rc_context(STYLE):
             draw_losses(
                 axes,
-                {CONDITIONS[condition]: curves[condition] for condition in CONDITIONS},
+                {MASKS[kind]: curves[kind] for kind in MASKS},
                 term,
                 f"({'ab'[index]}) {name}, nats an image",
-                {name: COLORS[condition] for condition, name in CONDITIONS.items()},
+                {name: COLORS[kind] for kind, name in MASKS.items()},
             )
             axes.tick_params(labelsize=7)
             if index == 0:  # one is enough: the next one's curves have no corner to spare
                 axes.legend(frameon=False, fontsize=7)
     canvas.words("(c) scenes, (d) given masks", PICTURES_LEFT, TOP / 2)
     _row(canvas, TOP, "scene", "black", images)
-    for place, (condition, name) in enumerate(CONDITIONS.items()):
+    for place, (kind, name) in enumerate(MASKS.items()):
         y = TOP + SIDE + BETWEEN + place * (2 * (SIDE + GAP) + BETWEEN)
-        model = models[condition]
+        model = models[kind]
         truth = torch.from_numpy(segmentation)
-        masks = given_log_masks(condition, truth, model.config.num_slots)
+        masks = given_log_masks(kind, truth, model.config.num_slots)
         palette = slot_palette(model.config.num_slots)
-        _row(canvas, y, name, COLORS[condition], palette[masks.argmax(dim=1).numpy()])
+        _row(canvas, y, name, COLORS[kind], palette[masks.argmax(dim=1).numpy()])
         reconstruction = reconstruct(model, images, masks)
         _row(canvas, y + SIDE + GAP, "reconstruction", "0.35", reconstruction)
     canvas.note(note, below)

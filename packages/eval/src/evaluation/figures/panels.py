@@ -15,7 +15,7 @@ from evaluation.scores.conditions import COUNTS, TRAINED_ON
 from evaluation.scores.results import Generalisation, Row, Statistic
 from evaluation.training_log import Curve
 
-SCORES = {"ari_fg": 2, "msc": 1, "recall": 1, "ari_paper": 0, "count": 0}
+PLOTTED = {"ari_fg": 2, "msc": 1, "recall": 1, "ari_paper": 0, "count": 0}
 """Scores that are plotted, and the fewest objects for which each is defined."""
 APART = {"identical_color": "one\ncolour", "four_identical": "four\nalike"}
 """Conditions that stand beside the numbers of objects."""
@@ -55,11 +55,11 @@ def draw_scores(
     Args:
         axes: where to draw.
         results: by label of their curve; the baselines are those of the first one.
-        score: one of `SCORES`.
+        score: one of `PLOTTED`.
         baselines: which to draw beside.
         apart: conditions that stand beside the numbers of objects, and their labels.
     """
-    counts = np.arange(SCORES[score], len(COUNTS))
+    counts = np.arange(PLOTTED[score], len(COUNTS))
     places = len(COUNTS) + 0.5 + 1.3 * np.arange(len(apart))
     axes.axvspan(
         TRAINED_ON[0] - 0.4, TRAINED_ON[1] + 0.4, color="0.92", lw=0, zorder=0, label="trained on"

@@ -24,7 +24,7 @@ from evaluation.figures.decompositions import (
     largest_slots,
 )
 from evaluation.figures.drawable import Drawable, drawable
-from evaluation.figures.given_masks import CONDITIONS, CURVES, draw_conditions
+from evaluation.figures.given_masks import CURVES, MASKS, draw_given_masks
 from evaluation.figures.style import save
 from evaluation.figures.traversal_figure import choose_slots, draw_traversals
 from evaluation.predictions.cache import Cache
@@ -132,14 +132,14 @@ class Materials:
 
 def figure_2(materials: Materials) -> Figure:
     """Three mask conditions: curves and pictures."""
-    runs = {name: materials.run("objects_room", name) for name in CONDITIONS}
+    runs = {name: materials.run("objects_room", name) for name in MASKS}
     sizes = {weights.config.model.image_size for weights in runs.values()}
     if len(sizes) > 1:
         raise MissingError(
             f"its three runs have images of {sorted(sizes)} pixels; train them alike"
         )
     scenes = materials.rooms("test", 3, sizes.pop())
-    return draw_conditions(
+    return draw_given_masks(
         {
             name: read_curve(weights.path.with_name(METRICS), tuple(CURVES))
             for name, weights in runs.items()

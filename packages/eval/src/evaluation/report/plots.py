@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from evaluation.figures.panels import SCORES, draw_losses, draw_scores
+from evaluation.figures.panels import PLOTTED, draw_losses, draw_scores
 from evaluation.figures.style import STYLE, to_svg
 from evaluation.report.content import LoggedRun
 from evaluation.scores.results import Generalisation
@@ -31,7 +31,7 @@ def plot_scores(results: Mapping[str, Generalisation]) -> dict[str, str]:
     Args:
         results: by label; each is a curve, and the baseline is that of the first one.
     """
-    return {f"{score} against objects": _svg(_scores(results, score)) for score in SCORES}
+    return {f"{score} against objects": _svg(_scores(results, score)) for score in PLOTTED}
 
 
 def plot_losses(runs: Sequence[LoggedRun]) -> dict[str, str]:

@@ -97,7 +97,7 @@ def of_conditions(result: Generalisation) -> list[PageTable]:
     conditions = result.conditions
     names = _columns(conditions.values())
     caption = (
-        f"{result.checkpoint.kind} with {result.num_slots} slots, {result.n} scenes of each "
+        f"{result.checkpoint.label} with {result.num_slots} slots, {result.n} scenes of each "
         "condition"
     )
     own = [

@@ -12,7 +12,7 @@ CEILING = "ceiling (walls with sky)"
 
 def of_slots(model: ModelIdentity, num_slots: int) -> str:
     """Returns the label of a model with so many slots."""
-    return f"{model.kind}, {num_slots} slots"
+    return f"{model.label}, {num_slots} slots"
 
 
 def as_trained(model: ModelIdentity, num_slots: int) -> str:

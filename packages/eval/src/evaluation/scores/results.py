@@ -65,7 +65,7 @@ class ModelIdentity:
         return self.name if self.step is None else f"{self.name} at step {self.step:,}"
 
     @property
-    def kind(self) -> str:
+    def label(self) -> str:
         """What rows of tables call it: MONet, or the name of any other model."""
         return self.name if self.step is None else "MONet"
 
