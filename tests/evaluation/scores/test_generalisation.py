@@ -264,6 +264,25 @@ def test_kinds_that_training_held_out_are_scored_apart(
     assert other != path, "another hold-out has another file"
 
 
+def test_a_program_has_files_written_of_some_conditions(
+    model: Monet, folder: Path, result: Generalisation, cache: Cache, tmp_path: Path
+) -> None:
+    written = generalise(
+        model,
+        9,
+        n=3,
+        data_folder=folder,
+        conditions=("objects_4", "four_identical"),
+        out=tmp_path,
+        cache=cache,
+    )
+    assert (tmp_path / "scores.json").read_text() == to_json(written)
+    assert list(written.conditions) == ["objects_4", "four_identical"]
+    assert {path.name for path in tmp_path.glob("*.png")} == {
+        "decompositions.png", "generalisation.png", "occlusion.png"
+    }  # fmt: skip
+
+
 def test_finished_scenes_are_used_again_and_extended(folder: Path, result: Generalisation) -> None:
     path = folder / "objects_2_32px.h5"
     before = path.stat().st_mtime_ns

@@ -42,7 +42,7 @@ SHOWN_USE = {
 def write_generalisation(
     results: Sequence[Generalisation], pictured: Sequence[Sequence[Pictured]], out: Path
 ) -> list[Path]:
-    """Writes scores.json, pictures and plots of one model.
+    """Writes scores.json, pictures and plots of one model, those that its conditions suffice for.
 
     Args:
         results: each with another number of slots; where there are several, each has its folder.
@@ -56,8 +56,10 @@ def write_generalisation(
     for result, scenes in zip(results, pictured, strict=True):
         folder = out if len(results) == 1 else out / f"slots_{result.num_slots}"
         written.append(write_result(result, folder))
-        written += save(draw_decompositions(scenes), folder / "decompositions")
-        written += save(plot_slot_use(result), folder / "slot_use")
+        if scenes:
+            written += save(draw_decompositions(scenes), folder / "decompositions")
+        if SHOWN_USE.keys() & result.slot_use.keys():
+            written += save(plot_slot_use(result), folder / "slot_use")
     written += save(plot_generalisation(results), out / "generalisation")
     written += save(plot_occlusion(results), out / "occlusion")
     return written
