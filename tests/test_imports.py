@@ -116,7 +116,7 @@ def test_a_circle_is_found() -> None:
     assert a_circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
 
 
-@pytest.mark.parametrize("package", ["scenes", "monet"])
+@pytest.mark.parametrize("package", FOLDERS)
 def test_no_modules_load_each_other_in_a_circle(package: str) -> None:
     graph = import_graph(package)
     assert sum(map(len, graph.values())) > 20

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 from evaluation.predictions.cache import Cache
-from evaluation.scores.generalisation import Generalisation, generalise
+from evaluation.scores.generalisation import generalise
+from evaluation.scores.results import Generalisation
 from monet.config import PRESETS, TrainConfig
 from monet.model import Monet
 from monet.training.trainer import Trainer
@@ -39,7 +40,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
 @pytest.fixture(scope="session")
 def result(model: Monet, folder: Path, cache: Cache) -> Generalisation:
     """Returns the result of nine slots on three scenes of each condition."""
-    return generalise(model, 9, folder, n=3, seed=0, cache=cache)
+    return generalise(model, 9, n=3, data_folder=folder, cache=cache)
 
 
 @pytest.fixture(scope="session")

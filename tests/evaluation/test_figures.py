@@ -15,23 +15,20 @@ import numpy as np
 import pytest
 import torch
 from evaluation.cli import main
-from evaluation.figures.conditions import (
-    CONDITIONS,
-    Curve,
-    draw_conditions,
-    read_curve,
-    reconstruct,
-)
 from evaluation.figures.decompositions import Group, draw_slots, largest_slots, on_white
+from evaluation.figures.drawable import Drawable, drawable
+from evaluation.figures.given_masks import CURVES, MASKS, draw_given_masks, reconstruct
 from evaluation.figures.paper import Materials, MissingError
 from evaluation.figures.style import save, to_svg
-from evaluation.figures.traversals import choose_seeds, draw_traversals
+from evaluation.figures.traversal_figure import choose_slots, draw_traversals
 from evaluation.predictions.cache import Cache
+from evaluation.predictions.contract import read_output
 from evaluation.scores.scoring import TestScenes, read_scenes
+from evaluation.training_log import Curve, read_curve
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from monet.given_masks import given_log_masks
-from monet.model import Decompositions, Monet
+from monet.model import Monet
 from monet.weights import read_weights
 from scenes.command_line import CommandError
 from scenes.pictures.palette import slot_palette
@@ -44,9 +41,13 @@ def scenes(rooms_file: Path) -> TestScenes:
 
 
 @pytest.fixture(scope="module")
-def parts(model: Monet, scenes: TestScenes) -> Decompositions:
+def parts(model: Monet, scenes: TestScenes) -> Drawable:
     """Returns what seven slots make of them."""
-    return model.decompose(scenes.images, 7)
+    return decomposed(model, scenes.images, 7)
+
+
+def decomposed(model: Monet, images: np.ndarray, slots: int) -> Drawable:
+    return drawable(images, read_output(model.decompose(images, slots), images, "model"))
 
 
 def pictures(figure: Figure) -> list[np.ndarray]:
@@ -60,7 +61,7 @@ def words(figure: Figure) -> list[str]:
 
 
 def test_columns_show_scene_reconstruction_segmentation_and_slots(
-    scenes: TestScenes, parts: Decompositions
+    scenes: TestScenes, parts: Drawable
 ) -> None:
     shown = pictures(draw_slots([Group("rooms", scenes.images, parts)]))
     column = shown[: 3 + 2 * 7]
@@ -80,7 +81,7 @@ def test_a_slot_keeps_its_colour_whatever_the_number_of_slots(
     model: Monet, scenes: TestScenes
 ) -> None:
     for slots in (5, 9):
-        group = Group("rooms", scenes.images[:2], model.decompose(scenes.images[:2], slots))
+        group = Group("rooms", scenes.images[:2], decomposed(model, scenes.images[:2], slots))
         figure = draw_slots([group])
         chips = [
             patch.get_facecolor()[:3]
@@ -91,7 +92,7 @@ def test_a_slot_keeps_its_colour_whatever_the_number_of_slots(
 
 
 def test_rows_of_chosen_slots_are_framed_in_their_colours(
-    scenes: TestScenes, parts: Decompositions
+    scenes: TestScenes, parts: Drawable
 ) -> None:
     group = Group("rooms", scenes.images[:1], parts, ((6, 1),))
     figure = draw_slots([group], rows=2, masked=False)
@@ -113,7 +114,7 @@ def test_the_largest_slots_leave_the_background_out() -> None:
     assert largest_slots(masks, 2) == ((0, 3),)
 
 
-def test_words_stay_words(scenes: TestScenes, parts: Decompositions, tmp_path: Path) -> None:
+def test_words_stay_words(scenes: TestScenes, parts: Drawable, tmp_path: Path) -> None:
     figure = draw_slots([Group("rooms", scenes.images[:2], parts)], note="of the first rooms")
     svg = to_svg(figure)
     for word in ("reconstruction", "segmentation", "slot 7", "of the first rooms"):
@@ -132,15 +133,16 @@ def test_words_stay_words(scenes: TestScenes, parts: Decompositions, tmp_path: P
 
 
 def test_figure_5_takes_slots_that_hold_one_object_each(model: Monet, scenes: TestScenes) -> None:
-    seeds = choose_seeds(scenes, scenes.segmentation)
-    assert [seed.title for seed in seeds] == ["object", "object", "wall + sky"]
-    assert len({seed.scene for seed in seeds}) == 3
-    for seed in seeds[:2]:
-        assert scenes.entities[seed.slot].startswith("object_")
-        assert (scenes.segmentation[seed.scene] == seed.slot).any()
-    assert scenes.entities[seeds[2].slot] in ("sky", "wall_left", "wall_right")
-    images = scenes.images[[seed.scene for seed in seeds]]
-    figure = draw_traversals(model, images, model.decompose(images, 7), seeds, "note")
+    slots = choose_slots(scenes, scenes.segmentation)
+    assert [slot.title for slot in slots] == ["object", "object", "wall + sky"]
+    assert len({slot.scene for slot in slots}) == 3
+    for slot in slots[:2]:
+        assert scenes.entities[slot.slot].startswith("object_")
+        assert (scenes.segmentation[slot.scene] == slot.slot).any()
+    assert scenes.entities[slots[2].slot] in ("sky", "wall_left", "wall_right")
+    images = scenes.images[[slot.scene for slot in slots]]
+    output = read_output(model.decompose(images, 7), images, "model")
+    figure = draw_traversals(model, images, output, slots, "note")
     rows = [word for word in words(figure) if word.startswith("latent")]
     assert len(rows) == len(set(rows)) == 6
     assert len(pictures(figure)) == 3 * (2 + 6 * 5)
@@ -158,8 +160,8 @@ def test_figure_2_mixes_components_by_the_masks_it_gives(model: Monet, scenes: T
     seven = Monet(replace(model.config, num_slots=7))  # training refuses fewer than entities
     seven.load_state_dict(model.state_dict())
     curve = Curve(np.arange(10), {"nll": np.linspace(9, 1, 10), "kl_latent": np.ones(10)})
-    figure = draw_conditions(
-        dict.fromkeys(CONDITIONS, curve), dict.fromkeys(CONDITIONS, seven), images, truth, "note"
+    figure = draw_given_masks(
+        dict.fromkeys(MASKS, curve), dict.fromkeys(MASKS, seven), images, truth, "note"
     )
     shown = pictures(figure)
     assert len(shown) == 3 + 3 * 2 * 3
@@ -171,20 +173,20 @@ def test_figure_2_mixes_components_by_the_masks_it_gives(model: Monet, scenes: T
     assert not any(np.array_equal(one, own) for one, own in zip(wrong, painted, strict=True))
     legend = figure.axes[1].get_legend()
     assert legend is not None
-    assert [t.get_text() for t in legend.get_texts()] == list(CONDITIONS.values())
+    assert [t.get_text() for t in legend.get_texts()] == list(MASKS.values())
 
 
 def test_curves_are_read_from_a_runs_log(run_folder: Path, tmp_path: Path) -> None:
     path = run_folder / "metrics.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    curve = read_curve(path)
+    curve = read_curve(path, tuple(CURVES))
     np.testing.assert_array_equal(curve.steps, [1, 2, 3, 4])
     assert curve.values["nll"].tolist() == [row["nll"] for row in rows if "nll" in row]
     with pytest.raises(CommandError, match=re.escape(f"{tmp_path / 'no'}: no such file")):
-        read_curve(tmp_path / "no")
+        read_curve(tmp_path / "no", tuple(CURVES))
     (tmp_path / "empty").write_text('{"step": 1, "ari": 0.5}\n')
     with pytest.raises(CommandError, match="holds no nll and kl_latent"):
-        read_curve(tmp_path / "empty")
+        read_curve(tmp_path / "empty", tuple(CURVES))
 
 
 def test_what_lacks_is_left_out_with_the_command_that_makes_it(

@@ -5,19 +5,24 @@ import re
 import shutil
 import subprocess
 from base64 import b64decode
+from dataclasses import replace
+from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from evaluation.cli import main
 from evaluation.figures.decompositions import on_white
-from evaluation.report.browse import as_webp, without, worst_and_best
-from evaluation.scores.generalisation import Generalisation
-from evaluation.scores.scoring import read_scenes, write_json
+from evaluation.figures.drawable import drawable
+from evaluation.predictions.contract import read_output
+from evaluation.report.scene_cards import as_webp, without, worst_and_best
+from evaluation.scores.results import Generalisation, ModelIdentity, write_result
+from evaluation.scores.scoring import read_scenes
 from monet import load
-from monet.model import Decompositions, Monet
+from monet.model import Monet
 from monet.weights import SHIPPED, read_weights, save_weights
 from PIL import Image
 from scenes.cli import main as scenes
@@ -35,8 +40,8 @@ def page(
 ) -> Path:
     """Returns the report of a run, of its scores, and of 16 rooms."""
     folder = tmp_path_factory.mktemp("report")
-    scores = result.as_json({"name": "small", "step": 4}, seed=0)
-    write_json(folder / "results/generalise/small/scores.json", scores)
+    scores = replace(result, checkpoint=ModelIdentity(None, "small", 4))
+    write_result(scores, folder / "results/generalise/small")
     arguments = ["--checkpoint", str(run_folder), "--runs", str(run_folder.parent)]
     arguments += ["--results", str(folder / "results"), "--data", str(rooms_file)]
     arguments += ["--slots", str(SLOTS), "--n", "16", "--out", str(folder / "out")]
@@ -140,7 +145,8 @@ def test_the_pictures_on_the_page_are_the_models(page: Path, run_folder: Path) -
         path = Path(model_file(page))
         scenes = read_scenes(path, 16)
         row = scene["index"]
-        parts = model.decompose(scenes.images[row : row + 1], SLOTS)
+        images = scenes.images[row : row + 1]
+        parts = drawable(images, read_output(model.decompose(images, SLOTS), images, "model"))
         sheet = decoded(scene["sheet"])
         assert sheet.shape == ((SLOTS + 1) * 32, 4 * 32, 3)
 
@@ -174,11 +180,12 @@ def test_a_sheet_is_kept_exactly() -> None:
 
 
 def test_a_removed_slot_leaves_its_pixels_to_the_others(model: Monet, rooms_file: Path) -> None:
-    parts = model.decompose(read_scenes(rooms_file, 1).images, 3)
+    images = read_scenes(rooms_file, 1).images
+    parts = drawable(images, read_output(model.decompose(images, 3), images, "model"))
     whole = (parts.masks[0][..., None] * parts.components[0]).sum(0)
     masks = np.zeros_like(parts.masks)
     masks[0, 0, :, :16], masks[0, 1, :, 16:] = 1, 1  # slot 0 left, slot 1 right, slot 2 nowhere
-    halves = Decompositions(**{**vars(parts), "masks": masks})
+    halves = replace(parts, masks=masks)
     left_gone = without(halves, 0, 0)
     np.testing.assert_allclose(left_gone[:, 16:], parts.components[0, 1][:, 16:], atol=1e-6)
     weight = 1 / (1 + np.exp(parts.mask_logits[0, 2] - parts.mask_logits[0, 1]))[..., None]
@@ -265,6 +272,57 @@ def test_clicks_choose_and_a_narrow_screen_needs_no_scrolling_sideways(
     assert 'data-hash="#scene=5&amp;slot=2"' in shown
     assert 'data-focus="slot-1"' in shown
     assert 'data-sideways="0"' in shown
+
+
+def test_markup_in_names_stays_words(
+    chromium: str, run_folder: Path, rooms_file: Path, result: Generalisation, tmp_path: Path
+) -> None:
+    """A run, a file, an entity and a model whose names would run a script if they were markup."""
+    name = "<img src=x onerror=document.body.dataset.planted=1>"
+    closing = f"</script>{name}"
+    run = tmp_path / "runs" / name
+    shutil.copytree(run_folder, run)
+    data = tmp_path / f"{name}.h5"
+    shutil.copy(rooms_file, data)
+    with h5py.File(data, "r+") as file:
+        names = [closing if entity == "floor" else entity for entity in file.attrs["entities"]]
+        file.attrs["entities"] = names
+    for place, model in {
+        "own": ModelIdentity(None, name, 4),
+        "other": ModelIdentity(None, closing, 1),
+    }.items():
+        write_result(replace(result, checkpoint=model), tmp_path / "results" / place)
+    assert main(["report", "--checkpoint", str(run), "--runs", str(run.parent), "--results",
+                 str(tmp_path / "results"), "--data", str(data), "--n", "4", "--slots", "5",
+                 "--out", str(tmp_path / "out")]) == 0  # fmt: skip
+    page = tmp_path / "out/report.html"
+    assert "<img" not in page.read_text()
+    holds = [slot["holds"] for scene in data_of(page)["scenes"] for slot in scene["slots"]]
+    assert closing in holds
+    script = """
+      document.body.dataset.images = document.querySelectorAll("img").length;
+      document.body.dataset.heading = document.querySelector("h1").textContent;
+    """
+    shown = dom(chromium, page, tmp_path, "#scene=1&slot=1", script)
+    assert 'data-images="0"' in shown
+    assert "data-planted" not in shown
+    assert f"MONet: {escape(name, quote=False)}</h1>" in shown
+    assert "Scene 1: worst (row " in shown
+
+
+def test_scores_that_this_version_cannot_read_are_shown_as_they_are(
+    page: Path, run_folder: Path, rooms_file: Path, tmp_path: Path
+) -> None:
+    content = json.loads((page.parent.parent / "results/generalise/small/scores.json").read_text())
+    later = tmp_path / "results/later/scores.json"
+    later.parent.mkdir(parents=True)
+    later.write_text(json.dumps({**content, "schema": 2}))
+    assert main(["report", "--checkpoint", str(run_folder), "--results", str(tmp_path / "results"),
+                 "--data", str(rooms_file), "--n", "4", "--slots", "5",
+                 "--out", str(tmp_path / "out")]) == 0  # fmt: skip
+    text = (tmp_path / "out/report.html").read_text()
+    assert "Shown as it is: it has schema 2; this version reads schema 1." in text
+    assert "&#34;as_trained&#34;" in text
 
 
 def test_what_cannot_be_reported_is_refused(

@@ -1,1 +1,52 @@
-"""Scores of how well any model takes a scene apart, and the figures of the MONet paper."""
+"""Scores of how well any model takes scenes apart, beside baselines, with the paper's figures.
+
+A model is any object with `decompose(images, num_slots)` (`Model`): MONet, or one of your own.
+Scenes are files of the package `scenes`.
+
+    score("rooms.h5", model)            every metric on a file  -> result.metrics["ari_fg"].mean
+    score("rooms.h5", "masks.h5")       the same for masks that any program wrote
+    generalise(model, slots=9)          more objects than in training, and objects of one colour
+    represent(model, "rooms.h5")        what latents tell of objects; disentangling
+    METRICS                             names of the metrics, in the order of tables
+
+Results are dataclasses (`evaluation.scores.results`), and `out="results/"` writes them as JSON. The
+same from a shell: `eval score`, `eval generalise`, `eval represent`; and `eval figures`,
+`eval traverse` and `eval report` draw. docs/metrics.md defines every number.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evaluation.metrics import METRICS
+    from evaluation.predictions.contract import Predictions
+    from evaluation.predictions.models import Model
+    from evaluation.scores.generalisation import generalise
+    from evaluation.scores.representation import represent
+    from evaluation.scores.scoring import score
+
+__all__ = ["METRICS", "Model", "Predictions", "generalise", "represent", "score"]
+
+_HOMES = {
+    "METRICS": "evaluation.metrics",
+    "Model": "evaluation.predictions.models",
+    "Predictions": "evaluation.predictions.contract",
+    "generalise": "evaluation.scores.generalisation",
+    "represent": "evaluation.scores.representation",
+    "score": "evaluation.scores.scoring",
+}
+"""Where each public name is defined: loaded on first use, as some need scikit-learn."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -9,8 +9,12 @@ import tyro
 from scenes.command_line import parse, run_command
 from scenes.memory import keep_freed_memory
 
-from evaluation.commands.pictures import Figures, Report, Traverse
-from evaluation.commands.scores import Generalise, Represent, Score
+from evaluation.commands.figures import Figures
+from evaluation.commands.generalise import Generalise
+from evaluation.commands.report import Report
+from evaluation.commands.represent import Represent
+from evaluation.commands.score import Score
+from evaluation.commands.traverse import Traverse
 
 COMMANDS: dict[str, Any] = {
     "generalise": Generalise,
@@ -28,32 +32,32 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def generalise() -> int:
-    """Runs `generalise`, which is also what the shell's own `eval generalise` runs."""
+    """Runs `eval generalise`; the shell's own word `eval` runs this script too."""
     return _run("eval", ["generalise", *sys.argv[1:]])
 
 
 def score() -> int:
-    """Runs `score`, as `generalise` is run."""
+    """Runs `eval score`."""
     return _run("eval", ["score", *sys.argv[1:]])
 
 
 def figures() -> int:
-    """Runs `figures`, as `generalise` is run."""
+    """Runs `eval figures`."""
     return _run("eval", ["figures", *sys.argv[1:]])
 
 
 def traverse() -> int:
-    """Runs `traverse`, as `generalise` is run."""
+    """Runs `eval traverse`."""
     return _run("eval", ["traverse", *sys.argv[1:]])
 
 
 def report() -> int:
-    """Runs `report`, as `generalise` is run."""
+    """Runs `eval report`."""
     return _run("eval", ["report", *sys.argv[1:]])
 
 
 def represent() -> int:
-    """Runs `represent`, as `generalise` is run."""
+    """Runs `eval represent`."""
     return _run("eval", ["represent", *sys.argv[1:]])
 
 

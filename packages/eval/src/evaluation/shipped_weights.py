@@ -1,4 +1,4 @@
-"""The scores that shipped weights carry, and the scenes they are of: made here, and checked here.
+"""The scores that shipped weights carry: computed here when they ship, and again when tests run.
 
 Each weights file holds, beside its config and step, `test`, the config of its test scenes;
 `checked`, mean scores of the first few of them, of the model and of its refined masks, which must
@@ -23,35 +23,30 @@ from scenes.serialise import from_json, to_json
 from scenes.source_list import DATASETS
 
 from evaluation.predictions.baselines import BASELINES
-from evaluation.predictions.contract import ROUNDS, Predictions, predict
-from evaluation.scores.intervals import Statistic
+from evaluation.predictions.contract import Predictions
+from evaluation.predictions.models import ROUNDS, predict
 from evaluation.scores.labels import REFINED
-from evaluation.scores.scoring import (
-    TestScenes,
-    all_to_json,
-    read_scenes,
-    statistics_of_rows,
-    values_of,
-)
+from evaluation.scores.results import Statistic, rows_to_json
+from evaluation.scores.scoring import TestScenes, read_scenes, statistics_of_rows, values_of
 
 if TYPE_CHECKING:
     from monet import Monet
 
 SEED = 0
-"""Of the test scenes."""
+"""Seed of the test scenes."""
 CHECKED = 64
 """Scenes that are scored again by the tests."""
 STEADY = ("ari", "ari_fg", "msc", "mse")
-"""Scores that must stay."""
+"""Scores whose means must stay the same."""
 Checked = Mapping[str, Mapping[str, float]]
-"""Row, the model's or `REFINED`, to score to mean."""
+"""Means by row, the model's or `REFINED`, and score."""
 
 
 def config_of_tests(weights: Weights, law: str | None = None) -> DatasetConfig:
     """Returns the config of the test scenes that follow the law of a model's training scenes.
 
     Args:
-        weights: of the model.
+        weights: the model's.
         law: config of the training scenes as JSON, keys left out at their defaults; `None` takes
             the test scenes that the weights' notes name, else the law of the training file.
 
@@ -79,7 +74,7 @@ def config_of_tests(weights: Weights, law: str | None = None) -> DatasetConfig:
 
 
 def scenes_of(config: DatasetConfig, n: int, size: int, folder: Path) -> TestScenes:
-    """Returns the first test scenes of a config, rendering what lacks in a folder."""
+    """Returns the first test scenes of a config; those that lack are rendered into a folder."""
     path = folder / f"{config.dataset}_test_{config.size}px.h5"
     build(config, n=n, seed=SEED, out=path)
     return read_scenes(path, n, size)
@@ -89,11 +84,12 @@ def check(weights: Weights, folder: Path) -> tuple[Checked, Checked]:
     """Returns the scores that weights carry, and the same computed anew."""
     config = from_json(weights.notes["test"], DATASETS[weights.dataset].config)
     scenes = scenes_of(config, CHECKED, weights.config.model.image_size, folder)
-    anew = {name: values_of(scenes, made) for name, made in _made(weights.model(), scenes).items()}
+    predictions = _predictions(weights.model(), scenes)
+    anew = {name: values_of(scenes, each) for name, each in predictions.items()}
     return json.loads(weights.notes["checked"]), _steady(anew)
 
 
-def _made(model: Monet, scenes: TestScenes) -> dict[str, Predictions]:
+def _predictions(model: Monet, scenes: TestScenes) -> dict[str, Predictions]:
     return {
         "model": predict(model, scenes.images),
         REFINED: predict(model, scenes.images, refine=ROUNDS),
@@ -121,16 +117,14 @@ def notes(
         config: of the test scenes.
         scenes: the test scenes, `CHECKED` at least.
     """
-    given = _made(weights.model(), scenes)
-    given |= {name: segment(scenes.images) for name, segment in BASELINES.items()}
-    values = {name: values_of(scenes, made) for name, made in given.items()}
+    predictions = _predictions(weights.model(), scenes)
+    predictions |= {name: segment(scenes.images) for name, segment in BASELINES.items()}
+    values = {name: values_of(scenes, each) for name, each in predictions.items()}
     rows = statistics_of_rows(values)
     kept = {
         **weights.notes,
         "test": to_json(config),
         "checked": json.dumps(_steady(values)),
-        "scores": json.dumps(
-            {name: all_to_json(row) for name, row in rows.items()}, allow_nan=False
-        ),
+        "scores": rows_to_json(rows),
     }
     return kept, rows

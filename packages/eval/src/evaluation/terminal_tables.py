@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from itertools import chain
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evaluation.scores.generalisation import COMPARED, Generalisation
-from evaluation.scores.intervals import Statistic
+from evaluation.scores.conditions import COMPARED
 from evaluation.scores.labels import CEILING, DECODED, FURTHER, REFINED, as_trained, of_slots
-from evaluation.scores.occlusion import EDGES, PARTLY_HIDDEN
-
-if TYPE_CHECKING:
-    from evaluation.scores.representation import Dci
+from evaluation.scores.results import FileScores, Generalisation, Representation, Row, Statistic
 
 COLUMNS = ("ari_fg", "ari_merged", "msc", "recall", "count", "mse")
 FURTHER_COLUMNS = (
@@ -34,16 +29,17 @@ COMPARED_COLUMNS = (
     ("objects_6", "msc"),
     ("identical_color", "ari_fg"),
 )
-"""Of `COMPARED`, as many as a terminal has room for."""
+"""Condition and score of each column: as many of `COMPARED` as a terminal has room for."""
 DIGITS = {"mse": 4, "nll": 0, "kl_latent": 1, "kl_mask": 1}
-"""After the decimal point; 2 for the others."""
+"""Digits after the decimal point; 2 for the others."""
 WIDTH = 128
 
 
 def console() -> Console:
     """Returns a console wide enough for the tables where there is no terminal."""
-    found = Console()
-    return found if found.is_terminal and found.width >= WIDTH else Console(width=WIDTH)
+    terminal = Console()
+    wide = terminal.is_terminal and terminal.width >= WIDTH
+    return terminal if wide else Console(width=WIDTH)
 
 
 def score_tables(title: str, rows: Mapping[str, Mapping[str, Statistic]]) -> list[Table]:
@@ -77,10 +73,10 @@ def score_table(
 def condition_table(title: str, results: Sequence[Generalisation]) -> Table:
     """Returns one row for each condition, and for each number of slots where there are several."""
     rows = {}
-    for condition in results[0].model:
+    for condition in results[0].conditions:
         for result in results:
             label = condition if len(results) == 1 else f"{condition}, {result.num_slots}"
-            rows[label] = result.model[condition]
+            rows[label] = result.conditions[condition]
     return score_table(title, rows, CONDITION_COLUMNS)
 
 
@@ -92,17 +88,17 @@ def comparison_table(results: Sequence[Generalisation]) -> Table:
     first = results[0]
     rows: dict[str, Mapping[str, Mapping[str, Statistic]]] = {}
     for result in results:
-        rows[of_slots(result.num_slots)] = result.model
-        for kind, scores in {DECODED: result.decoded, REFINED: result.refined}.items():
+        rows[of_slots(result.checkpoint, result.num_slots)] = result.conditions
+        for kind, scores in {DECODED: result.decoded_masks, REFINED: result.refined}.items():
             label = FURTHER[kind]
             rows[label if len(results) == 1 else f"{label}, {result.num_slots}"] = scores
-    if first.trained_slots not in [result.num_slots for result in results]:
-        rows[as_trained(first.trained_slots)] = first.trained
+    trained = first.as_trained
+    if trained is not None and trained.num_slots not in [result.num_slots for result in results]:
+        rows[as_trained(first.checkpoint, trained.num_slots)] = trained.conditions
     for label, conditions in {**rows, **first.baselines, CEILING: first.ceilings}.items():
-        table.add_row(
-            label,
-            *(cell(name, conditions[c].get(name)) for c, name in COMPARED_COLUMNS),
-        )
+        if conditions:
+            cells = (cell(name, conditions[c].get(name)) for c, name in COMPARED_COLUMNS)
+            table.add_row(label, *cells)
     return table
 
 
@@ -113,67 +109,68 @@ def slot_table(result: Generalisation, condition: str) -> Table:
         f"what each of {result.num_slots} slots holds in {condition}: share of scenes in which it "
         "holds anything, and mostly what"
     )
-    for name in ("used", *use.kinds, "share of all pixels"):
+    for name in ("used", *use[0].area, "share of all pixels"):
         table.add_column(name, justify="right", no_wrap=True)
-    for slot, (used, mostly, area) in enumerate(zip(use.used, use.mostly, use.area, strict=True)):
-        shares = [f"{share:.0%}" if share else "-" for share in (used, *mostly, area.sum())]
-        table.add_row(f"slot {slot + 1}", *shares)
+    for number, slot in enumerate(use, 1):
+        shares = (slot.used, *slot.mostly.values(), sum(slot.area.values()))
+        table.add_row(f"slot {number}", *(f"{share:.0%}" if share else "-" for share in shares))
     return table
 
 
 def occlusion_table(result: Generalisation) -> Table:
     """Returns how many objects are found, by how much of them is in view."""
     table = _table("objects found (recall), by the share of them in view; ± over objects")
-    for low, high in pairwise(EDGES):
-        table.add_column(f"{low:.0%} to {high:.0%}", justify="right", no_wrap=True)
-    rows = {of_slots(result.num_slots): result.occlusion, **result.occlusion_of_baselines}
-    for label, found in rows.items():
-        table.add_row(label, *(cell("recall", statistic) for statistic in found.recall))
-    table.add_row("objects", *(f"{s.count:,}" for s in result.occlusion.recall))
+    model = result.occlusion.model
+    for recall in model.recall:
+        title = f"{recall.above:.0%} to {recall.to:.0%}"
+        table.add_column(title, justify="right", no_wrap=True)
+    rows = {of_slots(result.checkpoint, result.num_slots): model, **result.occlusion.baselines}
+    for label, objects in rows.items():
+        table.add_row(label, *(cell("recall", statistic) for statistic in objects.recall))
+    table.add_row("objects", *(f"{recall.count:,}" for recall in model.recall))
     return table
 
 
-def representation_table(
-    title: str,
-    counts: Mapping[str, int],
-    properties: Mapping[str, Mapping[str, Mapping[str, float]]],
-    disentangling: Mapping[str, Dci],
-) -> Table:
+def representation_table(result: Representation) -> Table:
     """Returns what latents tell of objects: one row for each property, then DCI."""
-    table = _table(f"{title}: accuracy of shape, R² of the rest, on scenes not seen")
-    for name, count in counts.items():
+    table = _table(
+        f"{result.checkpoint.title}, {result.n} scenes of {result.data}: accuracy of shape, R² of "
+        "the rest, on scenes not seen"
+    )
+    for name, count in result.objects.items():
         for kind in ("linear", "mlp"):
             words = name.replace(", ", "\n").replace("whole ", "whole\n")
             lines = (words, f"n = {count:,}", kind)
             table.add_column("\n".join(lines), justify="right", no_wrap=True)
-    first = next(iter(properties.values()))
-    for factor in first:
-        chance = first[factor]["chance"]
+    for factor, predicted in next(iter(result.properties.values())).items():
+        chance = predicted.chance
         label = factor if chance == 0 else f"{factor} (chance {chance:.2f})"
-        scores = [p[factor][kind] for p in properties.values() for kind in ("linear", "mlp")]
-        table.add_row(label, *("-" if math.isnan(s) else f"{s:.2f}" for s in scores))
+        rows = [row[factor] for row in result.properties.values()]
+        table.add_row(label, *(_share(score) for row in rows for score in (row.linear, row.mlp)))
     for name in ("disentanglement", "completeness", "informativeness"):
-        cells = []
-        for found in disentangling.values():
-            value = getattr(found, name)
-            cells += ["-" if math.isnan(value) else f"{value:.2f}", ""]
-        table.add_row(name, *cells)
+        cells = [(_share(getattr(dci, name)), "") for dci in result.dci.values()]
+        table.add_row(name, *chain.from_iterable(cells))
     return table
+
+
+def _share(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.2f}"
 
 
 def completion(result: Generalisation) -> str:
     """Says in words how far decoded masks complete what is hidden, from the numbers of this run."""
-    found = result.occlusion.completion
-    if not found or not found["decoded_iou"].count:
+    occlusion = result.occlusion.model
+    scores = occlusion.completion
+    if not scores or not scores["decoded_iou"].count:
         return "No object was both partly hidden and found: nothing to say of completion."
     return (
-        f"Of {found['decoded_iou'].count} objects that are partly hidden (at most "
-        f"{PARTLY_HIDDEN:.0%} in view) and found, the slot's decoded mask by itself overlaps the "
-        f"full extent by {cell('iou', found['decoded_iou'])}, where it is the largest by "
-        f"{cell('iou', found['largest_iou'])}, the attention mask by "
-        f"{cell('iou', found['attention_iou'])}; the part in view alone would by "
-        f"{cell('iou', found['visible_fraction'])}. By itself it covers "
-        f"{cell('iou', found['hidden_found'])} of what is hidden."
+        f"Of {scores['decoded_iou'].count} objects that are partly hidden (at most "
+        f"{occlusion.completion_of_visible_fraction_to:.0%} in view) and found, the slot's decoded "
+        f"mask by itself overlaps the full extent by {cell('iou', scores['decoded_iou'])}, where "
+        f"it is the largest by {cell('iou', scores['largest_iou'])}, the attention mask by "
+        f"{cell('iou', scores['attention_iou'])}; the part in view alone would by "
+        f"{cell('iou', scores['visible_fraction'])}. By itself it covers "
+        f"{cell('iou', scores['hidden_found'])} of what is hidden."
     )
 
 
@@ -181,9 +178,9 @@ def cell(name: str, statistic: Statistic | None, most: int | None = None) -> str
     """Writes a score for a table: mean and half the 95% interval's width; - where undefined.
 
     Args:
-        name: of the score.
-        statistic: what is known of it.
-        most: number of images, said behind where fewer counted.
+        name: name of the score, which decides its digits.
+        statistic: the score; `None` where there is none.
+        most: number of images; where fewer counted, their number stands behind.
     """
     if statistic is None or math.isnan(statistic.mean):
         return "-"
@@ -196,36 +193,82 @@ def cell(name: str, statistic: Statistic | None, most: int | None = None) -> str
 
 def _table(title: str) -> Table:
     table = Table(
-        title=Text(title), title_justify="left", title_style="bold", header_style="",
-        box=SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False,
-    )  # fmt: skip
+        title=Text(title),
+        title_justify="left",
+        title_style="bold",
+        header_style="",
+        box=SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+        pad_edge=False,
+    )
     table.add_column("", no_wrap=True)
     return table
 
 
 def verdict(result: Generalisation) -> str:
     """Says in words whether the model beat k-means on colour, from the numbers of this run."""
-    model = result.model["test"]["ari_fg"].mean
-    colour = result.baselines["k-means on colour"]["test"]["ari_fg"].mean
-    same = result.model["identical_color"]["ari_fg"].mean
-    colour_same = result.baselines["k-means on colour"]["identical_color"]["ari_fg"].mean
+    label, colours = result.checkpoint.label, result.baselines["k-means on colour"]
+    model, colour = result.conditions["test"]["ari_fg"].mean, colours["test"]["ari_fg"].mean
+    same = result.conditions["identical_color"]["ari_fg"].mean
+    colour_same = colours["identical_color"]["ari_fg"].mean
     trained = ""
-    if result.trained:
-        mean = result.trained["test"]["ari_fg"].mean
-        trained = f" ({mean:.2f} with the {result.trained_slots} slots of training)"
+    if result.as_trained is not None:
+        mean = result.as_trained.conditions["test"]["ari_fg"].mean
+        trained = f" ({mean:.2f} with the {result.as_trained.num_slots} slots of training)"
     if model > colour:
         first = (
-            f"MONet's ari_fg of {model:.2f}{trained} is above that of k-means on colour, "
+            f"{label}'s ari_fg of {model:.2f}{trained} is above that of k-means on colour, "
             f"{colour:.2f}."
         )
     else:
-        first = (
-            f"k-means on colour has the higher ari_fg, {colour:.2f} to {model:.2f}{trained}: this "
-            "training has not shown more than colour gives. A longer one may; after tools/demo, "
-            "`tools/demo --minutes 60` goes on from there, and `--checkpoint objects_room_quick` "
-            "scores weights that were trained for hours."
-        )
+        first = f"k-means on colour has the higher ari_fg, {colour:.2f} to {model:.2f}{trained}"
+        first += f": {ADVICE}" if label == "MONet" else "."
     return (
-        f"{first} Where all objects have one colour, k-means has {colour_same:.2f} and MONet "
+        f"{first} Where all objects have one colour, k-means has {colour_same:.2f} and {label} "
         f"{same:.2f}."
     )
+
+
+ADVICE = (
+    "this training has not shown more than colour gives. A longer one may; after tools/demo, "
+    "`tools/demo --minutes 60` goes on from there, and `--checkpoint objects_room_quick` scores "
+    "weights that were trained for hours."
+)
+
+
+def print_file_scores(result: FileScores) -> None:
+    """Prints every score of a file."""
+    rows: dict[str, Row] = {result.name: result.metrics}
+    further = {DECODED: result.decoded_masks, REFINED: result.refined}
+    rows |= {FURTHER[kind]: row for kind, row in further.items() if row is not None}
+    rows |= result.baselines
+    rows |= {} if result.ceiling is None else {CEILING: result.ceiling}
+    terminal = console()
+    title = f"{result.n} scenes of {result.data}; ± half of a 95% interval over images"
+    for table in score_tables(title, rows):
+        terminal.print(table)
+
+
+def print_generalisation(results: Sequence[Generalisation]) -> None:
+    """Prints a model's scores in every condition, with each of several numbers of slots."""
+    first = results[0]
+    counts = ", ".join(str(result.num_slots) for result in results)
+    title = (
+        f"{first.checkpoint.title}, {counts} slots, {first.n} scenes of each condition; ± half of "
+        "a 95% interval over images, (images that counted)"
+    )
+    terminal = console()
+    terminal.print(condition_table(title, results))
+    terminal.print(comparison_table(results))
+    terminal.print(verdict(first))
+    terminal.print()
+    for result in results:
+        terminal.print(slot_table(result, "objects_6"))
+    for result in results:
+        terminal.print(occlusion_table(result))
+        terminal.print(completion(result))
+
+
+def print_representation(result: Representation) -> None:
+    """Prints what latents tell of objects."""
+    console().print(representation_table(result))

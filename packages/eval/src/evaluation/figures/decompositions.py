@@ -8,15 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
-from monet import Decompositions
-from monet.training.picture import to_uint8
 from scenes.pictures.palette import slot_palette
 
+from evaluation.figures.drawable import Drawable, drawable
 from evaluation.figures.style import Canvas, note_height
 from evaluation.scores.generalisation import Pictured
 
 SIDE = 0.46
-"""Of a slot's picture, in inches, where it stands unmasked beside masked."""
+"""Side of a slot's picture, in inches, where it stands unmasked beside masked."""
 SIDE_ALONE = 0.7
 GAP = 0.03
 BETWEEN_SCENES = 0.1
@@ -24,7 +23,7 @@ BETWEEN_GROUPS = 0.16
 LABELS = 1.25
 TITLES = 0.3
 WORDS = 0.24
-"""Above the slots, where it says which are masked."""
+"""Height above the slots, where words say which pictures are masked."""
 TITLES_OF_CONDITIONS = {
     "test": "as in training",
     "objects_0": "no object",
@@ -40,16 +39,18 @@ class Group:
 
     title: str
     images: UInt8[np.ndarray, "N H W 3"]
-    parts: Decompositions
+    parts: Drawable
     slots: tuple[tuple[int, ...], ...] | None = None
     """For each scene, which slots its rows show; the first ones where `None`."""
 
 
 def draw_decompositions(pictured: Sequence[Pictured]) -> Figure:
     """Draws scenes of several conditions beside each other (paper, figures 4 and 8)."""
-    return draw_slots(
-        [Group(TITLES_OF_CONDITIONS[g.condition], g.images, g.parts) for g in pictured]
-    )
+    groups = [
+        Group(TITLES_OF_CONDITIONS[each.condition], each.images, drawable(each.images, each.output))
+        for each in pictured
+    ]
+    return draw_slots(groups, note=groups[0].parts.note)
 
 
 def draw_slots(
@@ -136,6 +137,11 @@ def _sizes(masked: bool) -> tuple[float, float]:
 
 def _head(masked: bool) -> float:
     return 3 * (_sizes(masked)[1] + GAP) + (WORDS if masked else 0.1)
+
+
+def to_uint8(values: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
+    """Turns colours in [0, 1], clipped, into bytes."""
+    return (255 * np.clip(values, 0, 1) + 0.5).astype(np.uint8)
 
 
 def on_white(

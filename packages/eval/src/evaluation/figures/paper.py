@@ -1,23 +1,22 @@
-"""Which figure needs what: each is drawn from runs and files, or says what it lacks."""
+"""The paper's figures: each is drawn from a model and scenes, or names what is missing for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 from matplotlib.figure import Figure
-from monet import Decompositions, Monet
 from monet.training.data import check_size, held_out
 from monet.training.run_log import METRICS
 from monet.weights import Weights
-from scenes.command_line import CommandError
+from scenes.command_line import CommandError, UsageError
 from scenes.file.reader import FileError, SceneFile
+from scenes.progress import progress_bar
 from scenes.source_list import DATASETS
 
-from evaluation.figures.conditions import CONDITIONS, draw_conditions, read_curve
 from evaluation.figures.dataset import EXAMPLES, draw_examples
 from evaluation.figures.decompositions import (
     TITLES_OF_CONDITIONS,
@@ -25,14 +24,20 @@ from evaluation.figures.decompositions import (
     draw_slots,
     largest_slots,
 )
-from evaluation.figures.traversals import choose_seeds, draw_traversals
+from evaluation.figures.drawable import Drawable, drawable
+from evaluation.figures.given_masks import CURVES, MASKS, draw_given_masks
+from evaluation.figures.style import save
+from evaluation.figures.traversal_figure import choose_slots, draw_traversals
 from evaluation.predictions.cache import Cache
-from evaluation.scores.generalisation import scene_file
+from evaluation.predictions.model_choice import of_weights
+from evaluation.predictions.models import ScoredModel
+from evaluation.scores.conditions import rooms_size, scene_file
 from evaluation.scores.scoring import TestScenes, read_scenes
+from evaluation.training_log import read_curve
 
 EXTRA_SLOTS = 9
-"""Of figures 4 and 8."""
-SEEDS_FROM = 64
+"""Slots of figures 4 and 8."""
+SLOTS_FROM = 64
 """Scenes among which figure 5 looks for slots that hold one object or the background."""
 ALIKE = {"clevr_like": "clevr"}
 """Datasets that stand for another in its figures."""
@@ -56,13 +61,15 @@ class Materials:
     files: tuple[Path, ...]
     """Scenes to use instead of those a run holds out."""
     data_folder: Path
-    """Test scenes of the Objects Room, rendered where they lack."""
+    """Folder of the Objects Room's test scenes; those that lack are rendered into it."""
     seed: int
     workers: int | None
     cache: Cache
     """Where decompositions are kept."""
     refine: int = 0
     """Rounds in which the VAE corrects the masks that are drawn (`Monet.decompose`)."""
+    model: ScoredModel | None = None
+    """Draws the figures of decompositions, whatever their dataset, instead of runs."""
 
     def run(self, dataset: str, masks: str = "attention") -> Weights:
         """Returns the run on a dataset.
@@ -79,24 +86,35 @@ class Materials:
             )
         raise MissingError(f"no run on {DATASETS[dataset].title}; `{MAKES_RUN[dataset]}` makes one")
 
-    def rooms(self, condition: str, n: int, size: int) -> TestScenes:
-        """Returns the first test scenes of a condition."""
+    def subject(self, dataset: str) -> ScoredModel:
+        """Returns the model that decomposes a dataset's scenes: the given one, else a run's.
+
+        Raises:
+            MissingError: there is none.
+        """
+        return self.model or of_weights(self.run(dataset))
+
+    def rooms(self, condition: str, n: int, size: int | None) -> TestScenes:
+        """Returns the first test scenes of a condition, at the size of a model or of their own."""
+        size = rooms_size(size)
         path = scene_file(
             condition, size, self.data_folder, seed=self.seed, n=n, workers=self.workers
         )
         return read_scenes(path, n, size)
 
     def decompositions(
-        self, model: Monet, images: UInt8[np.ndarray, "N H W 3"], slots: int | None = None
-    ) -> Decompositions:
+        self, model: ScoredModel, images: UInt8[np.ndarray, "N H W 3"], slots: int
+    ) -> Drawable:
         """Returns what a model makes of images."""
-        return self.cache.decompositions(model, images, slots, self.refine)
+        refine = self.refine if model.refines else 0
+        return drawable(images, self.cache.decompositions(model, images, slots, refine))
 
-    def named(self, weights: Weights) -> str:
-        """Returns how a figure names the weights that it is drawn from."""
+    def named(self, model: ScoredModel, parts: Drawable | None = None) -> str:
+        """Returns how a figure names the model that it is drawn from, and what that lacks."""
         times = "once" if self.refine == 1 else f"{self.refine} times"
-        refined = f", masks refined {times}" if self.refine else ""
-        return f"{weights.name} at step {weights.step:,}{refined}"
+        refined = f", masks refined {times}" if self.refine and model.refines else ""
+        lacking = f" ({parts.note})" if parts is not None and parts.note else ""
+        return f"{model.identity.title}{refined}{lacking}"
 
     def file(self, dataset: str) -> Path | None:
         """Returns the first given file of a dataset."""
@@ -109,15 +127,18 @@ class Materials:
 
 def figure_2(materials: Materials) -> Figure:
     """Three mask conditions: curves and pictures."""
-    runs = {name: materials.run("objects_room", name) for name in CONDITIONS}
+    runs = {name: materials.run("objects_room", name) for name in MASKS}
     sizes = {weights.config.model.image_size for weights in runs.values()}
     if len(sizes) > 1:
         raise MissingError(
             f"its three runs have images of {sorted(sizes)} pixels; train them alike"
         )
     scenes = materials.rooms("test", 3, sizes.pop())
-    return draw_conditions(
-        {name: read_curve(weights.path.with_name(METRICS)) for name, weights in runs.items()},
+    return draw_given_masks(
+        {
+            name: read_curve(weights.path.with_name(METRICS), tuple(CURVES))
+            for name, weights in runs.items()
+        },
         {name: weights.model() for name, weights in runs.items()},
         scenes.images,
         scenes.segmentation,
@@ -129,34 +150,33 @@ def figure_2(materials: Materials) -> Figure:
 
 def figure_3(materials: Materials) -> Figure:
     """The Objects Room as in training."""
-    weights = materials.run("objects_room")
-    return _rooms(materials, weights, {"test": 6}, weights.config.model.num_slots)
+    model = materials.subject("objects_room")
+    return _rooms(materials, model, {"test": 6}, _own_slots(model))
 
 
 def figure_4(materials: Materials) -> Figure:
     """Nine slots on scenes unlike the training's; as in the paper, eight are shown."""
     conditions = {"objects_0": 2, "objects_6": 3, "identical_color": 2, "four_identical": 2}
-    weights = materials.run("objects_room")
-    return _rooms(materials, weights, conditions, EXTRA_SLOTS, rows=EXTRA_SLOTS - 1)
+    model = materials.subject("objects_room")
+    return _rooms(materials, model, conditions, EXTRA_SLOTS, rows=EXTRA_SLOTS - 1)
 
 
 def figure_5(materials: Materials) -> Figure:
     """Latents of two objects' slots and the background's, changed one at a time."""
     weights = materials.run("objects_room")
-    model = weights.model()
-    scenes = materials.rooms("test", SEEDS_FROM, model.config.image_size)
-    segmentation = materials.cache.of_model(
-        model, scenes.images, refine=materials.refine
-    ).segmentation
-    seeds = choose_seeds(scenes, segmentation)
-    rows = [seed.scene for seed in seeds]
-    parts = materials.decompositions(model, scenes.images[rows])
+    monet, model = weights.model(), of_weights(weights)
+    slots, refine = _own_slots(model), materials.refine
+    scenes = materials.rooms("test", SLOTS_FROM, model.image_size)
+    segmentation = materials.cache.of_model(model, scenes.images, slots, refine).segmentation
+    chosen = choose_slots(scenes, segmentation)
+    images = scenes.images[[slot.scene for slot in chosen]]
+    output = materials.cache.decompositions(model, images, slots, refine)
     note = (
-        f"{materials.named(weights)}. The slots that fit an object, or walls and sky together, "
-        f"best among {SEEDS_FROM} test scenes; the latents with the largest mean effect; masks not "
+        f"{materials.named(model)}. The slots that fit an object, or walls and sky together, "
+        f"best among {SLOTS_FROM} test scenes; the latents with the largest mean effect; masks not "
         "normalised over slots"
     )
-    return draw_traversals(model, scenes.images[rows], parts, seeds, note)
+    return draw_traversals(monet, images, output, chosen, note)
 
 
 def figure_6_sprites(materials: Materials) -> Figure:
@@ -177,7 +197,7 @@ def figure_7(materials: Materials) -> Figure:
 def figure_8(materials: Materials) -> Figure:
     """The Objects Room, all of nine slots."""
     conditions = {"test": 3, "objects_6": 3, "identical_color": 3}
-    return _rooms(materials, materials.run("objects_room"), conditions, EXTRA_SLOTS)
+    return _rooms(materials, materials.subject("objects_room"), conditions, EXTRA_SLOTS)
 
 
 def figure_9(materials: Materials) -> Figure:
@@ -204,7 +224,7 @@ class Part:
     stem: str
     """Name of its files."""
     number: int
-    """Of the paper's figure."""
+    """Number of the paper's figure."""
     draw: Callable[[Materials], Figure]
 
 
@@ -223,26 +243,59 @@ PARTS = (
 NUMBERS = tuple(sorted({part.number for part in PARTS}))
 
 
+def check_numbers(numbers: Sequence[int] | None) -> None:
+    """Refuses figures that the paper has not, or that are none of a model.
+
+    Raises:
+        UsageError: one of the numbers is no such figure.
+    """
+    for number in numbers or ():
+        if number not in NUMBERS:
+            raise UsageError(f"--figures must be from {NUMBERS[0]} to {NUMBERS[-1]}, got {number}")
+
+
+def draw_figures(materials: Materials, numbers: Sequence[int] | None, out: Path) -> list[str]:
+    """Draws and saves figures, and prints the paths of their files.
+
+    Args:
+        materials: what they may be drawn from.
+        numbers: which; all by default.
+        out: folder to write.
+
+    Returns:
+        A line for each that is left out: what it lacks.
+    """
+    parts = [part for part in PARTS if numbers is None or part.number in numbers]
+    lacking = []
+    with progress_bar() as progress:
+        task = progress.add_task("drawing", total=len(parts), note="")
+        for part in parts:
+            progress.update(task, note=part.stem)
+            try:
+                paths = save(part.draw(materials), out / part.stem, ("png", "pdf", "svg"))
+            except MissingError as error:
+                lacking.append(f"{part.stem} is left out: {error}")
+            else:
+                print(*paths, sep="\n")  # noqa: T201  (one by one: later figures may fail)
+            progress.advance(task)
+    return lacking
+
+
 def _rooms(
     materials: Materials,
-    weights: Weights,
+    model: ScoredModel,
     conditions: dict[str, int],
     slots: int,
     rows: int | None = None,
 ) -> Figure:
-    model = weights.model()
     groups = []
     for condition, count in conditions.items():
-        images = materials.rooms(condition, count, model.config.image_size).images
-        groups.append(
-            Group(
-                TITLES_OF_CONDITIONS[condition],
-                images,
-                materials.decompositions(model, images, slots),
-            )
-        )
+        images = materials.rooms(condition, count, model.image_size).images
+        parts = materials.decompositions(model, images, slots)
+        groups.append(Group(TITLES_OF_CONDITIONS[condition], images, parts))
     note = (
-        f"{materials.named(weights)}, {slots} slots; the first test scenes of each kind, not chosen"
+        f"{materials.named(model, groups[0].parts)}, {slots} slots; the first test scenes of each "
+        "kind, not chosen"
     )
     return draw_slots(groups, rows=rows, note=note)
 
@@ -256,25 +309,31 @@ def _others(
     chosen: bool = False,
 ) -> Figure:
     """Draws scenes that a run of another dataset than the Objects Room holds out."""
-    weights = materials.run(dataset)
-    path = materials.file(dataset) or weights.config.data
-    model = weights.model()
+    model = materials.subject(dataset)
+    path = materials.file(dataset) or model.data
+    if path is None:
+        raise MissingError(f"no file of {DATASETS[dataset].title}; --data names one")
     try:
         with SceneFile(path) as file:
-            check_size(file, model.config.image_size)
-            images = held_out(file, model.config.image_size).images[:n]
+            size = file.image_size if model.image_size is None else model.image_size
+            check_size(file, size)
+            images, title = held_out(file, size).images[:n], DATASETS[file.dataset].title
     except FileError as error:
         raise MissingError(
             f"{error}; --data names a file of {DATASETS[dataset].title} elsewhere"
         ) from error
-    parts = materials.decompositions(model, images)
+    parts = materials.decompositions(model, images, _own_slots(model))
     slots = largest_slots(parts.masks, rows) if chosen and rows else None
     which = "; the slots with the largest masks after the very largest" if chosen else ""
-    own = path == weights.config.data
-    scenes = "scenes that training leaves out" if own else f"scenes of {path.name}"
-    note = f"{materials.named(weights)}; {scenes}, not chosen{which}"
-    group = Group(DATASETS[weights.dataset].title, images, parts, slots)
-    return draw_slots([group], rows=rows, masked=False, note=note)
+    scenes = "scenes that training leaves out" if path == model.data else f"scenes of {path.name}"
+    note = f"{materials.named(model, parts)}; {scenes}, not chosen{which}"
+    return draw_slots([Group(title, images, parts, slots)], rows=rows, masked=False, note=note)
+
+
+def _own_slots(model: ScoredModel) -> int:
+    if model.num_slots is None:
+        raise MissingError(f"{model.identity.name} has no num_slots of its own")
+    return model.num_slots
 
 
 def _family(dataset: str) -> str:

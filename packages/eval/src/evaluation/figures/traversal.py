@@ -10,8 +10,9 @@ import imageio.v3 as imageio
 import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
-from monet import Decompositions, Monet
+from monet import Monet
 from monet.training.data import check_size
+from monet.weights import Weights
 from scenes.atomic import whole_or_not
 from scenes.command_line import UsageError
 from scenes.file.reader import SceneFile
@@ -20,7 +21,11 @@ from scenes.pictures.sheet import tile
 from scenes.segmentation import images_at
 
 from evaluation.figures.decompositions import on_white
-from evaluation.figures.style import Canvas, note_height
+from evaluation.figures.drawable import Drawable, drawable
+from evaluation.figures.style import Canvas, note_height, save
+from evaluation.predictions.cache import Cache
+from evaluation.predictions.model_choice import of_weights
+from evaluation.scores.conditions import DATA_FOLDER, scene_file
 
 SPAN = 1.0
 """Latents go from -1 to 1, as in figure 5: a deviation of the prior to either side."""
@@ -106,7 +111,7 @@ def scene_of(path: Path, index: int, size: int) -> UInt8[np.ndarray, "H W 3"]:
         return images_at(file["image"][index : index + 1], size)[0]
 
 
-def own_component(parts: Decompositions, slot: int) -> UInt8[np.ndarray, "H W 3"]:
+def own_component(parts: Drawable, slot: int) -> UInt8[np.ndarray, "H W 3"]:
     """Returns the first scene's component of a slot, masked as the frames of a traversal are."""
     mask = 1 / (1 + np.exp(-parts.mask_logits[0, slot]))
     return on_white(parts.components[0, slot], mask)
@@ -187,6 +192,75 @@ def write_gif(traversal: Traversal, path: Path) -> None:
         imageio.imwrite(
             temporary, large, extension=".gif", duration=1000 * GIF_SECONDS / (T - 1), loop=0
         )
+
+
+def write_traversal(
+    weights: Weights,
+    scene: int,
+    slot: int,
+    *,
+    latent: int | None = None,
+    relative: bool = False,
+    data: Path | None = None,
+    data_folder: Path = DATA_FOLDER,
+    slots: int | None = None,
+    seed: int = 0,
+    out: Path,
+    cache: Cache,
+    workers: int | None = None,
+) -> list[Path]:
+    """Writes how a slot of a scene changes with its latents, as a strip and as a GIF.
+
+    Args:
+        weights: of the MONet whose decoder to use.
+        scene: number of the scene in its file, from 0.
+        slot: number of the slot, from 1.
+        latent: which to change, from 0; by default all, those with the largest effect first.
+        relative: add the values to what the latent was instead.
+        data: file of scenes; by default test rooms.
+        data_folder: where test rooms lie; those that lack are rendered into it.
+        slots: slots to use; as many as in training by default.
+        seed: of the test rooms.
+        out: folder to write.
+        cache: where decompositions are kept.
+        workers: processes that render; one per core by default.
+
+    Returns:
+        Paths of the files.
+
+    Raises:
+        UsageError: there is no such scene, slot or latent.
+    """
+    monet, model = weights.model(), of_weights(weights)
+    num_slots, size = model.slots(slots), monet.config.image_size
+    place = check_slot(slot, num_slots)
+    if latent is not None and not 0 <= latent < monet.config.latent_dim:
+        raise UsageError(f"--latent must be from 0 to {monet.config.latent_dim - 1}, got {latent}")
+    if data is None:
+        if scene < 0:
+            raise UsageError(f"--scene must be at least 0, got {scene}")
+        data = scene_file("test", size, data_folder, seed=seed, n=scene + 1, workers=workers)
+    image = scene_of(data, scene, size)
+    output = cache.decompositions(model, image[None], num_slots)
+    if output.latents is None:
+        raise ValueError(f"{weights.name} gives no latents")
+    latents = None if latent is None else (latent,)
+    strip, moving = (
+        ordered(traverse(monet, output.latents[0, place], values, latents, relative=relative))
+        for values in (strip_values(), gif_values())
+    )
+    stem = f"scene_{scene}_slot_{slot}" + ("" if latent is None else f"_latent_{latent}")
+    how = "added to what the latent is" if relative else "in place of what the latent is"
+    note = (
+        f"{weights.name} at step {weights.step:,}, scene {scene} of {data.name}; {how}; masks not "
+        "normalised over slots"
+    )
+    own = own_component(drawable(image[None], output), place)
+    figure = draw_strip(strip, image, own, place, note, relative=relative)
+    gif = out / f"{stem}.gif"
+    paths = save(figure, out / stem)
+    write_gif(moving, gif)
+    return [*paths, gif]
 
 
 def check_slot(slot: int, num_slots: int) -> int:

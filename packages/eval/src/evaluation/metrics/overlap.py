@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
 
 def iou(table: Int64[np.ndarray, "N E K"]) -> Float64[np.ndarray, "N E K"]:
@@ -14,6 +14,14 @@ def iou(table: Int64[np.ndarray, "N E K"]) -> Float64[np.ndarray, "N E K"]:
     """
     union = table.sum(2, keepdims=True) + table.sum(1, keepdims=True) - table
     return table / np.maximum(union, 1)
+
+
+def iou_of_regions(
+    one: Bool[np.ndarray, "*N H W"], other: Bool[np.ndarray, "*N H W"]
+) -> Float64[np.ndarray, "*N"]:
+    """Returns the intersection over union of two regions of each image; 0 where both are empty."""
+    union = (one | other).sum((-2, -1))
+    return (one & other).sum((-2, -1)) / np.maximum(union, 1)
 
 
 def best_iou(table: Int64[np.ndarray, "N E K"]) -> Float64[np.ndarray, "N E"]:

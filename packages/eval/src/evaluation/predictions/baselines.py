@@ -14,14 +14,16 @@ from jaxtyping import UInt8
 from evaluation.predictions.contract import Predictions
 
 CLUSTERS = 5
-"""As many as in the published trials; more did not score higher (docs/metrics.md)."""
+"""Clusters of k-means on colour, as in the published trials; more did not score higher
+(docs/metrics.md)."""
 CLUSTERS_WITH_PLACE = 7
+"""Clusters of k-means on colour and place."""
 PLACE_WEIGHT = 0.3
 """Width of the image where the range of each colour channel is 1."""
 SMALLEST_REGION = 0.01
 """Share of the image below which felzenszwalb merges regions."""
 IMAGES_A_WORKER, MOST_WORKERS = 64, 8
-"""Of k-means: fewer images than that are not worth another process."""
+"""Processes of k-means: one for each 64 images, at most eight. Fewer images are not worth one."""
 
 Images = UInt8[np.ndarray, "N H W 3"]
 
@@ -67,8 +69,8 @@ def _kmeans(images: Images, clusters: int, place_weight: float) -> Predictions:
 
     workers = max(1, min(cpu_count(), MOST_WORKERS, len(images) // IMAGES_A_WORKER))
     parts = np.array_split(images, workers)
-    made = Parallel(workers)(delayed(_clusters)(part, clusters, place_weight) for part in parts)
-    return Predictions(np.concatenate(made), clusters)
+    slots = Parallel(workers)(delayed(_clusters)(part, clusters, place_weight) for part in parts)
+    return Predictions(np.concatenate(slots), clusters)
 
 
 def _clusters(images: Images, clusters: int, place_weight: float) -> UInt8[np.ndarray, "N H W"]:

@@ -1,16 +1,15 @@
 """Predictions and decompositions kept on disk: what has not changed is not computed again.
 
 An entry's name is the hash of everything that it depends on: the weights, the pixels of the images,
-the number of slots, the rounds of refining and the code. What changes has another name; nothing
-stale is ever read.
+the number of slots, the rounds of refining and the code. When any of them changes, so does the
+name: nothing stale is ever read. Output of a model whose dependencies nobody can tell is not kept.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,17 +18,22 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from scenes.atomic import whole_or_not
 
-from evaluation import predictions as contract
-from evaluation.predictions.contract import Predictions, predict
+from evaluation.metrics import reconstruction
+from evaluation.predictions import baselines, contract, models
+from evaluation.predictions.contract import ModelOutput, Predictions
+from evaluation.predictions.fingerprint import hash_of_array, hash_of_code
+from evaluation.predictions.models import Model, ScoredModel, predict, scored_model
 
 if TYPE_CHECKING:
-    from monet import Decompositions, Monet
+    from monet import Monet
 
-Made = TypeVar("Made")
+Entry = TypeVar("Entry")
 Images = UInt8[np.ndarray, "N H W 3"]
 
 CACHE = Path("results/.cache")
 """Where every command keeps what it computes, unless `--out` names another folder."""
+_PREDICTING = tuple(Path(str(module.__file__)) for module in (contract, models, reconstruction))
+"""Code on which predictions depend, beside the model's own."""
 _ARRAYS = ("segmentation", "reconstruction", "decoded", "extents", "latents")
 
 
@@ -42,41 +46,52 @@ class Cache:
     """Predictions and decompositions in a folder, which may be deleted at any time.
 
     Args:
-        folder: made with the first entry.
+        folder: made with the first entry; `None` keeps nothing.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self.folder = folder
 
     def of_model(
-        self, model: Monet, images: Images, num_slots: int | None = None, refine: int = 0
+        self,
+        model: Model | ScoredModel,
+        images: Images,
+        num_slots: int | None = None,
+        refine: int = 0,
     ) -> Predictions:
         """Returns what `predict` returns."""
-        key = _key(model, images, num_slots, "predictions", Path(contract.__file__), refine=refine)
-        return self._get(key, lambda: predict(model, images, num_slots, refine), _write, _read)
+        subject = scored_model(model)
+        slots = subject.slots(num_slots)
+        key = _key(subject, images, slots, "predictions", _PREDICTING, refine=refine)
+        return self._get(key, lambda: predict(subject, images, slots, refine), _write, _read)
 
     def decompositions(
-        self, model: Monet, images: Images, num_slots: int | None = None, refine: int = 0
-    ) -> Decompositions:
-        """Returns what `Monet.decompose` returns: far more than scores need, so for a few images.
+        self,
+        model: Model | ScoredModel,
+        images: Images,
+        num_slots: int | None = None,
+        refine: int = 0,
+    ) -> ModelOutput:
+        """Returns all that a model makes of images: more than scores need, so for a few images.
 
         Everything is kept as it is, not rounded: pictures are the same the second time.
         """
-        key = _key(model, images, num_slots, "decompositions", refine=refine)
-
-        def decompose() -> Decompositions:
-            return model.decompose(images, num_slots, refine=refine)
-
-        return self._get(key, decompose, _write_parts, _read_parts)
+        subject = scored_model(model)
+        slots = subject.slots(num_slots)
+        key = _key(subject, images, slots, "decompositions", _PREDICTING, refine=refine)
+        return self._get(
+            key, lambda: subject.decompose(images, slots, refine), _write_output, _read_output
+        )
 
     def whole_image(self, model: Monet, images: Images) -> Float[np.ndarray, "N D"]:
         """Returns what `whole_image_latents` returns."""
-        from evaluation.scores import representation as represent
+        from evaluation.scores import representation
 
-        key = _key(model, images, 1, "whole image", Path(represent.__file__))
+        subject = scored_model(model)
+        key = _key(subject, images, 1, "whole image", (Path(representation.__file__),))
         return self._get(
             key,
-            lambda: represent.whole_image_latents(model, images),
+            lambda: representation.whole_image_latents(model, images),
             lambda file, latents: file.create_dataset("latents", data=latents),
             lambda file: file["latents"][:],
         )
@@ -85,8 +100,6 @@ class Cache:
         self, name: str, segment: Callable[[Images], Predictions], images: Images
     ) -> Predictions:
         """Returns what a baseline makes of images."""
-        from evaluation.predictions import baselines as baselines
-
         key = {
             "baseline": name,
             "code": hash_of_code(Path(baselines.__file__)),
@@ -96,11 +109,13 @@ class Cache:
 
     def _get(
         self,
-        key: Mapping[str, object],
-        compute: Callable[[], Made],
-        write: Callable[[h5py.File, Made], object],
-        read: Callable[[h5py.File], Made],
-    ) -> Made:
+        key: Mapping[str, object] | None,
+        compute: Callable[[], Entry],
+        write: Callable[[h5py.File, Entry], object],
+        read: Callable[[h5py.File], Entry],
+    ) -> Entry:
+        if self.folder is None or key is None:
+            return compute()
         text = json.dumps(key, sort_keys=True)
         path = self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.h5"
         if path.is_file():
@@ -108,51 +123,33 @@ class Cache:
                 with h5py.File(path, "r") as file:
                     return read(file)
             except (OSError, KeyError):
-                path.unlink()  # cut short or foreign: it is made again
-        made = compute()
+                path.unlink()  # cut short or foreign: computed again
+        entry = compute()
         self.folder.mkdir(parents=True, exist_ok=True)
-        # Others may make the same at the same time.
+        # Another command may write the same entry at the same time.
         with whole_or_not(path) as temporary, h5py.File(temporary, "w") as file:
             file.attrs["key"] = text
-            write(file, made)
-        return made
-
-
-def hash_of_array(values: np.ndarray) -> str:
-    """Returns a hash of an array's shape, type and values."""
-    digest = hashlib.sha256(f"{values.shape} {values.dtype}".encode())
-    digest.update(np.ascontiguousarray(values).data)
-    return digest.hexdigest()
-
-
-def hash_of_weights(model: Monet) -> str:
-    """Returns a hash of a model's config and weights, wherever they were read from."""
-    digest = hashlib.sha256(repr(model.config).encode())
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {hash_of_array(tensor.cpu().numpy())}".encode())
-    return digest.hexdigest()
-
-
-def hash_of_code(*sources: Path) -> str:
-    """Returns a hash of source files, and of all under a folder."""
-    digest = hashlib.sha256()
-    for source in sources:
-        for path in sorted(source.rglob("*.py")) if source.is_dir() else [source]:
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+            write(file, entry)
+        return entry
 
 
 def _key(
-    model: Monet, images: Images, num_slots: int | None, kind: str, *sources: Path, refine: int = 0
-) -> dict[str, object]:
-    import monet
-
+    model: ScoredModel,
+    images: Images,
+    num_slots: int,
+    kind: str,
+    sources: Sequence[Path],
+    refine: int = 0,
+) -> dict[str, object] | None:
+    """Returns what an entry depends on; `None` where nobody can tell."""
+    if model.fingerprint is None:
+        return None
     return {
         "kind": kind,
-        "weights": hash_of_weights(model),
-        "code": hash_of_code(Path(monet.__file__).parent, *sources),
+        "model": model.fingerprint(),
+        "code": hash_of_code(*sources),
         "images": hash_of_array(images),
-        "slots": model.config.num_slots if num_slots is None else num_slots,
+        "slots": num_slots,
         "refine": refine,
     }
 
@@ -176,12 +173,17 @@ def _read(file: h5py.File) -> Predictions:
     )
 
 
-def _write_parts(file: h5py.File, parts: Decompositions) -> None:
-    for name, values in vars(parts).items():
-        file.create_dataset(name, data=values, compression="lzf", shuffle=True)
+def _write_output(file: h5py.File, output: ModelOutput) -> None:
+    for name, values in vars(output).items():
+        if isinstance(values, np.ndarray):
+            file.create_dataset(name, data=values, compression="lzf", shuffle=True)
+    for name, term in output.terms.items():
+        file[f"terms/{name}"] = term
 
 
-def _read_parts(file: h5py.File) -> Decompositions:
-    from monet import Decompositions
-
-    return Decompositions(**{f.name: file[f.name][:] for f in fields(Decompositions)})
+def _read_output(file: h5py.File) -> ModelOutput:
+    terms = file.get("terms", {})
+    return ModelOutput(
+        terms={name: terms[name][:] for name in terms},
+        **{name: values[:] for name, values in file.items() if name != "terms"},
+    )

@@ -1,4 +1,4 @@
-"""What any model says of a file's scenes: the contract that scores are computed from.
+"""The contract between models and scores: what a model returns, and what a file of it holds.
 
 In a file: HDF5 with `masks` (N, K, H, W), which sum to one over K, or `segmentation` (N, H, W), the
 slot of each pixel; and, where there is one, `reconstruction` (N, H, W, 3) in [0, 1] and `scene`
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import h5py
 import numpy as np
@@ -18,15 +18,12 @@ from jaxtyping import Bool, Float, Integer, UInt8
 from scenes.command_line import CommandError
 from scenes.file.reader import FileError, open_hdf5
 
-from evaluation.metrics.reconstruction import mse
 from evaluation.predictions.order import check_rows
 
-if TYPE_CHECKING:
-    from monet import Monet
-
 AT_ONCE = 64
-ROUNDS = 3
-"""Rounds of the refined masks that stand beside the attention's."""
+"""Scenes of a file of predictions that are read at once."""
+TERMS = ("nll", "kl_latent", "kl_mask")
+"""Terms of a model's own loss, in nats for each image."""
 MASK_SUM_TOLERANCE = 1e-2
 MAX_SLOTS = 255
 PICTURE_SLACK = 1.0
@@ -35,7 +32,16 @@ PICTURE_SLACK = 1.0
 
 @dataclass(frozen=True)
 class Predictions:
-    """A segmentation of each scene, and what else a model gives."""
+    """A segmentation of each scene, and what else a model gives.
+
+    Example:
+        >>> import evaluation, numpy as np
+        >>> everything = np.zeros((12, 32, 32), dtype=np.uint8)
+        >>> predictions = evaluation.Predictions(everything, num_slots=1)
+        >>> result = evaluation.score("rooms.h5", predictions, baselines=False)
+        >>> result.metrics["ari"].mean
+        0.0
+    """
 
     segmentation: Integer[np.ndarray, "N H W"]
     """Slot of each pixel: where the masks are largest."""
@@ -55,41 +61,80 @@ class Predictions:
     """Whether the file itself said which scene each is of."""
 
 
-def predict(
-    model: Monet,
-    images: UInt8[np.ndarray, "N H W 3"],
-    num_slots: int | None = None,
-    refine: int = 0,
-) -> Predictions:
-    """Decomposes images with MONet, keeping what scores need: errors, not reconstructions.
+@dataclass(frozen=True)
+class ModelOutput:
+    """What a model's `decompose` returned, as arrays; `None` where it has no such thing."""
 
-    The arguments are those of `Monet.decompose`.
+    masks: Float[np.ndarray, "N K H W"]
+    """Each slot's share of each pixel; they sum to one over K."""
+    reconstruction: Float[np.ndarray, "N H W 3"] | None = None
+    """Colours in [0, 1]; a model's means may leave that range."""
+    components: Float[np.ndarray, "N K H W 3"] | None = None
+    """What each slot reconstructs by itself."""
+    latents: Float[np.ndarray, "N K D"] | None = None
+    """What the model knows of each slot's content."""
+    masks_recon: Float[np.ndarray, "N K H W"] | None = None
+    """Masks that the decoder predicts."""
+    mask_logits: Float[np.ndarray, "N K H W"] | None = None
+    """The same before they are normalised over slots."""
+    terms: Mapping[str, Float[np.ndarray, " N"]] = field(default_factory=dict)
+    """Further values of each image: those of `TERMS` that it has."""
+
+
+def read_output(returned: object, images: UInt8[np.ndarray, "N H W 3"], name: str) -> ModelOutput:
+    """Reads what `decompose` returned: an array of masks, or an object with more.
+
+    Args:
+        returned: by the model; NumPy arrays, or tensors on any device.
+        images: that it was given.
+        name: of the model, for the message.
+
+    Raises:
+        CommandError: it has no masks, or something does not fit the images.
     """
-    parts: dict[str, list[np.ndarray]] = {
-        name: []
-        for name in (
-            "segmentation", "decoded", "extents", "latents", "mse", "nll", "kl_latent", "kl_mask",
+    masks = getattr(returned, "masks", returned)
+    masks = _as_array(masks, name, "masks")
+    N, H, W, _ = images.shape
+    if masks.ndim != 4 or masks.shape[0] != N or masks.shape[2:] != (H, W):
+        raise CommandError(f"{name}: masks: expected ({N}, K, {H}, {W}), got {masks.shape}")
+    K = masks.shape[1]
+    _check_masks(masks, name, "these images")
+    forms: dict[str, tuple[int | None, ...]] = {
+        "reconstruction": (N, H, W, 3),
+        "components": (N, K, H, W, 3),
+        "latents": (N, K, None),
+        "masks_recon": (N, K, H, W),
+        "mask_logits": (N, K, H, W),
+        **dict.fromkeys(TERMS, (N,)),
+    }
+    arrays: dict[str, np.ndarray] = {}
+    for key, form in forms.items():
+        value = getattr(returned, key, None)
+        if value is None:
+            continue
+        array = _as_array(value, name, key)
+        fits = len(array.shape) == len(form) and all(
+            want in (None, have) for have, want in zip(array.shape, form, strict=True)
         )
-    }  # fmt: skip
-    for start in range(0, len(images), AT_ONCE):
-        rows = images[start : start + AT_ONCE]
-        given = model.decompose(rows, num_slots, refine=refine)
-        parts["segmentation"].append(given.masks.argmax(axis=1).astype(np.uint8))
-        parts["decoded"].append(given.masks_recon.argmax(axis=1).astype(np.uint8))
-        parts["extents"].append(given.mask_logits > 0)
-        parts["latents"].append(given.latents)
-        parts["mse"].append(mse(rows, given.reconstruction))
-        for name in ("nll", "kl_latent", "kl_mask"):
-            parts[name].append(getattr(given, name).astype(np.float64))
-    whole = {name: np.concatenate(values) for name, values in parts.items()}
-    return Predictions(
-        segmentation=whole["segmentation"],
-        num_slots=whole["latents"].shape[1],
-        terms={name: whole[name] for name in ("mse", "nll", "kl_latent", "kl_mask")},
-        decoded=whole["decoded"],
-        extents=whole["extents"],
-        latents=whole["latents"],
-    )
+        if not fits:
+            wanted = ", ".join("D" if want is None else str(want) for want in form)
+            raise CommandError(f"{name}: {key}: expected ({wanted}), got {array.shape}")
+        arrays[key] = array
+    terms = {key: arrays.pop(key) for key in TERMS if key in arrays}
+    return ModelOutput(masks, terms=terms, **arrays)
+
+
+def _as_array(value: Any, name: str, key: str) -> np.ndarray:
+    if hasattr(value, "detach"):  # a tensor of torch, perhaps on another device
+        value = value.detach().cpu()
+    array = np.asarray(value)
+    if array.dtype == bool or np.issubdtype(array.dtype, np.integer):
+        return array.astype(np.float32)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise CommandError(
+            f"{name}: {key}: expected an array of numbers, got {type(value).__name__}"
+        )
+    return array
 
 
 def read_predictions(
@@ -113,7 +158,7 @@ def read_predictions(
     except FileError as error:
         raise CommandError(str(error)) from error
     with file:
-        kept = {
+        datasets = {
             name: _dataset(path, file[name], n, form, may_be_longer=may_be_longer)
             for name, form in {
                 "scene": (),
@@ -123,19 +168,19 @@ def read_predictions(
             }.items()
             if name in file
         }
-        if "scene" in kept:
-            check_rows(path, kept["scene"][:n])
-        if "masks" in kept:
-            segmentation, slots = _segment(path, kept["masks"], n)
-        elif "segmentation" in kept:
-            segmentation = _slots(path, kept["segmentation"][:n])
+        if "scene" in datasets:
+            check_rows(path, datasets["scene"][:n])
+        if "masks" in datasets:
+            segmentation, slots = _segment(path, datasets["masks"], n)
+        elif "segmentation" in datasets:
+            segmentation = _slots(path, datasets["segmentation"][:n])
             slots = int(segmentation.max()) + 1
         else:
             raise CommandError(f"{path}: neither 'masks' nor 'segmentation' is in it")
         reconstruction = None
-        if "reconstruction" in kept:
-            reconstruction = _pictures(path, kept["reconstruction"][:n])
-    return Predictions(segmentation, slots, reconstruction, names_scenes="scene" in kept)
+        if "reconstruction" in datasets:
+            reconstruction = _pictures(path, datasets["reconstruction"][:n])
+    return Predictions(segmentation, slots, reconstruction, names_scenes="scene" in datasets)
 
 
 def _dataset(
@@ -168,20 +213,30 @@ def _segment(path: Path, masks: h5py.Dataset, n: int) -> tuple[np.ndarray, int]:
     segmentation = np.empty((n, *masks.shape[2:]), dtype=np.uint8)
     for start in range(0, n, AT_ONCE):
         rows = np.asarray(masks[start : min(start + AT_ONCE, n)], dtype=np.float64)
-        if not np.isfinite(rows).all():
-            raise CommandError(f"{path}: masks: NaN or infinity in scenes from {start}")
-        if rows.min() < -MASK_SUM_TOLERANCE:
-            raise CommandError(
-                f"{path}: masks: must be in [0, 1], got {rows.min():.3g} in scenes from {start}"
-            )
-        off = np.abs(rows.sum(axis=1) - 1).max()
-        if off > MASK_SUM_TOLERANCE:
-            raise CommandError(
-                f"{path}: masks: must sum to 1 over the slots, off by {off:.3g} in scenes from "
-                f"{start}"
-            )
+        _check_masks(rows, str(path), f"scenes from {start}")
         segmentation[start : start + len(rows)] = rows.argmax(axis=1)
     return segmentation, masks.shape[1]
+
+
+def _check_masks(masks: np.ndarray, source: str, where: str) -> None:
+    """Refuses masks that are no shares of pixels.
+
+    Raises:
+        CommandError: they are not.
+    """
+    if not 1 <= masks.shape[1] <= MAX_SLOTS:
+        raise CommandError(
+            f"{source}: masks: expected 1 to {MAX_SLOTS} slots, got {masks.shape[1]}"
+        )
+    if not np.isfinite(masks).all():
+        raise CommandError(f"{source}: masks: NaN or infinity in {where}")
+    if masks.min() < -MASK_SUM_TOLERANCE:
+        raise CommandError(f"{source}: masks: must be in [0, 1], got {masks.min():.3g} in {where}")
+    off = np.abs(masks.sum(axis=1) - 1).max()
+    if off > MASK_SUM_TOLERANCE:
+        raise CommandError(
+            f"{source}: masks: must sum to 1 over the slots, off by {off:.3g} in {where}"
+        )
 
 
 def _pictures(path: Path, values: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Which model a command means."""
+"""Which model a command means: the one that is named, the newest run, or weights that ship."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from scenes.command_line import CommandError, UsageError
 from scenes.file.reader import SceneFile
 from scenes.objects_room.config import ObjectsRoomConfig
 
+from evaluation.predictions.models import ScoredModel, load_model, monet_model
+from evaluation.scores.results import ModelIdentity
+
 RUNS = Path("runs")
 
 
 def choose_weights(checkpoint: str | None, dataset: str, size: int | None = None) -> Weights:
     """Returns the weights of a checkpoint, else of the newest run, else those that are shipped.
 
-    Of the shipped weights of a dataset, those for the largest images are taken, or the largest to
+    Several weights of a dataset ship: those for the largest images are taken, or the largest to
     which images of `size` can be averaged down.
 
     Args:
         checkpoint: run folder, file or name; `None` chooses.
-        dataset: data that the chosen run must have been trained on, such as `objects_room`; of a
-            checkpoint that is named, another one is said on stderr.
+        dataset: data that the chosen run must have been trained on, such as `objects_room`. Where
+            a named checkpoint was trained on another dataset, a line on stderr says so.
         size: side in pixels of the images to take apart; `None` where they will be rendered at the
             model's own size.
 
@@ -68,13 +71,51 @@ def scenes_in(data: Path | None) -> tuple[str, int | None]:
         return file.dataset, file.image_size
 
 
-def identity_of(weights: Weights) -> dict[str, object]:
-    """Returns what a file of scores says of the weights."""
-    return {"path": str(weights.path), "name": weights.name, "step": weights.step}
+def choose_model(
+    checkpoint: str | None, model: str | None, dataset: str, size: int | None = None
+) -> ScoredModel:
+    """Returns the model of `--checkpoint` or `--model`, else of the weights that are chosen.
+
+    Args:
+        checkpoint: as in `choose_weights`.
+        model: `module:factory` or `FILE.py:factory` of any model.
+        dataset: as in `choose_weights`.
+        size: as in `choose_weights`.
+
+    Raises:
+        UsageError: both are given, or there is no such thing.
+        CommandError: the model's code raised an error.
+    """
+    if model is None:
+        return of_weights(choose_weights(checkpoint, dataset, size))
+    if checkpoint is not None:
+        raise UsageError("give one of --checkpoint and --model")
+    return load_model(model)
+
+
+def of_weights(weights: Weights) -> ScoredModel:
+    """Returns the model of weights as it is scored."""
+    identity = ModelIdentity(str(weights.path), weights.name, weights.step)
+    return monet_model(weights.model(), identity, weights)
+
+
+def whole_image_weights(name: str, beside: ScoredModel) -> Weights:
+    """Returns weights trained with all of the image in one slot, to stand beside a model.
+
+    Raises:
+        UsageError: there are none, they were trained with other masks, or on another image size.
+    """
+    whole = read_weights(find_weights(name))
+    if whole.config.masks != "all-in-one":
+        raise UsageError(f"{whole.path}: was not trained with --masks all-in-one")
+    if whole.config.model.image_size != beside.image_size:
+        other = beside.identity.path
+        raise UsageError(f"{whole.path}: takes images of another size than {other}")
+    return whole
 
 
 def newest_runs(folder: Path = RUNS) -> Iterator[Weights]:
-    """Yields the runs under a folder, the one saved last first; what is none is said on stderr."""
+    """Yields the runs under a folder, the one saved last first; names unreadable ones on stderr."""
     saved = sorted(folder.glob(f"*/{WEIGHTS}"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in saved:
         try:

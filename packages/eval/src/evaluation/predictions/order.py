@@ -16,13 +16,13 @@ from scenes.segmentation import ari_of_table
 GRID = 16
 """Pixels of height at which segmentations are compared."""
 ROWS = 64
-"""Predictions that are compared with other scenes."""
+"""Number of predictions that are compared with other scenes."""
 SCENES = 2000
-"""Scenes that they are compared with."""
+"""Number of scenes that they are compared with."""
 FEWEST = 8
-"""Scenes below which chance could explain anything."""
+"""With fewer scenes chance could explain anything, and nothing is refused."""
 GAIN = 0.1
-"""ARI by which another scene must fit better."""
+"""How much higher the ARI with another scene must be for that scene to fit better."""
 SHARE = 0.25
 """Share of the predictions that must each fit a scene of their own better."""
 

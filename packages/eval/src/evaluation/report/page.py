@@ -1,69 +1,156 @@
-"""The report as one HTML file that needs nothing else, and report.json beside it."""
+"""The report as one HTML file that needs nothing else, and report.json beside it.
+
+The page is a Jinja2 template that escapes every word it is given. What it must not escape, its own
+style, script and plots and the JSON of its scenes, is marked here.
+"""
 
 from __future__ import annotations
 
 import json
-import re
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from monet.weights import SHIPPED
 from scenes.atomic import write_whole
 from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.pictures.palette import slot_palette
 
+from evaluation.figures.panels import color
 from evaluation.report import plots, tables
-from evaluation.report.browse import SLOT_ROW, TOP_ROW, as_webp
-from evaluation.report.gather import Report, Scores
-from evaluation.scores.scoring import write_json
+from evaluation.report.content import ReportContent, ScoresFile, versions
+from evaluation.report.scene_cards import SLOT_ROW, TOP_ROW, as_webp
+from evaluation.scores.results import (
+    FileScores,
+    Generalisation,
+    ModelIdentity,
+    Representation,
+    Row,
+)
 
 PAGE = "report.html"
 FOR_MACHINES = "report.json"
+LEADING = (
+    ("test", "ari_fg", "On scenes as in training"),
+    ("objects_6", "ari_fg", "With six objects in view"),
+    ("identical_color", "ari_fg", "Where all objects have one colour"),
+)
+"""Condition, score and words of the sentences that the page begins with."""
+LAST = ("loss", "nll", "ari", "ari_fg")
+"""What the table of runs shows of their logs."""
 
 
-def write_report(report: Report, folder: Path) -> list[Path]:
+@dataclass(frozen=True)
+class Sentence:
+    """One of the sentences that the page begins with: a score beside the baseline's."""
+
+    where: str
+    slots: int
+    name: str
+    own: tables.Cell
+    beside: tables.Cell | None
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A file of scores, folded until it is clicked."""
+
+    path: str
+    tables: Sequence[tables.PageTable] = ()
+    text: str = ""
+    """Shown as it is, below the tables."""
+    reason: str = ""
+    """Why there are no tables."""
+
+
+def write_report(content: ReportContent, folder: Path) -> list[Path]:
     """Writes the page and the JSON; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    page = folder / PAGE
-    write_whole(page, to_html(report).encode())
-    write_json(folder / FOR_MACHINES, report.as_json())
-    return [page, folder / FOR_MACHINES]
+    page, machines = folder / PAGE, folder / FOR_MACHINES
+    write_whole(page, to_html(content).encode())
+    text = json.dumps(content.as_json(), indent=1, allow_nan=False)
+    write_whole(machines, f"{text}\n".encode())
+    return [page, machines]
 
 
-def to_html(report: Report) -> str:
+def to_html(content: ReportContent) -> str:
     """Returns the page."""
-    conditions = [s for s in report.scores if "conditions" in s.content]
-    parts = {
+    conditions = [
+        (file, file.result) for file in content.scores if isinstance(file.result, Generalisation)
+    ]
+    labels = _labels(conditions)
+    curves = dict(zip(labels, (result for _, result in conditions), strict=True))
+    logged = [run for run in content.runs if any("nll" in row for row in run.rows)]
+    others = [file for file in content.scores if not isinstance(file.result, Generalisation)]
+    words = {
+        "content": content,
+        "lacking": content.lacking,
+        "sentences": _sentences(content),
+        "of_rooms": content.dataset in (None, ObjectsRoomConfig.dataset),
+        "checkpoint": _named(content.model),
+        "baseline": plots.BASELINE,
+        "curves": [(color(index), label) for index, label in enumerate(labels)],
+        "of_conditions": [Fold(f.path, tables.of_conditions(result)) for f, result in conditions],
+        "other_scores": [_fold(file) for file in others],
+        "run_curves": [(color(index), run.path) for index, run in enumerate(logged)],
+        "runs": _table_of_runs(content),
+        "versions": {"versions": versions(), "scenes rendered by": content.provenance},
+    }
+    markup = {
         "style": _asset("report.css"),
         "script": _asset("report.js"),
-        "title": escape(f"MONet: {report.checkpoint['name']}"),
-        "lead": _lead(report),
-        "generalisation": _generalisation(report, conditions),
-        "files": _files(report.scores),
-        "ranked": f"{report.ranked:,}",
-        "metric": escape(report.metric),
-        "training": _training(report),
-        "runs": _runs(report),
-        "versions": _versions(report),
-        "data": _script_json(_browsable(report)),
+        "score_plots": _marked(plots.plot_scores(curves) if curves else {}),
+        "loss_plots": _marked(plots.plot_losses(logged) if logged else {}),
+        "data": _script_json(_browsable(content)),
     }
-    page = _asset("report.html")
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], page)
+    return _environment().get_template(PAGE).render(**words, **markup)
 
 
-def _asset(name: str) -> str:
-    return (files("evaluation.report") / "assets" / name).read_text(encoding="utf-8")
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("evaluation.report", "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["indented"] = lambda content: json.dumps(content, indent=1)
+    return environment
 
 
-def _browsable(report: Report) -> dict[str, Any]:
+def render_tables(shown: Sequence[tables.PageTable]) -> str:
+    """Returns tables as HTML."""
+    module = _environment().get_template("tables.html").module
+    return "".join(str(module.table(one)) for one in shown)  # type: ignore[attr-defined]
+
+
+def _asset(name: str) -> Markup:
+    return Markup((files("evaluation.report") / "assets" / name).read_text(encoding="utf-8"))
+
+
+def _marked(svgs: Mapping[str, str]) -> dict[str, Markup]:
+    return {name: Markup(svg) for name, svg in svgs.items()}
+
+
+def _script_json(content: object) -> Markup:
+    """Returns JSON that no word in it can end the element of, because `<` is escaped."""
+    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("<", "\\u003c"))
+
+
+def _browsable(content: ReportContent) -> dict[str, Any]:
     """Returns what the page's script needs: the scenes with their sheets as data addresses."""
+    slots = max((len(card.slots) for card in content.scenes), default=content.num_slots)
     return {
-        "size": report.image_size,
-        "colors": ["#" + bytes(rgb).hex() for rgb in slot_palette(report.num_slots)],
+        "size": content.image_size,
+        "colors": ["#" + bytes(rgb).hex() for rgb in slot_palette(slots)],
         "topRow": TOP_ROW,
         "slotRow": SLOT_ROW,
         "scenes": [
@@ -71,167 +158,75 @@ def _browsable(report: Report) -> dict[str, Any]:
                 **card.as_json(),
                 "sheet": "data:image/webp;base64," + b64encode(as_webp(card.sheet)).decode(),
             }
-            for card in report.scenes
+            for card in content.scenes
         ],
     }
 
 
-def _script_json(content: object) -> str:
-    # "</script>" in a name would end the element.
-    return json.dumps(content, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
-
-
-def _lead(report: Report) -> str:
-    """Says in a few sentences what the scores of the shown model are."""
-    checkpoint = report.checkpoint
-    first = (
-        f"<strong>{escape(checkpoint['name'])}</strong> at step {checkpoint['step']:,}, trained "
-        f"with {checkpoint['config']['model']['num_slots']} slots on images of "
-        f"{report.image_size} pixels."
-    )
-    own = [
-        s.content
-        for s in report.scores
-        if all(
-            (s.content.get("checkpoint") or {}).get(k) == checkpoint[k] for k in ("name", "step")
-        )
-    ]
-    lines = []
-    of_rooms = next((content for content in own if "conditions" in content), None)
-    if of_rooms is not None:
-        baseline = of_rooms.get("baselines", {}).get(plots.BASELINE, {})
+def _sentences(content: ReportContent) -> list[Sentence]:
+    """Returns what the scores of the shown model, at this step, come to."""
+    sentences = []
+    own = [file.result for file in content.scores if _is_of(file, content.model)]
+    rooms = next((result for result in own if isinstance(result, Generalisation)), None)
+    if rooms is not None:
+        baseline = rooms.baselines.get(plots.BASELINE, {})
         for condition, name, where in LEADING:
-            score = of_rooms["conditions"][condition].get(name)
-            lines.append(_compared(of_rooms, where, name, score, baseline.get(condition)))
-    for content in own:
-        if "metrics" in content:
-            where = f"On {content['n']:,} scenes of {content['data']}"
-            baseline = content.get("baselines", {}).get(plots.BASELINE)
-            score = content["metrics"]["ari_fg"]
-            lines.append(_compared(content, where, "ari_fg", score, baseline))
-    if not lines:
-        return f"<p>{first} No scores of it at this step lie among the results.</p>"
-    return f"<p>{first}</p><ul>{''.join(f'<li>{line}</li>' for line in lines)}</ul>"
+            row, beside = rooms.conditions.get(condition, {}), baseline.get(condition)
+            sentences.append(_sentence(where, rooms.num_slots, name, row, beside))
+    for result in own:
+        if isinstance(result, FileScores):
+            where = f"On {result.n:,} scenes of {result.data}"
+            beside = result.baselines.get(plots.BASELINE)
+            sentences.append(_sentence(where, result.num_slots, "ari_fg", result.metrics, beside))
+    return sentences
 
 
-LEADING = (
-    ("test", "ari_fg", "On scenes as in training"),
-    ("objects_6", "ari_fg", "With six objects in view"),
-    ("identical_color", "ari_fg", "Where all objects have one colour"),
-)
+def _sentence(where: str, slots: int, name: str, row: Row, beside: Row | None) -> Sentence:
+    baseline = None if beside is None else tables.cell(name, beside.get(name))
+    return Sentence(where, slots, name, tables.cell(name, row.get(name)), baseline)
 
 
-def _compared(
-    content: Mapping[str, Any],
-    where: str,
-    name: str,
-    score: tables.Statistic | None,
-    baseline: Mapping[str, tables.Statistic] | None,
-) -> str:
-    own = tables.cell(name, score)
-    beside = "" if baseline is None else f"; {plots.BASELINE} {tables.cell(name, baseline[name])}"
-    return f"{escape(where)}, with {content['num_slots']} slots: {name} <b>{own}</b>{beside}."
+def _is_of(file: ScoresFile, model: ModelIdentity) -> bool:
+    """Whether a file holds scores of this model at this step."""
+    identity = None if file.result is None else file.result.checkpoint
+    return identity is not None and (identity.name, identity.step) == (model.name, model.step)
 
 
-def _generalisation(report: Report, conditions: Sequence[Scores]) -> str:
-    if not conditions:
-        if report.dataset == ObjectsRoomConfig.dataset:
-            return "<p>No scores yet: <code>eval generalise --slots 9</code> makes them.</p>"
-        path = Path(report.checkpoint["path"])
-        named = report.checkpoint["name"] if path.parent == SHIPPED else str(path)
-        return (
-            "<p>No scores: the conditions of <code>eval generalise</code> are rooms, and this "
-            f"model was trained on {escape(report.dataset)}. <code>eval score --checkpoint "
-            f"{escape(named)} --data FILE</code> scores any file.</p>"
-        )
-    keys = [
-        (f'<i style="background:{plots.color(index)}"></i>', plots.label(scores, conditions))
-        for index, scores in enumerate(conditions)
+def _named(model: ModelIdentity) -> str:
+    """Returns what `--checkpoint` would be given: a name of shipped weights, or a path."""
+    if model.path is None or Path(model.path).parent == SHIPPED:
+        return model.name
+    return model.path
+
+
+def _labels(conditions: Sequence[tuple[ScoresFile, Generalisation]]) -> list[str]:
+    """Returns a name for each curve, with its path only where another has the same name."""
+    names = [f"{result.checkpoint.name}, {result.num_slots} slots" for _, result in conditions]
+    return [
+        name if names.count(name) == 1 else f"{name} ({file.path})"
+        for name, (file, _) in zip(names, conditions, strict=True)
     ]
-    keys.append(('<i class="dashed"></i>', plots.BASELINE))
-    keys.append(('<i class="shaded"></i>', "objects in view in training"))
-    return (
-        _legend(keys)
-        + _svgs(
-            plots.generalisation(conditions), [f"{name} against objects" for name in plots.CURVES]
-        )
-        + "".join(
-            f"<details{' open' if index == 0 else ''}><summary>{escape(scores.path)}</summary>"
-            f"{tables.of_conditions(scores.content)}</details>"
-            for index, scores in enumerate(conditions)
-        )
+
+
+def _fold(file: ScoresFile) -> Fold:
+    if isinstance(file.result, FileScores):
+        return Fold(file.path, [tables.of_file(file.result)])
+    if isinstance(file.result, Representation):
+        return Fold(file.path, tables.of_representation(file.result))
+    return Fold(file.path, text=json.dumps(file.content, indent=1), reason=file.reason)
+
+
+def _table_of_runs(content: ReportContent) -> tables.PageTable | None:
+    if not content.runs:
+        return None
+    return tables.table_of(
+        "runs, and the last values that each logged of itself",
+        ["run", "data", "steps", *LAST],
+        [
+            (
+                run.path,
+                [run.dataset, f"{run.step:,}", *(tables.number(run.last.get(k)) for k in LAST)],
+            )
+            for run in content.runs
+        ],
     )
-
-
-def _files(scores: Sequence[Scores]) -> str:
-    """Shows what `eval score` and `eval represent` wrote, and other files as they are."""
-    made = []
-    for one in scores:
-        if "conditions" in one.content:
-            continue
-        if "metrics" in one.content:
-            shown = tables.of_file(one.content)
-        elif "dci" in one.content:
-            shown = tables.of_representation(one.content)
-        else:
-            shown = _json(one.content)
-        made.append(f"<details><summary>{escape(one.path)}</summary>{shown}</details>")
-    return f"<section><h2>Scores of files</h2>{''.join(made)}</section>" if made else ""
-
-
-def _training(report: Report) -> str:
-    logged = [run for run in report.runs if any("nll" in row for row in run.metrics)]
-    if not logged:
-        return "<p>No run folder with a log lies beside the weights.</p>"
-    keys = [
-        (f'<i style="background:{plots.color(index)}"></i>', run.path)
-        for index, run in enumerate(logged)
-    ]
-    names = [f"{name} over the steps" for name in plots.TERMS.values()]
-    return _legend(keys) + _svgs(plots.training(logged), names)
-
-
-def _runs(report: Report) -> str:
-    if not report.runs:
-        return ""
-    rows = []
-    for run in report.runs:
-        last = run.as_json()["last"]
-        assert isinstance(last, dict)
-        scores = [tables.number(last.get(name)) for name in ("loss", "nll", "ari", "ari_fg")]
-        rows.append([escape(run.path), run.dataset, f"{run.step:,}", *scores])
-    head = ["run", "data", "steps", "loss", "nll", "ari", "ari_fg"]
-    listed = tables.table(head, rows, "runs, and the last values that each logged of itself")
-    configs = "".join(
-        f"<details><summary>config of {escape(run.path)}</summary>{_json(run.config)}</details>"
-        for run in report.runs
-    )
-    return listed + configs
-
-
-def _versions(report: Report) -> str:
-    content = report.as_json()
-    return _json({"versions": content["versions"], "scenes rendered by": content["provenance"]})
-
-
-def _json(content: object) -> str:
-    return f"<pre>{escape(json.dumps(content, indent=1))}</pre>"
-
-
-def _legend(keys: Sequence[tuple[str, str]]) -> str:
-    items = "".join(f"<li>{mark}{escape(words)}</li>" for mark, words in keys)
-    return f'<ul class="legend">{items}</ul>'
-
-
-def _svgs(drawn: Sequence[str], names: Sequence[str]) -> str:
-    plain: Callable[[str], str] = lambda svg: re.sub(  # noqa: E731
-        r'<metadata>.*?</metadata>| xmlns(:\w+)?="[^"]*"| id="[A-Za-z.\d]+_\d+"',
-        "",
-        svg,
-        flags=re.S,
-    )
-    figures = "".join(
-        f'<figure role="img" aria-label="{escape(name)}">{plain(svg)}</figure>'
-        for name, svg in zip(names, drawn, strict=True)
-    )
-    return f'<div class="plots">{figures}</div>'

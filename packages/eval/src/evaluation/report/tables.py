@@ -1,144 +1,183 @@
-"""Scores as HTML tables; every number is the one that scores.json holds."""
+"""Scores as the page's tables; every number is the one that scores.json holds."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from html import escape
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from evaluation.scores.labels import FURTHER, as_trained, of_slots
+from evaluation.scores.results import (
+    Conditions,
+    FileScores,
+    Generalisation,
+    Representation,
+    Row,
+    Statistic,
+)
 
 COLUMNS = (
-    "ari_fg", "ari", "ari_merged", "ari_paper", "msc", "sc", "mbo", "miou", "recall", "count",
+    "ari_fg",
+    "ari",
+    "ari_merged",
+    "ari_paper",
+    "msc",
+    "sc",
+    "mbo",
+    "miou",
+    "recall",
+    "count",
     "mse",
-)  # fmt: skip
-COMPARED = ("ari_fg", "msc", "recall")
+)
+BESIDE_BASELINES = ("ari_fg", "msc", "recall")
 DIGITS = {"mse": 4}
-"""After the decimal point; 2 for the others."""
+"""Digits after the decimal point; 2 for the others."""
 KINDS = ("linear", "mlp")
 DCI = ("disentanglement", "completeness", "informativeness")
 UNDEFINED = "\N{EN DASH}"
 
-Statistic = Mapping[str, float | int | None]
-"""As in scores.json: mean, sem, low, high, count."""
+
+@dataclass(frozen=True)
+class Cell:
+    """What a cell of a table shows."""
+
+    text: str
+    half: str = ""
+    """Half of the 95% interval's width; empty where there is none."""
+    title: str = ""
+    """What the pointer is told."""
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
-    """Returns a table whose first column names its rows; cells are HTML already."""
-    titles = "".join(f'<th scope="col">{escape(title)}</th>' for title in head)
-    body = "".join(
-        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>'
-        for row in rows
+@dataclass(frozen=True)
+class PageTable:
+    """A table whose first column names its rows."""
+
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+
+def table_of(
+    caption: str, head: Sequence[str], rows: Sequence[tuple[str, Sequence[Cell | str]]]
+) -> PageTable:
+    """Returns a table; cells that are words show these."""
+    return PageTable(
+        caption,
+        tuple(head),
+        tuple(
+            (label, tuple(Cell(cell) if isinstance(cell, str) else cell for cell in cells))
+            for label, cells in rows
+        ),
     )
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}</caption><thead><tr>{titles}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
-    )
 
 
-def cell(name: str, statistic: Statistic | None) -> str:
+def cell(name: str, statistic: Statistic | None) -> Cell:
     """Returns a mean and half of its 95% interval; a dash where it is undefined."""
-    if statistic is None or statistic.get("mean") is None:
-        return f'<span class="none">{UNDEFINED}</span>'
+    if statistic is None or math.isnan(statistic.mean):
+        return Cell(UNDEFINED)
     digits = DIGITS.get(name, 2)
-    mean = number(statistic["mean"], digits)
-    low, high = statistic.get("low"), statistic.get("high")
-    if low is None or high is None:
-        return mean
-    half = number((high - low) / 2, digits)
-    title = (
-        f"95% interval {number(low, digits)} to {number(high, digits)}; {statistic['count']} images"
+    mean, low, high = (
+        number(value, digits) for value in (statistic.mean, statistic.low, statistic.high)
     )
-    return f'<span class="value" title="{escape(title)}">{mean} <small>±{half}</small></span>'
+    if math.isnan(statistic.low):
+        return Cell(mean)
+    half = number((statistic.high - statistic.low) / 2, digits)
+    return Cell(mean, half, f"95% interval {low} to {high}; {statistic.count} images")
 
 
-def number(value: float | int | None, digits: int = 2) -> str:
-    """Returns a number with a real minus sign."""
+def number(value: float | None, digits: int = 2) -> str:
+    """Returns a number with a real minus sign; a dash where it is undefined."""
     if value is None or math.isnan(value):
         return UNDEFINED
     return f"{value:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
-def of_conditions(content: Mapping[str, Any]) -> str:
-    """Returns the tables of a scores.json with conditions: the model's, then beside baselines."""
-    conditions: Mapping[str, Mapping[str, Statistic]] = content["conditions"]
-    names = [name for name in COLUMNS if any(name in row for row in conditions.values())]
-    slots = content["num_slots"]
-    tables = [
-        table(
-            ["condition", *names],
-            [
-                [words(label), *(cell(name, row.get(name)) for name in names)]
-                for label, row in conditions.items()
-            ],
-            f"MONet with {slots} slots, {content['n']} scenes of each condition",
-        )
+def of_conditions(result: Generalisation) -> list[PageTable]:
+    """Returns the model's scores in every condition, then beside the baselines."""
+    conditions = result.conditions
+    names = _columns(conditions.values())
+    caption = (
+        f"{result.checkpoint.label} with {result.num_slots} slots, {result.n} scenes of each "
+        "condition"
+    )
+    own = [
+        (words(label), [cell(name, row.get(name)) for name in names])
+        for label, row in conditions.items()
     ]
-    for name in COMPARED:
-        rows = {of_slots(slots): conditions}
-        rows |= {FURTHER[kind]: content[kind] for kind in FURTHER if content.get(kind)}
-        trained = content.get("as_trained")
-        if trained is not None:
-            rows[as_trained(trained["num_slots"])] = trained["conditions"]
-        rows |= content.get("baselines", {})
-        tables.append(
-            table(
+    rows: dict[str, Conditions] = {of_slots(result.checkpoint, result.num_slots): conditions}
+    further = {kind: getattr(result, kind) for kind in FURTHER}
+    rows |= {FURTHER[kind]: scores for kind, scores in further.items() if scores}
+    if result.as_trained is not None:
+        label = as_trained(result.checkpoint, result.as_trained.num_slots)
+        rows[label] = result.as_trained.conditions
+    rows |= result.baselines
+    return [
+        table_of(caption, ["condition", *names], own),
+        *(
+            table_of(
+                f"{name} beside segmentations that look at colour or place alone",
                 ["", *(words(condition) for condition in conditions)],
                 [
-                    [escape(label), *(cell(name, row.get(c, {}).get(name)) for c in conditions)]
-                    for label, row in rows.items()
+                    (label, [cell(name, scores.get(c, {}).get(name)) for c in conditions])
+                    for label, scores in rows.items()
                 ],
-                f"{name} beside segmentations that look at colour or place alone",
             )
-        )
-    return "".join(tables)
+            for name in BESIDE_BASELINES
+        ),
+    ]
 
 
-def of_file(content: Mapping[str, Any]) -> str:
-    """Returns the table of a scores.json of one file: the model or program, then baselines."""
-    rows = {"scored": content["metrics"]}
-    rows |= {FURTHER[kind]: content[kind] for kind in FURTHER if content.get(kind)}
-    rows |= content.get("baselines", {})
-    names = [name for name in COLUMNS if any(name in row for row in rows.values())]
-    return table(
+def of_file(result: FileScores) -> PageTable:
+    """Returns the scores of one file: the model or program, then baselines."""
+    rows: dict[str, Row] = {"scored": result.metrics}
+    further = {kind: getattr(result, kind) for kind in FURTHER}
+    rows |= {FURTHER[kind]: row for kind, row in further.items() if row}
+    rows |= result.baselines
+    names = _columns(rows.values())
+    return table_of(
+        f"{result.n} scenes of {result.data}",
         ["", *names],
-        [
-            [escape(label), *(cell(name, row.get(name)) for name in names)]
-            for label, row in rows.items()
-        ],
-        f"{content['n']} scenes of {content['data']}",
+        [(label, [cell(name, row.get(name)) for name in names]) for label, row in rows.items()],
     )
 
 
-def of_representation(content: Mapping[str, Any]) -> str:
-    """Returns the tables of a representation.json: properties by model, and DCI."""
-    properties: Mapping[str, Mapping[str, Mapping[str, float | None]]] = content["properties"]
-    first = next(iter(properties.values()))
-    counts = content["objects"]
-    predicted = table(
-        ["property", *(f"{name}: {kind}" for name in properties for kind in KINDS), "chance"],
+def of_representation(result: Representation) -> list[PageTable]:
+    """Returns how well latents tell properties, by row of the result, and DCI."""
+    first = next(iter(result.properties.values()))
+    predicted = table_of(
+        f"{result.checkpoint.name}: objects' properties from latents, on scenes not seen; accuracy "
+        "of shape, R² of the rest",
+        ["property", *(f"{row}: {kind}" for row in result.properties for kind in KINDS), "chance"],
         [
-            [
-                escape(factor),
-                *(number(row[factor][kind]) for row in properties.values() for kind in KINDS),
-                number(first[factor]["chance"]),
-            ]
+            (
+                factor,
+                [
+                    *(
+                        number(getattr(row[factor], kind))
+                        for row in result.properties.values()
+                        for kind in KINDS
+                    ),
+                    number(first[factor].chance),
+                ],
+            )
             for factor in first
         ],
-        f"{content['checkpoint']['name']}: objects' properties from latents, on scenes not seen; "
-        "accuracy of shape, R² of the rest",
     )
-    disentangling = table(
+    disentangling = table_of(
+        "DCI of the same latents",
         ["latents of", "objects", *DCI],
         [
-            [escape(name), f"{counts[name]:,}", *(number(found[kind]) for kind in DCI)]
-            for name, found in content["dci"].items()
+            (row, [f"{result.objects[row]:,}", *(number(getattr(dci, kind)) for kind in DCI)])
+            for row, dci in result.dci.items()
         ],
-        "DCI of the same latents",
     )
-    return predicted + disentangling
+    return [predicted, disentangling]
+
+
+def _columns(rows: Iterable[Row]) -> list[str]:
+    """Returns the scores that any of the rows has, in the order of `COLUMNS`."""
+    known = {name for row in rows for name in row}
+    return [name for name in COLUMNS if name in known]
 
 
 def words(condition: str) -> str:

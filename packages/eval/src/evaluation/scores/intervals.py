@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
 
+from evaluation.scores.results import Statistic
+
 _RESAMPLES_AT_ONCE = 100
-
-
-@dataclass(frozen=True)
-class Statistic:
-    """A score over images; the interval is over these images, not over training seeds."""
-
-    mean: float
-    """Mean over the images where the score is defined; NaN where there is none."""
-    sem: float
-    """Standard error of the mean; NaN with fewer than two images."""
-    low: float
-    """Lower end of the 95% bootstrap interval; NaN with fewer than two images."""
-    high: float
-    """Upper end."""
-    count: int
-    """Number of images where the score is defined."""
 
 
 def statistics(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from evaluation.scores.results import ModelIdentity
+
 DECODED, REFINED = "decoded_masks", "refined"
 FURTHER = {DECODED: "its decoded masks", REFINED: "its refined masks"}
 """A model's other segmentations, by their names in scores.json (docs/metrics.md)."""
 CEILING = "ceiling (walls with sky)"
 
 
-def of_slots(num_slots: int) -> str:
-    """Returns the label of MONet with so many slots."""
-    return f"MONet, {num_slots} slots"
+def of_slots(model: ModelIdentity, num_slots: int) -> str:
+    """Returns the label of a model with so many slots."""
+    return f"{model.label}, {num_slots} slots"
 
 
-def as_trained(num_slots: int) -> str:
-    """Returns the label of MONet with the slots of its training, where others were asked for."""
-    return f"{of_slots(num_slots)} as in training"
+def as_trained(model: ModelIdentity, num_slots: int) -> str:
+    """Returns the label of a model with the slots of its training, where others were asked for."""
+    return f"{of_slots(model, num_slots)} as in training"

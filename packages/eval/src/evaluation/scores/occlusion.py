@@ -1,31 +1,33 @@
 """Objects that others hide in part: are they found, and does their slot know their full extent?
 
 The paper claims both ("learned to complete partially occluded scene elements in the VAE's
-reconstructions"). An object is found if some slot overlaps
-the part in view by more than a half, as in `recall`. Its full extent is compared with the mask that
-its slot decodes by itself, not normalised over slots; training fixes decoded masks only relative to
-each other, so the same is said where the mask is the largest.
+reconstructions"). An object is found if some slot overlaps the part in view by more than a half, as
+in `recall`. Its full extent is compared with two masks of its slot: the one that is decoded for it
+alone, not normalised over slots, and the region where that mask is the largest of all slots',
+because training fixes decoded masks only relative to each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Float64, Int64
 from scenes.segmentation import contingency
 
 from evaluation.metrics.matching import match_objects
-from evaluation.metrics.overlap import best_iou
+from evaluation.metrics.overlap import best_iou, iou_of_regions
 from evaluation.predictions.contract import Predictions
-from evaluation.scores.intervals import Statistic, statistics
-from evaluation.scores.scoring import BOOTSTRAP_SEED, TestScenes, all_to_json
+from evaluation.scores.intervals import statistics
+from evaluation.scores.results import Occlusion, RecallInView
+from evaluation.scores.scoring import BOOTSTRAP_SEED, TestScenes
 
 EDGES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
 """Visible fractions between which recall is averaged, upper ends included."""
 PARTLY_HIDDEN = 0.9
-"""Objects of at most this visible fraction tell something about completion."""
+"""Completion is scored on objects of at most this visible fraction."""
 
 
 @dataclass(frozen=True)
@@ -46,31 +48,8 @@ class ObjectsInView:
     """Share of the hidden pixels that the decoded mask covers; NaN without any."""
 
 
-@dataclass(frozen=True)
-class Occlusion:
-    """Scores of objects; intervals are over objects."""
-
-    recall: tuple[Statistic, ...]
-    """For each pair of neighbouring `EDGES`."""
-    completion: dict[str, Statistic]
-    """Of partly hidden objects that were found; empty without decoded masks."""
-
-    def as_json(self) -> dict[str, object]:
-        """Returns what `scores.json` holds; undefined scores are null."""
-        bins = zip(EDGES[:-1], EDGES[1:], self.recall, strict=True)
-        return {
-            "interval": "95% bootstrap over objects",
-            "recall": [
-                {"above": low, "to": high, **all_to_json({"recall": recall})["recall"]}
-                for low, high, recall in bins
-            ],
-            "completion_of_visible_fraction_to": PARTLY_HIDDEN,
-            "completion": all_to_json(self.completion),
-        }
-
-
 def objects_in_view(scenes: TestScenes, predictions: Predictions) -> ObjectsInView:
-    """Returns what there is to say of each object in view.
+    """Returns the visible fraction and the overlaps of each object in view.
 
     Raises:
         ValueError: the scenes do not know the objects' full extents.
@@ -91,20 +70,20 @@ def objects_in_view(scenes: TestScenes, predictions: Predictions) -> ObjectsInVi
     decoded_iou, largest_iou, hidden = np.full((3, len(image)), np.nan)
     if predictions.decoded is not None:
         largest = predictions.decoded[image] == slot[:, None, None]
-        largest_iou = np.where(slot >= 0, _iou(largest, full), np.nan)
+        largest_iou = np.where(slot >= 0, iou_of_regions(largest, full), np.nan)
     if predictions.extents is not None:
         decoded = predictions.extents[image, np.maximum(slot, 0)]
-        decoded_iou = np.where(slot >= 0, _iou(decoded, full), np.nan)
+        decoded_iou = np.where(slot >= 0, iou_of_regions(decoded, full), np.nan)
         behind = full & ~part
         area = behind.sum((1, 2))
-        found = (decoded & behind).sum((1, 2)) / np.maximum(area, 1)
-        hidden = np.where((slot >= 0) & (area > 0), found, np.nan)
+        covered = (decoded & behind).sum((1, 2)) / np.maximum(area, 1)
+        hidden = np.where((slot >= 0) & (area > 0), covered, np.nan)
     return ObjectsInView(
         visible=part.sum((1, 2)) / full.sum((1, 2)),
         best_iou=best_iou(table)[image, first + number],
         decoded_iou=decoded_iou,
         largest_iou=largest_iou,
-        attention_iou=np.where(slot >= 0, _iou(attention, full), np.nan),
+        attention_iou=np.where(slot >= 0, iou_of_regions(attention, full), np.nan),
         hidden_found=hidden,
     )
 
@@ -138,13 +117,15 @@ def occlusion(objects: Sequence[ObjectsInView]) -> Occlusion:
             },
             np.random.default_rng(BOOTSTRAP_SEED),
         )
-    return Occlusion(tuple(recall.values()), completion)
+    return Occlusion(
+        recall=tuple(
+            RecallInView(**vars(statistic), above=above, to=to)
+            for (above, to), statistic in zip(pairwise(EDGES), recall.values(), strict=True)
+        ),
+        completion_of_visible_fraction_to=PARTLY_HIDDEN,
+        completion=completion,
+    )
 
 
 def _bins(visible: Float64[np.ndarray, " M"]) -> Int64[np.ndarray, " M"]:
     return np.searchsorted(EDGES[1:-1], visible, side="left")
-
-
-def _iou(a: Bool[np.ndarray, "M H W"], b: Bool[np.ndarray, "M H W"]) -> Float64[np.ndarray, " M"]:
-    union = (a | b).sum((1, 2))
-    return (a & b).sum((1, 2)) / np.maximum(union, 1)

@@ -6,7 +6,7 @@ DCI is that of Eastwood and Williams (2018) with random forests, over the latent
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,16 +22,21 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from evaluation.metrics.matching import match_objects
-from evaluation.predictions.contract import AT_ONCE, Predictions
-from evaluation.scores.scoring import TestScenes
+from evaluation.predictions.cache import Cache
+from evaluation.predictions.contract import Predictions
+from evaluation.predictions.models import AT_ONCE, Model, ScoredModel, scored_model
+from evaluation.scores.conditions import DATA_FOLDER, rooms_size, scene_file
+from evaluation.scores.results import Dci, Predicted, Representation, write_result
+from evaluation.scores.scoring import TestScenes, check_request, read_scenes
 
 if TYPE_CHECKING:
     from monet import Monet
+    from monet.weights import Weights
 
 TRAIN_SHARE = 0.8
-"""Of the scenes; predictors are scored on the objects of the others."""
+"""Share of the scenes that predictors learn on; the objects of the others score them."""
 FEWEST = 50
-"""Objects on either side of the split, below which nothing is said."""
+"""With fewer objects on either side of the split, scores are undefined."""
 CATEGORICAL = "shape"
 
 
@@ -46,16 +51,83 @@ class Objects:
     factors: Mapping[str, Float64[np.ndarray, " M"]]
 
 
-@dataclass(frozen=True)
-class Dci:
-    """Disentanglement, completeness and informativeness, each in [0, 1]; more is better."""
+def represent(
+    model: Model | ScoredModel,
+    data: str | Path | None = None,
+    *,
+    slots: int | None = None,
+    n: int = 2000,
+    seed: int = 0,
+    data_folder: str | Path = DATA_FOLDER,
+    whole_image: Weights | None = None,
+    out: str | Path | None = None,
+    workers: int | None = None,
+    cache: Cache | None = None,
+) -> Representation:
+    """Predicts objects' properties from the latents of their slots, and scores disentangling.
 
-    disentanglement: float
-    """1 where each latent serves one factor alone."""
-    completeness: float
-    """1 where each factor is served by one latent alone."""
-    informativeness: float
-    """Mean score of the forests on objects they have not seen, none counted below 0."""
+    Example:
+        >>> import evaluation
+        >>> result = evaluation.represent(model, "rooms.h5", n=12)
+        >>> sorted(result.properties["slots"])
+        ['blue', 'forward', 'green', 'red', 'right', 'shape', 'size']
+
+    Args:
+        model: any `Model` with latents.
+        data: file of scenes with their truth; by default test rooms.
+        slots: slots to use; the model's own number by default.
+        n: number of scenes; predictors learn on the first four fifths.
+        seed: of the test rooms.
+        data_folder: where test rooms lie; those that lack are rendered into it.
+        whole_image: a MONet that was trained with all of the image in one slot (section 2.2),
+            whose one code for the image stands beside.
+        out: folder into which representation.json is written; nothing is written by default.
+        workers: processes that render; one per core by default.
+        cache: where predictions are kept; they are not by default.
+
+    Raises:
+        UsageError: an argument does not suit the others or the file.
+        CommandError: the model has no latents, or the file does not know its objects' factors.
+    """
+    check_request(slots, n)
+    subject, cache = scored_model(model), cache or Cache(None)
+    slots = subject.slots(slots)
+    path = (
+        Path(data)
+        if data is not None
+        else scene_file(
+            "test",
+            rooms_size(subject.image_size),
+            Path(data_folder),
+            seed=seed,
+            n=n,
+            workers=workers,
+        )
+    )
+    scenes = read_scenes(path, n, subject.image_size)
+    predictions = cache.of_model(subject, scenes.images, slots)
+    if predictions.latents is None:
+        raise CommandError(
+            f"{subject.identity.name}: gives no latents, which represent predicts from"
+        )
+    objects = matched_objects(scenes, predictions, read_factors(path, n))
+    rows = {"slots": objects}
+    if whole_image is not None:
+        latents = cache.whole_image(whole_image.model(), scenes.images)
+        rows["whole image"] = replace(objects, latents=latents[objects.scene])
+    rows |= {f"{name}, alone in view": subset(row, row.alone) for name, row in rows.items()}
+    result = Representation(
+        checkpoint=subject.identity,
+        whole_image=None if whole_image is None else str(whole_image.path),
+        data=str(path),
+        n=n,
+        objects={name: len(row.scene) for name, row in rows.items()},
+        properties={name: predict_properties(row) for name, row in rows.items()},
+        dci={name: dci(row) for name, row in rows.items()},
+    )
+    if out is not None:
+        write_result(result, Path(out))
+    return result
 
 
 def read_factors(path: Path, n: int) -> dict[str, Float64[np.ndarray, "N O"]]:
@@ -124,7 +196,7 @@ def subset(objects: Objects, chosen: Bool[np.ndarray, " M"]) -> Objects:
 def whole_image_latents(
     model: Monet, images: UInt8[np.ndarray, "N H W 3"]
 ) -> Float[np.ndarray, "N D"]:
-    """Returns the latents of a VAE that is given everything in one slot (section 2.2)."""
+    """Returns the latents of a VAE whose one slot holds the whole image (section 2.2)."""
     import torch
     from monet.model import to_unit
 
@@ -152,18 +224,18 @@ def _varies(objects: Objects, values: Float64[np.ndarray, " M"]) -> bool:
     return all(np.ptp(values[side]) > 0 for side in _split(objects))
 
 
-def predict_properties(objects: Objects) -> dict[str, dict[str, float]]:
+def predict_properties(objects: Objects) -> dict[str, Predicted]:
     """Returns how well each factor is predicted on scenes not seen.
 
     Returns:
-        For each factor the scores `linear` and `mlp`, and `chance`: accuracy for shape, with the
-        commonest one as chance; else the coefficient of determination R², whose chance is 0. NaN
-        with too few objects, or where all of them have the same value.
+        By factor. For shape, accuracy, with the commonest shape as chance; for anything else the
+        coefficient of determination R², whose chance is 0. NaN with too few objects, or where all
+        of them have the same value.
     """
     scores = {}
     for name, values in objects.factors.items():
         if _too_few(objects) or not _varies(objects, values):
-            scores[name] = dict.fromkeys(("linear", "mlp", "chance"), np.nan)
+            scores[name] = Predicted(np.nan, np.nan, np.nan)
             continue
         train, test = _split(objects)
         latents = objects.latents.astype(np.float64)
@@ -177,14 +249,15 @@ def predict_properties(objects: Objects) -> dict[str, dict[str, float]]:
             target = (values - mean) / (deviation or 1.0)
             linear, mlp, chance = Ridge(), MLPRegressor, 0.0
         network = mlp(hidden_layer_sizes=(64,), early_stopping=True, max_iter=1000, random_state=0)
-        scores[name] = {
-            kind: float(
+        by_linear, by_mlp = (
+            float(
                 make_pipeline(StandardScaler(), predictor)
                 .fit(latents[train], target[train])
                 .score(latents[test], target[test])
             )
-            for kind, predictor in (("linear", linear), ("mlp", network))
-        } | {"chance": chance}
+            for predictor in (linear, network)
+        )
+        scores[name] = Predicted(by_linear, by_mlp, chance)
     return scores
 
 

@@ -1,26 +1,30 @@
-"""Scores of predictions on a file, as numbers with intervals, as a table and as JSON."""
+"""Scores of a model, or of predictions, on a file of scenes."""
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float64, UInt8
-from scenes.atomic import write_whole
-from scenes.command_line import UsageError
+from scenes.command_line import CommandError, UsageError
 from scenes.file.reader import SceneFile
 from scenes.segmentation import contingency, images_at, segmentation_at
 
 from evaluation.metrics import metrics_of_tables
 from evaluation.metrics.ari import has_room, walls_and_sky_in_one_slot
 from evaluation.metrics.reconstruction import mse
-from evaluation.predictions.contract import Predictions
-from evaluation.scores.intervals import Statistic, statistics
+from evaluation.predictions.baselines import BASELINES
+from evaluation.predictions.cache import Cache
+from evaluation.predictions.contract import Predictions, read_predictions
+from evaluation.predictions.models import ROUNDS, Model, ScoredModel, scored_model
+from evaluation.predictions.order import check_order
+from evaluation.scores.intervals import statistics
+from evaluation.scores.labels import CEILING, DECODED, REFINED
+from evaluation.scores.results import FileScores, Statistic, write_result
 
+_MODEL = "model"
 BOOTSTRAP_SEED = 0
 
 
@@ -90,7 +94,7 @@ def values_of(scenes: TestScenes, predictions: Predictions) -> dict[str, Float64
     return {**values, **predictions.terms}
 
 
-def score(scenes: TestScenes, predictions: Predictions) -> dict[str, Statistic]:
+def statistics_of(scenes: TestScenes, predictions: Predictions) -> dict[str, Statistic]:
     """Returns the statistic of every score over the scenes."""
     return statistics_of_rows({"": values_of(scenes, predictions)})[""]
 
@@ -124,34 +128,129 @@ def statistics_of_rows(
     """
     flat = {(row, name): v for row, values in rows.items() for name, v in values.items()}
     named = {str(index): values for index, values in enumerate(flat.values())}
-    found = statistics(named, np.random.default_rng(BOOTSTRAP_SEED)).values()
+    every = statistics(named, np.random.default_rng(BOOTSTRAP_SEED)).values()
     result: dict[str, dict[str, Statistic]] = {row: {} for row in rows}
-    for (row, name), statistic in zip(flat, found, strict=True):
+    for (row, name), statistic in zip(flat, every, strict=True):
         result[row][name] = statistic
     return result
 
 
-def to_json(statistic: Statistic) -> dict[str, float | int | None]:
-    """Returns a statistic for JSON, which knows no NaN: undefined is null."""
-    return {
-        name: None if isinstance(value, float) and math.isnan(value) else value
-        for name, value in asdict(statistic).items()
-    }
+def score(
+    data: str | Path,
+    model: Model | ScoredModel | Predictions | str | Path,
+    *,
+    slots: int | None = None,
+    n: int | None = None,
+    baselines: bool = True,
+    out: str | Path | None = None,
+    cache: Cache | None = None,
+) -> FileScores:
+    """Scores a model, or predictions of any program, on a file of scenes.
+
+    Example:
+        >>> import evaluation
+        >>> result = evaluation.score("rooms.h5", "predictions.h5", baselines=False)
+        >>> result.metrics["ari_fg"].mean
+        1.0
+        >>> result.metrics["ari_fg"].count <= result.n
+        True
+
+    Args:
+        data: file of scenes with their truth.
+        model: any `Model`, `Predictions`, or an HDF5 file of predictions (docs/metrics.md).
+        slots: slots to use; the model's own number by default.
+        n: number of scenes; all by default.
+        baselines: score baselines beside.
+        out: folder into which scores.json is written; nothing is written by default.
+        cache: where predictions are kept; they are not by default.
+
+    Raises:
+        UsageError: an argument does not suit the others, the file or the model.
+        CommandError: a file cannot be read, or the predictions do not fit the scenes.
+    """
+    of_model = not isinstance(model, str | Path | Predictions)
+    check_request(slots, n, of_model=of_model)
+    data, cache = Path(data), cache or Cache(None)
+    refined, identity, path = None, None, None
+    if isinstance(model, str | Path | Predictions):
+        scenes = read_scenes(data, n)
+        path = None if isinstance(model, Predictions) else Path(model)
+        predictions = _predictions_of(scenes, model, cut=n is not None)
+    else:
+        subject = scored_model(model)
+        asked = subject.slots(slots)
+        scenes = read_scenes(data, n, subject.image_size)
+        predictions = cache.of_model(subject, scenes.images, asked)
+        if subject.refines:
+            refined = cache.of_model(subject, scenes.images, asked, ROUNDS)
+        identity = subject.identity
+    scored = {_MODEL: predictions, DECODED: decoded_masks(predictions), REFINED: refined}
+    names = tuple(BASELINES) if baselines else ()
+    scored |= {name: cache.of_baseline(name, BASELINES[name], scenes.images) for name in names}
+    values = {row: values_of(scenes, each) for row, each in scored.items() if each is not None}
+    highest = ceiling_values(scenes)
+    if highest is not None:
+        values[CEILING] = highest
+    rows = statistics_of_rows(values)
+    result = FileScores(
+        checkpoint=identity,
+        predictions=None if path is None else str(path),
+        data=str(data),
+        n=len(scenes.images),
+        num_slots=predictions.num_slots,
+        metrics=rows[_MODEL],
+        decoded_masks=rows.get(DECODED),
+        refined=rows.get(REFINED),
+        baselines={name: rows[name] for name in names},
+        ceiling=rows.get(CEILING),
+    )
+    if out is not None:
+        write_result(result, Path(out))
+    return result
 
 
-def finite_or_null(content: object) -> object:
-    """Returns nested dictionaries for JSON, with null for NaN."""
-    if isinstance(content, Mapping):
-        return {key: finite_or_null(value) for key, value in content.items()}
-    return None if isinstance(content, float) and math.isnan(content) else content
+def check_request(slots: int | None, n: int | None, *, of_model: bool = True) -> None:
+    """Refuses numbers that nothing can be scored with.
+
+    Args:
+        slots: slots to use, where a number is asked for.
+        n: scenes to score, where a number is asked for.
+        of_model: whether a model is scored, which alone has slots to choose.
+
+    Raises:
+        UsageError: they are too few, or do not go with what is scored.
+    """
+    if slots is not None and slots < 2:
+        raise UsageError(f"--slots must be at least 2, got {slots}")
+    if n is not None and n < 1:
+        raise UsageError(f"--n must be at least 1, got {n}")
+    if slots is not None and not of_model:
+        raise UsageError("--slots goes with --checkpoint or --model")
 
 
-def all_to_json(scores: Mapping[str, Statistic]) -> dict[str, dict[str, float | int | None]]:
-    """Returns statistics by name for JSON."""
-    return {name: to_json(statistic) for name, statistic in scores.items()}
+def _predictions_of(
+    scenes: TestScenes, source: Predictions | str | Path, *, cut: bool
+) -> Predictions:
+    """Returns predictions of these scenes, read from their file where they lie in one.
 
+    Args:
+        scenes: that they are of.
+        source: the predictions, or their file.
+        cut: whether predictions of further scenes may follow, as of a file of which `n` scenes
+            are scored.
 
-def write_json(path: Path, content: object) -> None:
-    """Writes JSON, the folder too, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+    Raises:
+        CommandError: they do not fit the scenes, or are in another order.
+    """
+    shape = scenes.images.shape[:3]
+    if isinstance(source, Predictions):
+        if source.segmentation.shape != shape:
+            raise CommandError(
+                f"predictions: segmentation: expected {shape}, got {source.segmentation.shape}"
+            )
+        return source
+    path = Path(source)
+    predictions = read_predictions(path, shape[0], shape[1:], may_be_longer=cut)
+    if not predictions.names_scenes:
+        check_order(path, scenes.segmentation, predictions.segmentation)
+    return predictions

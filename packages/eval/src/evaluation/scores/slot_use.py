@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Integer
+from jaxtyping import Integer
 from scenes.segmentation import contingency
+
+from evaluation.scores.results import SlotUse
 
 KIND_OF = {
     "sky": "sky",
@@ -19,38 +20,13 @@ KIND_OF = {
 OBJECTS = "objects"
 
 
-@dataclass(frozen=True)
-class SlotUse:
-    """Shares over the scenes of one condition."""
-
-    kinds: tuple[str, ...]
-    """Kinds of entities, such as `sky` and `objects`."""
-    used: Float64[np.ndarray, " K"]
-    """Share of the scenes in which the slot has a pixel."""
-    area: Float64[np.ndarray, "K kinds"]
-    """Share of all pixels that the slot takes of each kind."""
-    mostly: Float64[np.ndarray, "K kinds"]
-    """Share of the scenes in which the slot holds more of this kind than of any other."""
-
-    def as_json(self) -> list[dict[str, object]]:
-        """Returns an entry for each slot, in the order of the slots."""
-        return [
-            {
-                "used": round(float(used), 6),
-                "area": dict(zip(self.kinds, np.round(area, 6).tolist(), strict=True)),
-                "mostly": dict(zip(self.kinds, np.round(mostly, 6).tolist(), strict=True)),
-            }
-            for used, area, mostly in zip(self.used, self.area, self.mostly, strict=True)
-        ]
-
-
 def slot_use(
     true: Integer[np.ndarray, "N H W"],
     pred: Integer[np.ndarray, "N H W"],
     entities: Sequence[str],
     num_slots: int,
-) -> SlotUse:
-    """Returns what each slot holds.
+) -> tuple[SlotUse, ...]:
+    """Returns what each slot holds over the scenes of one condition, in the order of the slots.
 
     Args:
         true: entity index of each pixel.
@@ -66,9 +42,12 @@ def slot_use(
         held[:, : table.shape[2], kinds.index(kind)] += table[:, index]
     used = np.asarray(held.any(2))
     most = (held.argmax(2)[..., None] == np.arange(len(kinds))) & used[..., None]
-    return SlotUse(
-        kinds=kinds,
-        used=used.mean(0),
-        area=held.sum(0) / true.size,
-        mostly=most.mean(0),
+    area, mostly = held.sum(0) / true.size, most.mean(0)  # (K, kinds)
+    return tuple(
+        SlotUse(
+            used=float(share),
+            area=dict(zip(kinds, area[slot].tolist(), strict=True)),
+            mostly=dict(zip(kinds, mostly[slot].tolist(), strict=True)),
+        )
+        for slot, share in enumerate(used.mean(0))
     )

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 from evaluation.predictions.cache import Cache
-from evaluation.predictions.contract import Predictions, predict
+from evaluation.predictions.contract import Predictions
+from evaluation.predictions.models import predict
 from evaluation.scores.scoring import read_scenes
 from monet.model import Monet
 
@@ -18,6 +19,7 @@ def images(rooms_file: Path) -> np.ndarray:
 
 
 def entries(cache: Cache) -> set[str]:
+    assert cache.folder is not None
     return {path.name for path in cache.folder.iterdir()}
 
 

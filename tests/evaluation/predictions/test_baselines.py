@@ -11,8 +11,8 @@ from evaluation.predictions.baselines import (
     kmeans_color_and_place,
     one_slot,
 )
-from evaluation.scores.intervals import Statistic
-from evaluation.scores.scoring import TestScenes, read_scenes, score, values_of
+from evaluation.scores.results import Statistic
+from evaluation.scores.scoring import TestScenes, read_scenes, statistics_of, values_of
 
 
 def scenes(path: Path) -> TestScenes:
@@ -35,8 +35,8 @@ def test_the_grid_has_four_equal_quarters(rooms_file: Path) -> None:
 
 def test_colour_alone_scores_high_on_coloured_rooms(rooms_file: Path) -> None:
     given = scenes(rooms_file)
-    of_colour = score(given, kmeans_color(given.images))
-    of_place = score(given, grid(given.images))
+    of_colour = statistics_of(given, kmeans_color(given.images))
+    of_place = statistics_of(given, grid(given.images))
     for name in ("ari_fg", "ari_merged", "msc"):
         assert of_colour[name].low > of_place[name].high, name
     assert of_colour["ari_merged"].mean > 0.75
@@ -49,7 +49,8 @@ def test_place_divides_what_colour_cannot(rooms_file: Path) -> None:
     assert len(np.unique(with_place.segmentation)) == with_place.num_slots == 7
     assert len(np.unique(kmeans_color(coloured).segmentation)) == 1
     scored, colour = (
-        score(given, segment(given.images)) for segment in (kmeans_color_and_place, kmeans_color)
+        statistics_of(given, segment(given.images))
+        for segment in (kmeans_color_and_place, kmeans_color)
     )
     assert scored["ari_merged"].high < colour["ari_merged"].low, "it divides floor and walls"
 
@@ -68,7 +69,10 @@ def test_felzenszwalb_finds_regions_of_a_hundredth_at_least(rooms_file: Path) ->
         sizes = np.unique(image, return_counts=True)[1]
         assert sizes.min() >= 10
         assert 2 <= len(sizes) <= 100
-    assert score(given, found)["msc"].mean > score(given, grid(given.images))["msc"].high
+    assert (
+        statistics_of(given, found)["msc"].mean
+        > statistics_of(given, grid(given.images))["msc"].high
+    )
 
 
 def test_images_of_fewer_colours_than_clusters_are_segmented() -> None:
@@ -90,7 +94,7 @@ def test_a_perfect_prediction_scores_one(rooms_file: Path) -> None:
 
     given = scenes(rooms_file)
     perfect = Predictions(given.segmentation, 7, given.images.astype(np.float32) / 255)
-    for name, statistic in score(given, perfect).items():
+    for name, statistic in statistics_of(given, perfect).items():
         if name in ("ari_merged", "ari_paper", "slots_used", "slots_empty"):
             continue  # entities taken as one, and numbers of slots
         expected = 0.0 if name == "mse" else 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Sequence
+from collections import ChainMap
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,24 +14,32 @@ from monet.training.run_log import METRICS
 from monet.weights import CONFIG, WEIGHTS, Weights, read_weights
 from scenes.command_line import CommandError, UsageError
 from scenes.file.reader import SceneFile
+from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.progress import progress_bar
 from scenes.serialise import to_json
 
 from evaluation.figures.decompositions import TITLES_OF_CONDITIONS
 from evaluation.predictions.cache import Cache
-from evaluation.report.browse import SceneCard, browse, worst_and_best
-from evaluation.scores.generalisation import scene_file
-from evaluation.scores.scoring import read_scenes, values_of
+from evaluation.predictions.models import ScoredModel
+from evaluation.report.scene_cards import SceneCard, SceneOutput
+from evaluation.scores.conditions import rooms_size, scene_file
+from evaluation.scores.results import (
+    REPRESENTATION,
+    SCORES,
+    ModelIdentity,
+    Result,
+    from_content,
+)
+from evaluation.scores.scoring import read_scenes
+from evaluation.training_log import read_log
 
-SCORES = ("scores.json", "representation.json")
-EXTREMES = 4
-"""Worst scenes, and best ones."""
 OF_EACH_CONDITION = 3
+"""Scenes that are shown of each condition."""
 PACKAGES = ("evaluation", "monet", "scenes", "torch", "numpy", "mujoco", "h5py")
 
 
 @dataclass(frozen=True)
-class Run:
+class LoggedRun:
     """A training run as its folder has it."""
 
     name: str
@@ -39,38 +47,44 @@ class Run:
     dataset: str
     step: int
     config: dict[str, Any]
-    metrics: tuple[dict[str, Any], ...]
+    rows: tuple[dict[str, Any], ...]
     """Rows of metrics.jsonl."""
 
+    @property
+    def last(self) -> dict[str, Any]:
+        """The last value of everything that it logged."""
+        return dict(ChainMap(*reversed(self.rows)))
+
     def as_json(self) -> dict[str, object]:
-        """Returns it for report.json, with the last value of everything that it logged."""
-        last: dict[str, Any] = {}
-        for row in self.metrics:
-            last.update(row)
-        return {
-            "name": self.name, "path": self.path, "dataset": self.dataset, "step": self.step,
-            "config": self.config, "last": last,
-        }  # fmt: skip
+        """Returns it for report.json."""
+        kept = ("name", "path", "dataset", "step", "config")
+        return {key: getattr(self, key) for key in kept} | {"last": self.last}
 
 
 @dataclass(frozen=True)
-class Scores:
-    """A scores.json, or another file of scores."""
+class ScoresFile:
+    """A scores.json, a representation.json, or another file of their names."""
 
     path: str
     content: dict[str, Any]
+    """As it was read."""
+    result: Result | None
+    """What it holds; `None` where `reason` says why this version cannot read it."""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
-class Report:
+class ReportContent:
     """Everything that the page shows."""
 
-    runs: tuple[Run, ...]
-    scores: tuple[Scores, ...]
-    checkpoint: dict[str, Any]
+    runs: tuple[LoggedRun, ...]
+    scores: tuple[ScoresFile, ...]
+    model: ModelIdentity
     """The model whose scenes can be looked into."""
-    dataset: str
-    """What it was trained on."""
+    config: dict[str, Any] | None
+    """Config of its training; `None` for another model than MONet."""
+    dataset: str | None
+    """What it was trained on, where known."""
     num_slots: int
     image_size: int
     metric: str
@@ -80,16 +94,22 @@ class Report:
     scenes: tuple[SceneCard, ...]
     provenance: dict[str, Any]
     """What rendered the scenes."""
+    lacking: str = ""
+    """What stands in for what the model does not give."""
 
     def as_json(self) -> dict[str, object]:
         """Returns what report.json holds."""
         return {
-            "versions": {"python": platform.python_version()}
-            | {package: version(package) for package in PACKAGES},
+            "versions": versions(),
             "provenance": self.provenance,
             "runs": [run.as_json() for run in self.runs],
-            "scores": [{"path": s.path, **s.content} for s in self.scores],
-            "checkpoint": self.checkpoint,
+            "scores": [{"path": file.path, **file.content} for file in self.scores],
+            "checkpoint": {
+                "path": self.model.path,
+                "name": self.model.name,
+                "step": self.model.step,
+                "config": self.config,
+            },
             "dataset": self.dataset,
             "num_slots": self.num_slots,
             "metric": self.metric,
@@ -98,8 +118,13 @@ class Report:
         }
 
 
-def gather(
-    weights: Weights,
+def versions() -> dict[str, str]:
+    """Returns the versions of Python and of the packages that made the scores."""
+    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+
+
+def read_content(
+    model: ScoredModel,
     *,
     runs: Path,
     results: Path,
@@ -111,11 +136,11 @@ def gather(
     seed: int,
     cache: Cache,
     workers: int | None = None,
-) -> Report:
-    """Gathers runs and scores, and decomposes the scenes that can be looked into.
+) -> ReportContent:
+    """Reads runs and scores, and decomposes the scenes that can be looked into.
 
     Args:
-        weights: the model to look into.
+        model: the model to look into.
         runs: folder with run folders in it; or one itself.
         results: folder below which the scores lie.
         data: file whose scenes to show; by default the Objects Room's test scenes.
@@ -131,13 +156,12 @@ def gather(
         UsageError: the model's data are none of the Objects Room and no file is given.
         CommandError: a file that is there cannot be read.
     """
-    if data is None and weights.dataset != "objects_room":
+    if data is None and model.dataset not in (None, ObjectsRoomConfig.dataset):
         raise UsageError(
-            f"{weights.path}: trained on {weights.dataset}; give a file of its scenes with --data"
+            f"{model.identity.path}: trained on {model.dataset}; give a file of its scenes with "
+            "--data"
         )
-    listed, scores = tuple(read_runs(runs, weights)), tuple(read_scores(results))
-    model = weights.model()
-    size = model.config.image_size
+    listed, scores = tuple(read_runs(runs, model.weights)), tuple(read_scores(results))
     conditions = ["test"] if data else list(TITLES_OF_CONDITIONS)
     cards: list[SceneCard] = []
     with progress_bar() as progress:
@@ -147,40 +171,40 @@ def gather(
             first = condition == "test"
             wanted = n if first else OF_EACH_CONDITION
             path = data or scene_file(
-                condition, size, data_folder, seed=seed, n=wanted, workers=workers
+                condition,
+                rooms_size(model.image_size),
+                data_folder,
+                seed=seed,
+                n=wanted,
+                workers=workers,
             )
+            size = model.image_size or (None if data else rooms_size(None))
             scenes = read_scenes(path, wanted, size)
             title = "scenes" if data else TITLES_OF_CONDITIONS[condition]
-            values = values_of(scenes, cache.of_model(model, scenes.images, num_slots))
-            if metric not in values:
-                raise UsageError(f"--metric is one of {', '.join(sorted(values))}, got {metric!r}")
+            output = SceneOutput(model, num_slots, cache, scenes, path)
             if first:
-                worst, best = worst_and_best(metric, values[metric], EXTREMES)
-                for label, rows in (("worst", worst), ("best", best)):
-                    cards += browse(cache, model, num_slots, label, path.name, scenes, values, rows)
-            few = range(min(OF_EACH_CONDITION, wanted))
-            cards += browse(cache, model, num_slots, title, path.name, scenes, values, few)
+                cards += output.extreme_cards(metric)
+            cards += output.cards(title, range(min(OF_EACH_CONDITION, wanted)))
             with SceneFile(path) as file:
                 provenance = json.loads(file.attributes["provenance"])
             progress.advance(task)
-    return Report(
+    return ReportContent(
         runs=listed,
         scores=scores,
-        checkpoint={
-            "path": str(weights.path), "name": weights.name, "step": weights.step,
-            "config": json.loads(to_json(weights.config)),
-        },
-        dataset=weights.dataset,
+        model=model.identity,
+        config=None if model.weights is None else json.loads(to_json(model.weights.config)),
+        dataset=model.dataset,
         num_slots=num_slots,
-        image_size=size,
+        image_size=cards[0].image_size,
         metric=metric,
         ranked=n,
         scenes=tuple(cards),
         provenance=provenance,
-    )  # fmt: skip
+        lacking=cards[0].lacking,
+    )
 
 
-def read_runs(folder: Path, shown: Weights) -> list[Run]:
+def read_runs(folder: Path, shown: Weights | None) -> list[LoggedRun]:
     """Reads the runs in a folder, and the one that is shown wherever it lies.
 
     Raises:
@@ -188,38 +212,33 @@ def read_runs(folder: Path, shown: Weights) -> list[Run]:
     """
     places = {path.parent for path in folder.glob(f"*/{WEIGHTS}")}
     places |= {folder} if (folder / WEIGHTS).is_file() else set()
-    places |= {shown.path.parent} if (shown.path.parent / CONFIG).is_file() else set()
+    if shown is not None and (shown.path.parent / CONFIG).is_file():
+        places.add(shown.path.parent)
     unique = {place.resolve(): place for place in sorted(places)}
     return [_read_run(place) for place in unique.values()]
 
 
-def _read_run(folder: Path) -> Run:
+def _read_run(folder: Path) -> LoggedRun:
     weights = read_weights(folder / WEIGHTS)
     config = json.loads(to_json(weights.config))
-    metrics = _rows(folder / METRICS) if (folder / METRICS).is_file() else []
-    return Run(folder.name, str(folder), weights.dataset, weights.step, config, tuple(metrics))
+    rows = read_log(folder / METRICS) if (folder / METRICS).is_file() else ()
+    return LoggedRun(folder.name, str(folder), weights.dataset, weights.step, config, rows)
 
 
-def _rows(path: Path) -> Sequence[dict[str, Any]]:
-    rows = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        try:
-            rows.append(json.loads(line))
-        except ValueError as error:
-            raise CommandError(f"{path}: line {number} is no JSON") from error
-    return rows
-
-
-def read_scores(folder: Path) -> list[Scores]:
+def read_scores(folder: Path) -> list[ScoresFile]:
     """Reads every scores.json and representation.json below a folder, in the order of paths.
 
     Raises:
         CommandError: one of them is no JSON.
     """
-    found = []
-    for path in sorted(path for name in SCORES for path in folder.rglob(name)):
+    files = []
+    for path in sorted(path for name in (SCORES, REPRESENTATION) for path in folder.rglob(name)):
         try:
-            found.append(Scores(str(path), json.loads(path.read_text())))
+            content = json.loads(path.read_text())
         except ValueError as error:
             raise CommandError(f"{path}: is no JSON") from error
-    return found
+        try:
+            files.append(ScoresFile(str(path), content, from_content(content)))
+        except ValueError as error:
+            files.append(ScoresFile(str(path), content, None, str(error)))
+    return files

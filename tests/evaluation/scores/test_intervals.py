@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from evaluation.scores.intervals import Statistic, statistics
+from evaluation.scores.intervals import statistics
+from evaluation.scores.results import Statistic
 from scipy.stats import bootstrap, sem
 
 

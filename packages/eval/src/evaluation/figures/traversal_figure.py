@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Integer, UInt8
+from jaxtyping import Integer, UInt8
 from matplotlib.figure import Figure
-from monet import Decompositions, Monet
+from monet import Monet
 from scenes.pictures.palette import slot_palette
 
 from evaluation.figures.decompositions import on_white
+from evaluation.figures.drawable import Drawable, drawable
 from evaluation.figures.style import Canvas, note_height
 from evaluation.figures.traversal import Traversal, number, strip_values, traverse
+from evaluation.metrics.overlap import iou_of_regions
+from evaluation.predictions.contract import ModelOutput
 from evaluation.scores.scoring import TestScenes
 
 FRAMES = 5
@@ -28,15 +31,15 @@ BACKGROUND = ("sky", "wall_left", "wall_right")
 
 
 @dataclass(frozen=True)
-class Seed:
-    """A slot of a scene, whose latents are to be changed."""
+class ChosenSlot:
+    """A slot of a scene, whose latents the figure changes."""
 
     title: str
     scene: int
     slot: int
 
 
-def choose_seeds(scenes: TestScenes, taken: Integer[np.ndarray, "N H W"]) -> tuple[Seed, ...]:
+def choose_slots(scenes: TestScenes, taken: Integer[np.ndarray, "N H W"]) -> tuple[ChosenSlot, ...]:
     """Returns the two object slots and the wall and sky slot that fit the truth best.
 
     Each is of another scene: the ones with the largest intersection over union.
@@ -47,65 +50,65 @@ def choose_seeds(scenes: TestScenes, taken: Integer[np.ndarray, "N H W"]) -> tup
     """
     behind = [scenes.entities.index(name) for name in BACKGROUND]
     objects = range(scenes.num_background, len(scenes.entities))
-    fits: list[tuple[float, Seed]] = []
+    fits: list[tuple[float, ChosenSlot]] = []
     for index, truth in enumerate(scenes.segmentation):
         wanted = [("object", truth == entity) for entity in objects if (truth == entity).any()]
         wanted.append(("wall + sky", np.isin(truth, behind)))
+        slots = taken[index] == np.arange(taken.max() + 1)[:, None, None]  # (K, H, W)
         for title, region in wanted:
-            scores = [_overlap(region, taken[index] == slot) for slot in range(taken.max() + 1)]
+            scores = iou_of_regions(np.broadcast_to(region, slots.shape), slots)
             best = int(np.argmax(scores))
-            fits.append((scores[best], Seed(title, index, best)))
+            fits.append((float(scores[best]), ChosenSlot(title, index, best)))
     fits.sort(key=lambda fit: -fit[0])
-    chosen: list[Seed] = []
+    chosen: list[ChosenSlot] = []
     for title in ("object", "object", "wall + sky"):
+        others = [slot.scene for slot in chosen]
         chosen.append(
-            next(
-                seed
-                for _, seed in fits
-                if seed.title == title and seed.scene not in [other.scene for other in chosen]
-            )
+            next(slot for _, slot in fits if slot.title == title and slot.scene not in others)
         )
     return tuple(chosen)
-
-
-def _overlap(one: Bool[np.ndarray, "H W"], other: Bool[np.ndarray, "H W"]) -> float:
-    return float((one & other).sum() / max(1, (one | other).sum()))
 
 
 def draw_traversals(
     model: Monet,
     images: UInt8[np.ndarray, "N H W 3"],
-    parts: Decompositions,
-    seeds: Sequence[Seed],
+    output: ModelOutput,
+    slots: Sequence[ChosenSlot],
     note: str,
 ) -> Figure:
-    """Draws a column group for each seed, a row for each of the latents that change most.
+    """Draws a column group for each chosen slot, a row for each of the latents that change most.
 
     The latents are the same in all groups: those with the largest mean effect over them.
 
     Args:
         model: whose decoder to use.
-        images: of each seed's scene.
-        parts: what the model makes of them.
-        seeds: from left to right.
+        images: of each chosen slot's scene.
+        output: what the model makes of them.
+        slots: from left to right.
         note: a line below.
+
+    Raises:
+        ValueError: the output has no latents.
     """
+    if output.latents is None:
+        raise ValueError("this output holds no latents")
+    parts = drawable(images, output)
     all_latents = [
-        traverse(model, parts.latents[place, seed.slot], strip_values(FRAMES))
-        for place, seed in enumerate(seeds)
+        traverse(model, output.latents[place, slot.slot], strip_values(FRAMES))
+        for place, slot in enumerate(slots)
     ]
     effects = np.mean([traversal.effects for traversal in all_latents], axis=0)
     latents = np.argsort(-effects, kind="stable")[:LATENTS]
     group = FRAMES * (SIDE + GAP)
-    width = LEFT + len(seeds) * (group + BETWEEN)
+    width = LEFT + len(slots) * (group + BETWEEN)
     below = HEAD + LATENTS * (SIDE + GAP) + 0.03
     canvas = Canvas(width, below + note_height(note, width))
     for row, latent in enumerate(latents):
         y = HEAD + row * (SIDE + GAP) + SIDE / 2
         canvas.words(f"latent {latent}", LEFT - 0.08, y, ha="right", fontsize=8)
-    for place, (seed, traversal) in enumerate(zip(seeds, all_latents, strict=True)):
+    for place, (slot, traversal) in enumerate(zip(slots, all_latents, strict=True)):
         x = LEFT + place * (group + BETWEEN)
-        _head(canvas, x, seed, images[place], parts, place)
+        _head(canvas, x, slot, images[place], parts, place)
         _frames(canvas, x, traversal, latents)
     canvas.note(note, below)
     return canvas.figure
@@ -114,19 +117,19 @@ def draw_traversals(
 def _head(
     canvas: Canvas,
     x: float,
-    seed: Seed,
+    slot: ChosenSlot,
     image: UInt8[np.ndarray, "H W 3"],
-    parts: Decompositions,
+    parts: Drawable,
     place: int,
 ) -> None:
     canvas.picture(image, x, 0.08, 0.68)
-    component = parts.components[place, seed.slot]
+    component = parts.components[place, slot.slot]
     # The slot's own mask is the sigmoid too, so that the frames compare with it.
-    mask = 1 / (1 + np.exp(-parts.mask_logits[place, seed.slot]))
-    color = slot_palette(seed.slot + 1)[seed.slot] / 255
+    mask = 1 / (1 + np.exp(-parts.mask_logits[place, slot.slot]))
+    color = slot_palette(slot.slot + 1)[slot.slot] / 255
     canvas.picture(on_white(component, mask), x + 0.75, 0.08, 0.68, edge=color, edge_width=2.0)
-    canvas.words(seed.title, x + 1.52, 0.32, fontsize=9)
-    canvas.words(f"slot {seed.slot + 1} of scene {seed.scene}", x + 1.52, 0.52, fontsize=6.5)
+    canvas.words(slot.title, x + 1.52, 0.32, fontsize=9)
+    canvas.words(f"slot {slot.slot + 1} of scene {slot.scene}", x + 1.52, 0.52, fontsize=6.5)
 
 
 def _frames(canvas: Canvas, x: float, traversal: Traversal, latents: np.ndarray) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from evaluation.predictions.contract import Predictions
-from evaluation.scores.generalisation import Generalisation
 from evaluation.scores.occlusion import EDGES, objects_in_view, occlusion
+from evaluation.scores.results import Generalisation
 from evaluation.scores.scoring import TestScenes, read_scenes
 
 

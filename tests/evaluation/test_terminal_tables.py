@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from evaluation.scores.intervals import Statistic
+from evaluation.scores.results import Statistic
 from evaluation.terminal_tables import cell, console, score_tables
 
 HALF = Statistic(mean=0.5, sem=0.01, low=0.46, high=0.52, count=20)

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from evaluation.cli import main
-from evaluation.predictions.contract import Predictions, predict
+from evaluation.predictions.contract import Predictions
+from evaluation.predictions.models import predict
+from evaluation.report.page import render_tables
 from evaluation.report.tables import number, of_representation
 from evaluation.scores.representation import (
     Objects,
@@ -19,6 +21,7 @@ from evaluation.scores.representation import (
     read_factors,
     whole_image_latents,
 )
+from evaluation.scores.results import Representation, from_content
 from evaluation.scores.scoring import read_scenes
 from monet.config import PRESETS, TrainConfig
 from monet.model import Monet
@@ -48,8 +51,8 @@ def test_latents_that_are_the_factors_are_perfect(factors: dict[str, np.ndarray]
     assert found.completeness > 0.98
     assert found.informativeness > 0.98
     for name, scores in predict_properties(given).items():
-        assert scores["linear"] > 0.95, name
-        assert scores["mlp"] > 0.9, name
+        assert scores.linear > 0.95, name
+        assert scores.mlp > 0.9, name
 
 
 def test_what_never_varies_is_left_out(factors: dict[str, np.ndarray]) -> None:
@@ -57,8 +60,8 @@ def test_what_never_varies_is_left_out(factors: dict[str, np.ndarray]) -> None:
     fixed = {**factors, "shape": np.full(M, 2.0), "y": np.full(M, 0.3)}
     scores = predict_properties(objects(fixed, latents))
     for name in ("shape", "y"):
-        assert all(np.isnan(value) for value in scores[name].values())
-    assert scores["x"]["linear"] > 0.95
+        assert all(np.isnan(value) for value in vars(scores[name]).values())
+    assert scores["x"].linear > 0.95
     varying = {name: factors[name] for name in ("size", "x")}
     assert dci(objects(fixed, latents)) == dci(objects(varying, latents))
     assert np.isnan(dci(objects({"y": fixed["y"], "x": factors["x"]}, latents)).completeness)
@@ -67,11 +70,11 @@ def test_what_never_varies_is_left_out(factors: dict[str, np.ndarray]) -> None:
 def test_noise_predicts_no_better_than_chance(factors: dict[str, np.ndarray]) -> None:
     given = objects(factors, np.random.default_rng(1).normal(size=(M, 4)))
     scores = predict_properties(given)
-    assert 0.28 < scores["shape"]["chance"] < 0.4
-    assert abs(scores["shape"]["linear"] - scores["shape"]["chance"]) < 0.08
+    assert 0.28 < scores["shape"].chance < 0.4
+    assert abs(scores["shape"].linear - scores["shape"].chance) < 0.08
     for name in ("size", "x"):
-        assert scores[name]["linear"] < 0.05
-        assert scores[name]["mlp"] < 0.05
+        assert scores[name].linear < 0.05
+        assert scores[name].mlp < 0.05
     assert dci(given).disentanglement < 0.1
     assert dci(given).informativeness < 0.2
 
@@ -81,7 +84,7 @@ def test_a_rotation_keeps_what_is_known_but_not_where(factors: dict[str, np.ndar
     straight = np.stack(list(factors.values()), axis=1)
     straight = (straight - straight.mean(0)) / straight.std(0)
     turned, plain = objects(factors, straight @ turn), objects(factors, straight)
-    assert predict_properties(turned)["x"]["linear"] > 0.95
+    assert predict_properties(turned)["x"].linear > 0.95
     assert dci(turned).disentanglement < 0.6 < dci(plain).disentanglement
     assert dci(turned).completeness < 0.6 < dci(plain).completeness
 
@@ -100,7 +103,7 @@ def test_computed_by_hand() -> None:
 
 def test_too_few_objects_leave_everything_undefined() -> None:
     few = Objects(np.arange(9), np.ones(9, bool), np.ones((9, 2), np.float32), {"x": np.ones(9)})
-    assert np.isnan(predict_properties(few)["x"]["linear"])
+    assert np.isnan(predict_properties(few)["x"].linear)
     assert np.isnan(dci(few).informativeness)
 
 
@@ -196,7 +199,9 @@ def test_the_whole_images_code_stands_beside_the_slots(
         assert 0 <= content["properties"][row]["shape"]["linear"] <= 1
     assert content["properties"]["slots"] != content["properties"]["whole image"]
 
-    shown = of_representation(content)
+    result = from_content(content)
+    assert isinstance(result, Representation)
+    shown = render_tables(of_representation(result))
     for value in (
         content["properties"]["whole image"]["red"]["mlp"],
         content["dci"]["slots"]["completeness"],

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Float64, UInt8
-from monet import Decompositions, Monet
-from monet.training.picture import to_uint8
 from PIL import Image
+from scenes.command_line import UsageError
 from scenes.pictures.palette import entity_palette, slot_palette
 
-from evaluation.figures.decompositions import on_white
+from evaluation.figures.decompositions import on_white, to_uint8
+from evaluation.figures.drawable import Drawable, drawable
 from evaluation.predictions.cache import Cache
-from evaluation.scores.scoring import TestScenes
+from evaluation.predictions.models import ScoredModel
+from evaluation.scores.scoring import TestScenes, values_of
 
 TOP_ROW = ("input", "reconstruction", "segmentation", "truth")
 SLOT_ROW = ("masked", "unmasked", "removed", "attention")
 """What a sheet shows in its first row, and in one further row for each slot."""
 SHOWN_SCORES = ("ari_fg", "ari_merged", "msc", "recall")
+EXTREMES = 4
+"""Number of worst scenes, and of best ones."""
 LOWER_IS_BETTER = {"mse", "nll", "kl_latent", "kl_mask"}
 
 
@@ -52,6 +56,10 @@ class SceneCard:
     slots: tuple[SlotCard, ...]
     sheet: UInt8[np.ndarray, "Y X 3"]
     """Pictures side by side: `TOP_ROW`, and below it `SLOT_ROW` for each slot."""
+    image_size: int
+    """Side in pixels of each picture on the sheet."""
+    lacking: str = ""
+    """What stands in for what the model does not give (`Drawable.note`)."""
 
     def as_json(self) -> dict[str, object]:
         """Returns it for report.json, pictures apart."""
@@ -64,38 +72,67 @@ class SceneCard:
         }
 
 
-def browse(
-    cache: Cache,
-    model: Monet,
-    num_slots: int,
-    group: str,
-    source: str,
-    scenes: TestScenes,
-    values: Mapping[str, Float64[np.ndarray, " N"]],
-    rows: Sequence[int],
-) -> list[SceneCard]:
-    """Returns a card for each of some rows of a file's scenes, with those of its values."""
-    chosen = TestScenes(
-        images=scenes.images[list(rows)],
-        segmentation=scenes.segmentation[list(rows)],
-        entities=scenes.entities,
-        num_background=scenes.num_background,
-    )
-    parts = cache.decompositions(model, chosen.images, num_slots)
-    truth = entity_palette(scenes.entities, scenes.num_background)[chosen.segmentation]
-    return [
-        SceneCard(
-            group=group,
-            source=source,
-            index=row,
-            scores={name: _finite(values[name][row]) for name in SHOWN_SCORES if name in values},
-            slots=_slot_cards(
-                chosen.segmentation[i], parts.masks[i].argmax(axis=0), scenes, num_slots
-            ),
-            sheet=sheet(chosen.images[i], truth[i], parts, i),
-        )
-        for i, row in enumerate(rows)
-    ]
+class SceneOutput:
+    """What a model makes of a file's scenes, from which cards of some of them are made.
+
+    Args:
+        model: the model.
+        num_slots: slots to use.
+        cache: where its output is kept.
+        scenes: scenes of the file.
+        path: the file.
+
+    Raises:
+        UsageError: the scenes are not square, as the page's pictures are.
+    """
+
+    def __init__(
+        self, model: ScoredModel, num_slots: int, cache: Cache, scenes: TestScenes, path: Path
+    ) -> None:
+        height, width = scenes.images.shape[1:3]
+        if height != width:
+            raise UsageError(f"{path}: the page shows square scenes, got {height} x {width}")
+        self._model, self._num_slots, self._cache = model, num_slots, cache
+        self._scenes, self._path = scenes, path
+        self._values = values_of(scenes, cache.of_model(model, scenes.images, num_slots))
+
+    def extreme_cards(self, metric: str) -> list[SceneCard]:
+        """Returns cards of the worst and of the best scenes by a metric.
+
+        Raises:
+            UsageError: there is no such metric.
+        """
+        if metric not in self._values:
+            names = ", ".join(sorted(self._values))
+            raise UsageError(f"--metric is one of {names}, got {metric!r}")
+        worst, best = worst_and_best(metric, self._values[metric], EXTREMES)
+        return self.cards("worst", worst) + self.cards("best", best)
+
+    def cards(self, group: str, rows: Sequence[int]) -> list[SceneCard]:
+        """Returns a card for each of some rows, under the title of a group."""
+        images = self._scenes.images[list(rows)]
+        segmentation = self._scenes.segmentation[list(rows)]
+        entities, num_background = self._scenes.entities, self._scenes.num_background
+        output = self._cache.decompositions(self._model, images, self._num_slots)
+        parts = drawable(images, output)
+        truth = entity_palette(entities, num_background)[segmentation]
+        return [
+            SceneCard(
+                group=group,
+                source=self._path.name,
+                index=row,
+                scores={
+                    name: _finite(self._values[name][row])
+                    for name in SHOWN_SCORES
+                    if name in self._values
+                },
+                slots=_slot_cards(segmentation[i], parts.masks[i], entities),
+                sheet=sheet(images[i], truth[i], parts, i),
+                image_size=images.shape[1],
+                lacking=parts.note,
+            )
+            for i, row in enumerate(rows)
+        ]
 
 
 def worst_and_best(
@@ -111,7 +148,7 @@ def worst_and_best(
     return order[:count], order[::-1][:count]
 
 
-def without(parts: Decompositions, index: int, slot: int) -> Float[np.ndarray, "H W 3"]:
+def without(parts: Drawable, index: int, slot: int) -> Float[np.ndarray, "H W 3"]:
     """Returns a scene's reconstruction with one slot removed.
 
     The slot's share of each pixel goes to the other slots, in proportion to the masks that the
@@ -129,7 +166,7 @@ def without(parts: Decompositions, index: int, slot: int) -> Float[np.ndarray, "
 def sheet(
     image: UInt8[np.ndarray, "H W 3"],
     truth: UInt8[np.ndarray, "H W 3"],
-    parts: Decompositions,
+    parts: Drawable,
     index: int,
 ) -> UInt8[np.ndarray, "Y X 3"]:
     """Lays out all pictures of a scene without gaps."""
@@ -159,13 +196,13 @@ def as_webp(picture: UInt8[np.ndarray, "Y X 3"]) -> bytes:
 
 
 def _slot_cards(
-    truth: UInt8[np.ndarray, "H W"], taken: np.ndarray, scenes: TestScenes, num_slots: int
+    truth: UInt8[np.ndarray, "H W"], masks: Float[np.ndarray, "K H W"], entities: Sequence[str]
 ) -> tuple[SlotCard, ...]:
+    taken = masks.argmax(axis=0)
     cards = []
-    for slot in range(num_slots):
+    for slot in range(len(masks)):
         inside = truth[taken == slot]
-        most = int(np.bincount(inside).argmax()) if inside.size else None
-        name = None if most is None else scenes.entities[most]
+        name = entities[int(np.bincount(inside).argmax())] if inside.size else None
         cards.append(SlotCard(inside.size / truth.size, name))
     return tuple(cards)
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,15 +10,16 @@ from evaluation.figures import draw_decompositions, save
 from evaluation.figures.generalisation import plot_generalisation, plot_occlusion, plot_slot_use
 from evaluation.predictions.baselines import BASELINES
 from evaluation.predictions.cache import Cache
-from evaluation.scores.generalisation import (
-    COMPARED,
-    CONDITIONS,
+from evaluation.predictions.models import scored_model
+from evaluation.scores.conditions import COMPARED, CONDITIONS, hold_out_of, scene_file
+from evaluation.scores.generalisation import generalise, read_pictured
+from evaluation.scores.results import (
     Generalisation,
-    generalise,
-    hold_out_of,
-    scene_file,
+    ModelIdentity,
+    from_json,
+    to_json,
+    write_result,
 )
-from evaluation.scores.scoring import write_json
 from evaluation.terminal_tables import (
     comparison_table,
     completion,
@@ -38,13 +40,13 @@ from scenes.objects_room.kinds import SHAPES, parse_kind
 @pytest.fixture(scope="module")
 def fewer(model: Monet, folder: Path, result: Generalisation, cache: Cache) -> Generalisation:
     """Returns the result of five slots on the same scenes."""
-    return generalise(model, 5, folder, n=3, seed=0, cache=cache)
+    return generalise(model, 5, n=3, data_folder=folder, cache=cache)
 
 
 def test_every_condition_is_scored_on_scenes_of_its_own(
     result: Generalisation, folder: Path
 ) -> None:
-    assert tuple(result.model) == CONDITIONS
+    assert tuple(result.conditions) == CONDITIONS
     for count in range(7):
         with SceneFile(folder / f"objects_{count}_32px.h5") as file:
             assert (file["num_visible"][:] == count).all()
@@ -58,10 +60,9 @@ def test_every_condition_is_scored_on_scenes_of_its_own(
 def test_the_trained_number_of_slots_stands_beside_another(
     result: Generalisation, fewer: Generalisation
 ) -> None:
-    more, same = result.as_json({}, 0), fewer.as_json({}, 0)
+    more, same = json.loads(to_json(result)), json.loads(to_json(fewer))
     assert same["as_trained"] is None, "they are the slots that were asked for"
-    conditions: dict[str, object] = same["conditions"]  # type: ignore[assignment]
-    expected = {condition: conditions[condition] for condition in COMPARED}
+    expected = {condition: same["conditions"][condition] for condition in COMPARED}
     assert more["as_trained"] == {"num_slots": 5, "conditions": expected}
     terminal = console()
     with terminal.capture() as capture:
@@ -70,15 +71,14 @@ def test_the_trained_number_of_slots_stands_beside_another(
 
 
 def test_scores_name_what_is_undefined(result: Generalisation) -> None:
-    content = result.as_json({"name": "untrained"}, seed=0)
+    content = json.loads(to_json(result))
     conditions = content["conditions"]
-    assert isinstance(conditions, dict)
     assert conditions["objects_1"]["ari_fg"] == {
         "mean": None, "sem": None, "low": None, "high": None, "count": 0,
     }  # fmt: skip
     assert conditions["objects_0"]["count"]["count"] == 3
     assert conditions["objects_0"]["msc"]["mean"] is None
-    assert set(content["baselines"]) == set(BASELINES)  # type: ignore[call-overload]
+    assert set(content["baselines"]) == set(BASELINES)
     for name in ("mse", "nll", "kl_latent", "kl_mask"):
         assert conditions["test"][name]["count"] == 3
 
@@ -105,26 +105,47 @@ def test_ceilings_are_those_of_walls_and_sky_in_one_slot(result: Generalisation)
 
 def test_slots_that_are_used_and_empty_add_up(result: Generalisation) -> None:
     for condition in CONDITIONS:
-        scores, use = result.model[condition], result.slot_use[condition]
+        scores, use = result.conditions[condition], result.slot_use[condition]
         assert scores["slots_used"].mean + scores["slots_empty"].mean == pytest.approx(9)
-        assert use.used.sum() == pytest.approx(scores["slots_used"].mean)
-        assert use.area.sum() == pytest.approx(1)
-        np.testing.assert_allclose(use.mostly.sum(1), use.used)
+        assert sum(slot.used for slot in use) == pytest.approx(scores["slots_used"].mean)
+        assert sum(sum(slot.area.values()) for slot in use) == pytest.approx(1)
+        for slot in use:
+            assert sum(slot.mostly.values()) == pytest.approx(slot.used)
 
 
 def test_occlusion_counts_every_object_in_view(result: Generalisation) -> None:
-    counted = sum(statistic.count for statistic in result.occlusion.recall)
+    counted = sum(statistic.count for statistic in result.occlusion.model.recall)
     assert counted == 3 * sum(range(7))
-    assert set(result.occlusion_of_baselines) == set(BASELINES)
-    for found in result.occlusion_of_baselines.values():
+    assert set(result.occlusion.baselines) == set(BASELINES)
+    for found in result.occlusion.baselines.values():
         assert sum(statistic.count for statistic in found.recall) == counted
         assert not found.completion, "a baseline decodes no masks"
 
 
+def test_a_written_result_reads_back_and_gives_the_same_tables(result: Generalisation) -> None:
+    read = from_json(to_json(result))
+    assert isinstance(read, Generalisation)
+    assert to_json(read) == to_json(result)
+    assert read.checkpoint == ModelIdentity(None, "MONet", None, trained_slots=5)
+    terminal, printed = console(), []
+    for each in (result, read):
+        with terminal.capture() as capture:
+            terminal.print(condition_table("title", [each]), comparison_table([each]))
+            terminal.print(slot_table(each, "objects_6"), occlusion_table(each))
+            terminal.print(verdict(each), completion(each))
+        printed.append(capture.get())
+    assert printed[0] == printed[1]
+
+
 def test_results_are_written_as_standard_json_and_drawn(
-    result: Generalisation, fewer: Generalisation, tmp_path: Path
+    model: Monet,
+    result: Generalisation,
+    fewer: Generalisation,
+    folder: Path,
+    cache: Cache,
+    tmp_path: Path,
 ) -> None:
-    write_json(tmp_path / "scores.json", result.as_json({}, seed=0))
+    write_result(result, tmp_path)
     text = (tmp_path / "scores.json").read_text()
     assert "NaN" not in text
     content = json.loads(text)
@@ -132,8 +153,9 @@ def test_results_are_written_as_standard_json_and_drawn(
     assert len(content["slot_use"]["objects_6"]) == 9
     assert content["slot_use"]["test"][0]["area"].keys() == {"sky", "floor", "walls", "objects"}
     assert content["occlusion"]["model"]["recall"][-1]["to"] == 1
+    pictured = read_pictured(scored_model(model), 9, folder, n=3, seed=0, cache=cache)
     for figure, name in (
-        (draw_decompositions(result.pictured), "decompositions"),
+        (draw_decompositions(pictured), "decompositions"),
         (plot_generalisation([result, fewer]), "generalisation"),
         (plot_slot_use(result), "slot_use"),
         (plot_occlusion([result, fewer]), "occlusion"),
@@ -154,7 +176,7 @@ def test_the_plot_draws_the_scores_themselves(
             bars[0] for bars in panels["msc"].containers
             if bars.get_label() == f"MONet, {shown.num_slots} slots"
         )  # fmt: skip
-        expected = [shown.model[f"objects_{count}"]["msc"].mean for count in range(1, 7)]
+        expected = [shown.conditions[f"objects_{count}"]["msc"].mean for count in range(1, 7)]
         np.testing.assert_allclose(line.get_ydata().astype(float), expected)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels[-2:] == ["MONet, 9 slots", "MONet, 5 slots"]
@@ -191,21 +213,23 @@ def test_a_second_time_nothing_is_computed_again(
     cache = Cache(tmp_path / "cache")
     conditions = ("objects_4", "four_identical")
 
-    def score() -> dict[str, object]:
-        made = generalise(model, 9, folder, n=3, seed=0, cache=cache, conditions=conditions)
-        return made.as_json({}, 0)
+    def score() -> dict[str, Any]:
+        made = generalise(model, 9, n=3, data_folder=folder, cache=cache, conditions=conditions)
+        subject = scored_model(model)
+        read_pictured(subject, 9, folder, n=3, seed=0, cache=cache, conditions=conditions)
+        return json.loads(to_json(made))
 
     def kept() -> dict[Path, int]:
-        return {path: path.stat().st_mtime_ns for path in cache.folder.iterdir()}
+        return {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
 
     first, entries = score(), kept()
     # And what the picture shows of the second.
     assert len(entries) == len(conditions) * (1 + len(BASELINES)) + 1
     assert score() == first
     assert kept() == entries
-    whole = result.as_json({}, 0)
+    whole = json.loads(to_json(result))
     for name in ("conditions", "decoded_masks", "ceilings", "slot_use"):
-        expected = {condition: whole[name][condition] for condition in conditions}  # type: ignore[index]
+        expected = {condition: whole[name][condition] for condition in conditions}
         assert first[name] == expected
 
 
@@ -219,9 +243,15 @@ def test_kinds_that_training_held_out_are_scored_apart(
     assert hold_out_of(folder / "objects_4_32px.h5") == ()
     assert hold_out_of(tmp_path / "gone.h5") == ()
     held = generalise(
-        model, 9, folder, n=3, seed=0, cache=cache, conditions=("objects_4",), hold_out=kinds
+        model,
+        9,
+        n=3,
+        data_folder=folder,
+        cache=cache,
+        conditions=("objects_4",),
+        hold_out=kinds,
     )
-    assert tuple(held.model) == ("objects_4", "held_in", "held_out")
+    assert tuple(held.conditions) == ("objects_4", "held_in", "held_out")
     spheres = {}
     for condition in ("held_in", "held_out"):
         path = scene_file(condition, 32, folder, seed=0, n=3, hold_out=kinds)
@@ -232,6 +262,25 @@ def test_kinds_that_training_held_out_are_scored_apart(
     assert spheres == {"held_in": [False] * 3, "held_out": [True] * 3}
     other = scene_file("held_out", 32, folder, seed=0, n=1, hold_out=(parse_kind("hue=0-0.5"),))
     assert other != path, "another hold-out has another file"
+
+
+def test_a_program_has_files_written_of_some_conditions(
+    model: Monet, folder: Path, result: Generalisation, cache: Cache, tmp_path: Path
+) -> None:
+    written = generalise(
+        model,
+        9,
+        n=3,
+        data_folder=folder,
+        conditions=("objects_4", "four_identical"),
+        out=tmp_path,
+        cache=cache,
+    )
+    assert (tmp_path / "scores.json").read_text() == to_json(written)
+    assert list(written.conditions) == ["objects_4", "four_identical"]
+    assert {path.name for path in tmp_path.glob("*.png")} == {
+        "decompositions.png", "generalisation.png", "occlusion.png"
+    }  # fmt: skip
 
 
 def test_finished_scenes_are_used_again_and_extended(folder: Path, result: Generalisation) -> None:
@@ -263,6 +312,6 @@ def test_a_users_own_file_of_larger_scenes_serves(tmp_path: Path) -> None:
 
 def test_one_slot_and_no_scenes_are_refused(model: Monet, folder: Path, cache: Cache) -> None:
     with pytest.raises(UsageError, match="--slots must be at least 2, got 1"):
-        generalise(model, 1, folder, n=3, seed=0, cache=cache)
+        generalise(model, 1, n=3, data_folder=folder, cache=cache)
     with pytest.raises(UsageError, match="--n must be at least 1, got 0"):
-        generalise(model, 9, folder, n=0, seed=0, cache=cache)
+        generalise(model, 9, n=0, data_folder=folder, cache=cache)

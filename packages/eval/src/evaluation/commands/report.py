@@ -1,0 +1,67 @@
+"""`eval report`: one page of runs, scores and scenes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from scenes.command_line import UsageError
+
+RESULTS = Path("results/report")
+
+
+@dataclass(frozen=True)
+class Report:
+    """Gather runs and scores into one HTML page, with scenes to look into slot by slot."""
+
+    checkpoint: str | None = None
+    """Run whose scenes to show; by default the newest run on the data's dataset."""
+    model: str | None = None
+    """Instead: any model, as module:factory or FILE.py:factory (docs/metrics.md)."""
+    runs: Path = Path("runs")
+    """Folder of the runs to list."""
+    results: Path = Path("results")
+    """Folder below which scores.json files lie."""
+    data: Path | None = None
+    """File of scenes to show; by default the Objects Room's test scenes in --data-folder."""
+    data_folder: Path = Path("data/objects_room")
+    """Where test scenes lie; those that lack are rendered into it."""
+    slots: int = 9
+    """Slots to use."""
+    n: int = 320
+    """Number of test scenes among which the worst and the best are found."""
+    metric: str = "msc"
+    """Score that orders the scenes from the worst to the best."""
+    seed: int = 0
+    """Seed of the test scenes."""
+    out: Path | None = None
+    """Folder to write; results/report by default."""
+    workers: int | None = None
+    """Processes that render; one per core by default."""
+
+    def run(self) -> int:
+        """Writes report.html and report.json."""
+        from evaluation.predictions.cache import cache_of
+        from evaluation.predictions.model_choice import choose_model, scenes_in
+        from evaluation.report.content import read_content
+        from evaluation.report.page import write_report
+
+        if self.slots < 2:
+            raise UsageError(f"--slots must be at least 2, got {self.slots}")
+        if self.n < 2:
+            raise UsageError(f"--n must be at least 2, got {self.n}")
+        content = read_content(
+            choose_model(self.checkpoint, self.model, *scenes_in(self.data)),
+            runs=self.runs,
+            results=self.results,
+            data=self.data,
+            data_folder=self.data_folder,
+            num_slots=self.slots,
+            n=self.n,
+            metric=self.metric,
+            seed=self.seed,
+            workers=self.workers,
+            cache=cache_of(self.out),
+        )
+        print(*write_report(content, self.out or RESULTS), sep="\n")
+        return 0

@@ -1,0 +1,67 @@
+"""`eval represent`: what latents tell of objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+RESULTS = Path("results/represent")
+
+
+@dataclass(frozen=True)
+class Represent:
+    """Predict objects' properties from the latents of their slots, and score disentangling."""
+
+    checkpoint: str | None = None
+    """Run folder or name of shipped weights; by default the newest run on the data's dataset."""
+    model: str | None = None
+    """Instead: any model with latents, as module:factory or FILE.py:factory (docs/metrics.md)."""
+    whole_image: str | None = None
+    """Run trained with --masks all-in-one (section 2.2), for comparison: one code for the image."""
+    data: Path | None = None
+    """File of scenes with their truth; test rooms, rendered if they lack, by default."""
+    data_folder: Path = Path("data/objects_room")
+    """Where test rooms lie."""
+    n: int = 2000
+    """Number of scenes; predictors learn on the first four fifths."""
+    seed: int = 0
+    """Seed of the test rooms."""
+    slots: int | None = None
+    """Slots to use; as many as in training by default."""
+    workers: int | None = None
+    """Processes that render; one per core by default."""
+    out: Path | None = None
+    """Folder to write; results/represent/RUN by default."""
+
+    def run(self) -> int:
+        """Scores, prints the table and writes representation.json."""
+        from evaluation.predictions.cache import cache_of
+        from evaluation.predictions.model_choice import (
+            choose_model,
+            scenes_in,
+            whole_image_weights,
+        )
+        from evaluation.scores.representation import represent
+        from evaluation.scores.results import write_result
+        from evaluation.scores.scoring import check_request
+        from evaluation.terminal_tables import print_representation
+
+        check_request(self.slots, self.n)
+        model = choose_model(self.checkpoint, self.model, *scenes_in(self.data))
+        result = represent(
+            model,
+            self.data,
+            slots=self.slots,
+            n=self.n,
+            seed=self.seed,
+            data_folder=self.data_folder,
+            whole_image=None
+            if self.whole_image is None
+            else whole_image_weights(self.whole_image, model),
+            workers=self.workers,
+            cache=cache_of(self.out),
+        )
+        path = write_result(result, self.out or RESULTS / result.checkpoint.name)
+        print_representation(result)
+        print(path)
+        return 0

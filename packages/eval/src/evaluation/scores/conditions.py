@@ -1,0 +1,114 @@
+"""The conditions of `eval generalise`, and the files of their test scenes."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from scenes.file.reader import FileError, SceneFile
+from scenes.objects_room.config import ObjectsRoomConfig, condition_config
+from scenes.objects_room.kinds import Kind
+
+DATA_FOLDER = Path("data/objects_room")
+"""Where test rooms lie unless another folder is named."""
+COUNTS = tuple(f"objects_{count}" for count in range(7))
+CONDITIONS = ("test", *COUNTS, "identical_color", "four_identical")
+"""`test` follows the law of the training scenes: 3 objects placed, 1 to 3 of them in view."""
+HELD = ("held_in", "held_out")
+"""Scenes as in `test`: without the kinds of objects that training held out, and with at least one
+of them in every scene."""
+TRAINED_ON = (1, 3)
+"""Fewest and most objects in view in the training scenes."""
+COMPARED = {
+    "test": "as in training",
+    "objects_6": "six objects",
+    "identical_color": "one colour",
+}
+"""Conditions in which the model stands beside the baselines: where colour helps, where more objects
+are in view than in training, and where colour does not help."""
+
+
+def config_of(condition: str, size: int, hold_out: tuple[Kind, ...] = ()) -> ObjectsRoomConfig:
+    """Returns the config of a condition's scenes.
+
+    Args:
+        condition: one of `CONDITIONS` or of `HELD`.
+        size: side of the images, in pixels.
+        hold_out: kinds of objects that `HELD` is about.
+    """
+    if condition not in HELD:
+        return condition_config(condition, size)
+    return ObjectsRoomConfig(
+        split="test", size=size, hold_out=hold_out, only_held_out=condition == "held_out"
+    )
+
+
+def hold_out_of(data: Path | None) -> tuple[Kind, ...]:
+    """Returns the kinds that a training file held out; none where it is unknown or gone."""
+    if data is None or not data.is_file():
+        return ()
+    with SceneFile(data) as file:
+        config = file.config
+    return config.hold_out if isinstance(config, ObjectsRoomConfig) else ()
+
+
+def scene_file(
+    condition: str,
+    size: int,
+    folder: Path,
+    *,
+    seed: int,
+    n: int,
+    workers: int | None = None,
+    hold_out: tuple[Kind, ...] = (),
+) -> Path:
+    """Returns a file with enough scenes of a condition, rendering what is lacking.
+
+    A file `CONDITION.h5` in the folder serves if it is of that condition and seed, its size is a
+    multiple and it holds full extents; otherwise `CONDITION_SIZEpx.h5` is made or extended, or
+    `CONDITION_SIZEpx_seedSEED.h5` for another seed than 0.
+
+    Args:
+        condition: one of `CONDITIONS` or of `HELD`.
+        size: side of the model's images, in pixels.
+        folder: where the files lie.
+        seed: of the scenes; whatever it is, no condition shares scenes with `train`.
+        n: number of scenes.
+        workers: processes that render; all cores by default.
+        hold_out: kinds of objects that `HELD` is about; their files' names tell them apart.
+    """
+    config = config_of(condition, size, hold_out)
+    if condition in HELD:
+        condition = f"{condition}_{hashlib.sha256(repr(hold_out).encode()).hexdigest()[:8]}"
+    own = folder / f"{condition}.h5"
+    if own.exists() and _serves(own, config, seed, n):
+        return own
+    rendered = folder / f"{condition}_{size}px{f'_seed{seed}' if seed else ''}.h5"
+    if rendered.exists() and _serves(rendered, config, seed, n):
+        return rendered
+    from scenes.driver import build  # loads MuJoCo: only where scenes lack
+
+    build(config, n=n, seed=seed, out=rendered, workers=workers)
+    return rendered
+
+
+def _serves(path: Path, config: ObjectsRoomConfig, seed: int, n: int) -> bool:
+    try:
+        with SceneFile(path) as file:
+            held = file.config
+            return (
+                isinstance(held, ObjectsRoomConfig)
+                and held.condition == config.condition
+                and held.hold_out == config.hold_out
+                and file.seed == seed
+                and file.n >= n
+                and file.image_size % config.size == 0
+                and file.has("amodal")
+            )
+    except FileError:
+        return False
+
+
+def rooms_size(image_size: int | None) -> int:
+    """Returns the side in pixels of rooms rendered for a model: its own, where it has one."""
+    return ObjectsRoomConfig().size if image_size is None else image_size

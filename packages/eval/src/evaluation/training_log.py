@@ -1,0 +1,60 @@
+"""What a training run logged: the one reader of metrics.jsonl."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Integer
+from scenes.command_line import CommandError
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Values that a run logged, by step."""
+
+    steps: Integer[np.ndarray, " L"]
+    values: Mapping[str, Float[np.ndarray, " L"]]
+    """By name of the term, in nats for each image."""
+
+
+def read_log(path: Path) -> tuple[dict[str, Any], ...]:
+    """Reads the rows of a metrics.jsonl.
+
+    Raises:
+        CommandError: there is no such file, or a line of it is no JSON.
+    """
+    if not path.is_file():
+        raise CommandError(f"{path}: no such file; monet-train writes it beside the weights")
+    rows = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        try:
+            rows.append(json.loads(line))
+        except ValueError as error:
+            raise CommandError(f"{path}: line {number} is no JSON") from error
+    return tuple(rows)
+
+
+def curve_of(rows: Sequence[Mapping[str, Any]], terms: Sequence[str]) -> Curve:
+    """Returns the curve of some terms of the loss, at the steps that logged all of them."""
+    whole = [row for row in rows if all(term in row for term in terms)]
+    return Curve(
+        np.array([row["step"] for row in whole], dtype=np.int64),
+        {term: np.array([row[term] for row in whole], dtype=np.float64) for term in terms},
+    )
+
+
+def read_curve(path: Path, terms: Sequence[str]) -> Curve:
+    """Reads the curve of some terms of the loss from a run's metrics.jsonl.
+
+    Raises:
+        CommandError: there is no such file, or no row with these terms in it.
+    """
+    curve = curve_of(read_log(path), terms)
+    if not len(curve.steps):
+        raise CommandError(f"{path}: holds no {' and '.join(terms)}; train for longer")
+    return curve
