@@ -4,6 +4,8 @@ import contextlib
 import io
 import pkgutil
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -85,17 +87,28 @@ def flags_of(main: Callable[[list[str]], int], arguments: list[str]) -> set[str]
     text = io.StringIO()
     with contextlib.redirect_stdout(text), pytest.raises(SystemExit):
         main([*arguments, "--help"])
-    return set(re.findall(r"(?<![\w-])--[a-z](?:[\w.-]*\w)?", text.getvalue()))
+    return flags_in(text.getvalue())
+
+
+def flags_in(help_text: str) -> set[str]:
+    return set(re.findall(r"(?<![\w-])--[a-z](?:[\w.-]*\w)?", help_text))
 
 
 @pytest.fixture(scope="session")
 def flags() -> dict[str, set[str]]:
     """Returns every command's flags, by the command as it is typed."""
+    gpu = subprocess.run(
+        [sys.executable, "tools/gpu", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return {
         " ".join([program, *arguments]): flags_of(main, arguments)
         for program, (main, forms) in COMMANDS.items()
         for arguments in forms
-    }
+    } | {"tools/gpu": flags_in(gpu.stdout)}
 
 
 def commands_in(page: Path) -> Iterator[str]:

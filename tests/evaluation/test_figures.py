@@ -18,7 +18,7 @@ from evaluation.cli import main
 from evaluation.figures.decompositions import Group, draw_slots, largest_slots, on_white
 from evaluation.figures.drawable import Drawable, drawable
 from evaluation.figures.given_masks import CURVES, MASKS, draw_given_masks, reconstruct
-from evaluation.figures.paper import Materials, MissingError
+from evaluation.figures.materials import Materials, MissingError
 from evaluation.figures.style import save, to_svg
 from evaluation.figures.traversal_figure import choose_slots, draw_traversals
 from evaluation.predictions.cache import Cache

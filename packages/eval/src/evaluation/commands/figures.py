@@ -36,7 +36,8 @@ class Figures:
 
     def run(self) -> int:
         """Draws the figures, and says of each that is left out what it lacks."""
-        from evaluation.figures.paper import Materials, check_numbers, draw_figures
+        from evaluation.figures.materials import Materials
+        from evaluation.figures.paper import check_numbers, draw_figures
         from evaluation.predictions.cache import cache_of
         from evaluation.predictions.model_choice import every_run
         from evaluation.predictions.models import load_model
