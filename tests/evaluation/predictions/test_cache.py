@@ -75,7 +75,7 @@ def test_weights_images_and_slots_each_make_an_entry_of_their_own(
     with torch.no_grad():
         next(iter(other.parameters())).view(-1)[0] += 0.25
     same(cache.of_model(other, images), predict(other, images))
-    other.config = replace(other.config, sigma_fg=0.2)
+    other.loss_config = replace(other.loss_config, sigma_fg=0.2)
     cache.of_model(other, images)
     assert len(entries(cache)) == 6
 

@@ -21,7 +21,7 @@ def hash_of_array(values: np.ndarray) -> str:
 
 def hash_of_weights(model: Monet) -> str:
     """Returns a hash of a model's config and weights, wherever they were read from."""
-    digest = hashlib.sha256(repr(model.config).encode())
+    digest = hashlib.sha256(repr((model.config, model.loss_config)).encode())
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(f"{name} {hash_of_array(tensor.cpu().numpy())}".encode())
     return digest.hexdigest()

@@ -10,13 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from monet.config_file import config_to_json
 from monet.training.run_log import METRICS
 from monet.weights import CONFIG, WEIGHTS, Weights, read_weights
 from scenes.command_line import CommandError, UsageError
 from scenes.file.reader import SceneFile
 from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.progress import progress_bar
-from scenes.serialise import to_json
 
 from evaluation.figures.decompositions import TITLES_OF_CONDITIONS
 from evaluation.predictions.cache import Cache
@@ -192,7 +192,7 @@ def read_content(
         runs=listed,
         scores=scores,
         model=model.identity,
-        config=None if model.weights is None else json.loads(to_json(model.weights.config)),
+        config=None if model.weights is None else json.loads(config_to_json(model.weights.config)),
         dataset=model.dataset,
         num_slots=num_slots,
         image_size=cards[0].image_size,
@@ -220,7 +220,7 @@ def read_runs(folder: Path, shown: Weights | None) -> list[LoggedRun]:
 
 def _read_run(folder: Path) -> LoggedRun:
     weights = read_weights(folder / WEIGHTS)
-    config = json.loads(to_json(weights.config))
+    config = json.loads(config_to_json(weights.config))
     rows = read_log(folder / METRICS) if (folder / METRICS).is_file() else ()
     return LoggedRun(folder.name, str(folder), weights.dataset, weights.step, config, rows)
 
