@@ -1,6 +1,8 @@
 """What all tests share: shapes enforced at run time, and real scenes rendered once."""
 
+import doctest
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,21 @@ def rooms_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("rooms") / "train.h5"
     build(ObjectsRoomConfig(size=32), seed=0, n=384, out=path, workers=1)
     return path
+
+
+@pytest.fixture
+def run_examples() -> Callable[[str, str], int]:
+    """Returns what runs a docstring's examples as one session, and counts them.
+
+    It takes the docstring and a name for messages.
+    """
+
+    def run(text: str, name: str) -> int:
+        test = doctest.DocTestParser().get_doctest(text, {}, name, None, 0)
+        said: list[str] = []
+        runner = doctest.DocTestRunner(optionflags=doctest.IGNORE_EXCEPTION_DETAIL)
+        results = runner.run(test, out=said.append)
+        assert not results.failed, "".join(said)
+        return results.attempted
+
+    return run

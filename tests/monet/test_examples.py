@@ -1,22 +1,13 @@
 """Every name of the entrance shows how it is used, and does what it shows."""
 
-import doctest
 import inspect
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import monet
 import pytest
-
-
-def run_examples(text: str, name: str) -> int:
-    """Runs the examples of a docstring as one session; returns how many there were."""
-    test = doctest.DocTestParser().get_doctest(text, {}, name, None, 0)
-    said: list[str] = []
-    results = doctest.DocTestRunner().run(test, out=said.append)
-    assert not results.failed, "".join(said)
-    return results.attempted
 
 
 @pytest.fixture(autouse=True)
@@ -26,11 +17,15 @@ def beside_rooms(rooms_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("name", sorted({*monet.__all__} - {"PRESETS"}))
-def test_every_name_has_an_example_that_runs(name: str) -> None:
+def test_every_name_has_an_example_that_runs(
+    name: str, run_examples: Callable[[str, str], int]
+) -> None:
     assert run_examples(inspect.getdoc(getattr(monet, name)) or "", name) >= 2
 
 
-def test_the_package_s_own_example_runs_and_fits_on_a_screen() -> None:
+def test_the_package_s_own_example_runs_and_fits_on_a_screen(
+    run_examples: Callable[[str, str], int],
+) -> None:
     assert run_examples(monet.__doc__ or "", "monet") >= 3
     assert len((monet.__doc__ or "").splitlines()) < 30
     assert set(monet.__all__) <= set(dir(monet))

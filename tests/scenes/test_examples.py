@@ -1,35 +1,28 @@
 """Every name of the entrance shows how it is used, and does what it shows."""
 
-import doctest
 import inspect
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import scenes
 
 
-def run_examples(text: str, name: str) -> int:
-    """Runs the examples of a docstring as one session; returns how many there were."""
-    test = doctest.DocTestParser().get_doctest(text, {}, name, None, 0)
-    said: list[str] = []
-    flags = doctest.IGNORE_EXCEPTION_DETAIL
-    results = doctest.DocTestRunner(optionflags=flags).run(test, out=said.append)
-    assert not results.failed, "".join(said)
-    return results.attempted
-
-
 @pytest.mark.parametrize("name", scenes.__all__)
 def test_every_name_has_an_example_that_runs(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run_examples: Callable[[str, str], int],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert run_examples(inspect.getdoc(getattr(scenes, name)) or "", name) >= 2
 
 
 def test_the_package_s_own_example_runs_and_fits_on_a_screen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_examples: Callable[[str, str], int]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert run_examples(scenes.__doc__ or "", "scenes") >= 3

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
-from scenes.pictures.palette import slot_palette
+from scenes.pictures.palette import slot_palette, to_uint8
 
 from evaluation.figures.drawable import Drawable, drawable
 from evaluation.figures.style import Canvas, note_height
@@ -137,11 +137,6 @@ def _sizes(masked: bool) -> tuple[float, float]:
 
 def _head(masked: bool) -> float:
     return 3 * (_sizes(masked)[1] + GAP) + (WORDS if masked else 0.1)
-
-
-def to_uint8(values: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
-    """Turns colours in [0, 1], clipped, into bytes."""
-    return (255 * np.clip(values, 0, 1) + 0.5).astype(np.uint8)
 
 
 def on_white(

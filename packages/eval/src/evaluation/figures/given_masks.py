@@ -13,9 +13,8 @@ from monet import Monet
 from monet.config import MaskKind
 from monet.given_masks import given_log_masks
 from monet.model import to_unit
-from scenes.pictures.palette import slot_palette
+from scenes.pictures.palette import slot_palette, to_uint8
 
-from evaluation.figures.decompositions import to_uint8
 from evaluation.figures.panels import draw_losses
 from evaluation.figures.style import STYLE, Canvas, note_height
 from evaluation.training_log import Curve

@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Float, Float64, UInt8
 from PIL import Image
 from scenes.command_line import UsageError
-from scenes.pictures.palette import entity_palette, slot_palette
+from scenes.pictures.palette import entity_palette, slot_palette, to_uint8
 
-from evaluation.figures.decompositions import on_white, to_uint8
+from evaluation.figures.decompositions import on_white
 from evaluation.figures.drawable import Drawable, drawable
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.models import ScoredModel

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, UInt8
-from scenes.pictures.palette import slot_palette
+from jaxtyping import UInt8
+from scenes.pictures.palette import slot_palette, to_uint8
 from scenes.pictures.sheet import tile
 
 from monet.model import Decompositions
@@ -26,8 +26,3 @@ def decomposition_sheet(
         [np.stack([images, to_uint8(parts.reconstruction), segmentation], axis=1), shown], axis=1
     )
     return tile(cells.reshape(-1, *images.shape[1:]), columns=cells.shape[1])
-
-
-def to_uint8(values: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
-    """Turns colours in [0, 1], clipped, into bytes."""
-    return (255 * np.clip(values, 0, 1) + 0.5).astype(np.uint8)

@@ -53,3 +53,8 @@ def colorize_depth(depth_m: Float[np.ndarray, "N H W"]) -> UInt8[np.ndarray, "N 
     stops = np.linspace(0, 1, len(NEAR_TO_FAR))
     painted = [np.interp(share, stops, channel) for channel in NEAR_TO_FAR.T]
     return np.where(seen[..., None], np.stack(painted, axis=-1), SKY_COLOR).astype(np.uint8)
+
+
+def to_uint8(values: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
+    """Turns colours in [0, 1], clipped, into bytes."""
+    return (255 * np.clip(values, 0, 1) + 0.5).astype(np.uint8)
