@@ -2,6 +2,11 @@
 
 import errno
 import os
+import pty
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from scenes.cli import main
@@ -9,7 +14,7 @@ from scenes.command_line import CommandError, UsageError, run_command
 
 
 def fail(error: BaseException):
-    def command() -> int:
+    def command(words: list[str]) -> int:
         raise error
 
     return command
@@ -39,15 +44,84 @@ def test_a_mistake_is_one_line_and_an_exit_code(
     assert (captured.out, captured.err) == ("", line + "\n")
 
 
-def test_what_is_no_mistake_of_the_user_keeps_its_traceback() -> None:
-    with pytest.raises(ZeroDivisionError):
-        run_command("tool", fail(ZeroDivisionError()))
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (KeyError("wall"), "tool: an error of the program: KeyError: 'wall' (--debug shows where)"),
+        (RecursionError(), "tool: an error of the program: RecursionError (--debug shows where)"),
+        (MemoryError("array of 1 EiB"), "tool: out of memory: array of 1 EiB"),
+    ],
+)
+def test_an_error_of_the_program_is_one_line_too(
+    capsys: pytest.CaptureFixture[str], error: BaseException, line: str
+) -> None:
+    assert run_command("tool", fail(error), []) == 1
+    assert capsys.readouterr().err == line + "\n"
+
+
+def test_debug_shows_where_an_error_comes_from(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command("tool", fail(KeyError("wall")), ["--debug"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("Traceback")
+    assert lines[-1] == "tool: an error of the program: KeyError: 'wall' (--debug shows where)"
+
+
+def test_a_command_does_not_see_debug_but_all_other_words() -> None:
+    seen: list[str] = []
+    assert run_command("tool", seen.extend, ["--n", "--debug", "4"]) == 0
+    assert seen == ["--n", "4"]
+
+
+def test_a_name_cannot_bring_a_terminal_s_control_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command("tool", fail(CommandError("a\x1b[2J\x07b.h5")), []) == 1
+    assert capsys.readouterr().err == "tool: a\\x1b[2J\\x07b.h5\n"
+
+
+PRINTING = """
+import sys
+from scenes.command_line import run_command
+
+def command(words):
+    for line in range(20000):
+        print(line, "Größe ✓")
+
+sys.exit(run_command("tool", command))
+"""
+
+
+@pytest.mark.parametrize("close", ["| head -1", ">&-"])
+def test_a_closed_stdout_is_no_error_worth_a_word(close: str) -> None:
+    shell = f"set -o pipefail; \"{sys.executable}\" -c '{PRINTING}' {close}"
+    ended = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+    assert ended.returncode in (0, 1)
+    assert ended.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_under_stdout_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-c", PRINTING], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert ended.returncode == 1
+    assert ended.stderr == b"tool: no space left on device\n"
+
+
+def test_a_terminal_of_another_encoding_gets_escapes() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", PRINTING],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert ended.stdout.startswith("0 Größe \\u2713\n".encode("latin-1"))
 
 
 def test_success_is_0_and_a_command_s_own_code_is_kept() -> None:
-    assert run_command("tool", lambda: None) == 0
-    assert run_command("tool", lambda: 0) == 0
-    assert run_command("tool", lambda: 1) == 1
+    assert run_command("tool", lambda words: None) == 0
+    assert run_command("tool", lambda words: 0) == 0
+    assert run_command("tool", lambda words: 1) == 1
 
 
 @pytest.mark.parametrize(
@@ -66,6 +140,23 @@ def test_a_mistyped_command_is_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("scenes: ")
     assert said in line
+
+
+def test_a_mistyped_flag_is_the_same_line_on_a_terminal(tmp_path: Path) -> None:
+    words = ["render", "--n", "many", "--out", str(tmp_path / ("long-name-" * 12))]
+    command = shlex.join([sys.executable, "-m", "scenes", *words])
+    in_a_pipe = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=False
+    ).stderr
+    terminal, ours = pty.openpty()
+    try:
+        subprocess.run(["bash", "-c", command], stdout=ours, stderr=ours, check=False)
+        on_a_terminal = os.read(terminal, 100_000).decode().replace("\r\n", "\n")
+    finally:
+        os.close(terminal)
+        os.close(ours)
+    assert on_a_terminal == in_a_pipe
+    assert in_a_pipe.endswith("; see scenes render --help\n")
 
 
 def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:

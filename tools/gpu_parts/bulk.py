@@ -37,7 +37,7 @@ def main(request: str) -> int:
     config = ObjectsRoomConfig(size=bulk.size)
     return run_command(
         "scenes",
-        lambda: build(
+        lambda _: build(
             config, n=bulk.n, seed=0, out=bulk.out, workers=bulk.workers, by_rays=bulk.by_rays
         ),
     )

@@ -35,7 +35,7 @@ BUILD = textwrap.dedent(
 
     out, workers, hang_s = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     config = ObjectsRoomConfig(size=32)
-    sys.exit(run_command("scenes", lambda: build(
+    sys.exit(run_command("scenes", lambda _: build(
         config, n=int(sys.argv[4]), seed=0, out=out, workers=workers, hang_s=hang_s)))
     """
 )

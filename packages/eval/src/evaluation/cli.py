@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import tyro
-from scenes.command_line import parse, run_command
+from scenes.command_line import run_one_of
 from scenes.memory import keep_freed_memory
 
 from evaluation.commands.figures import Figures
@@ -62,16 +61,8 @@ def represent() -> int:
 
 
 def _run(program: str, arguments: list[str]) -> int:
-    def command() -> int:
-        chosen = parse(
-            lambda: tyro.extras.subcommand_cli_from_dict(
-                COMMANDS, args=arguments, prog=program, description=__doc__
-            )
-        )
-        return chosen.run()
-
     keep_freed_memory()
-    return run_command(program, command)
+    return run_one_of(program, COMMANDS, str(__doc__), arguments)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
-from scenes.command_line import UsageError, parse, run_command
+from scenes.command_line import DEBUG_HELP, UsageError, parse, run_command
 from scenes.memory import keep_freed_memory
 from tyro.conf import OmitArgPrefixes, arg
 
@@ -73,9 +73,8 @@ class Budget:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs `monet-train`; returns the exit code."""
-    given = sys.argv[1:] if arguments is None else arguments
     keep_freed_memory()
-    return run_command("monet-train", lambda: _train(given))
+    return run_command("monet-train", _train, arguments)
 
 
 def _train(arguments: list[str]) -> int:
@@ -85,8 +84,10 @@ def _train(arguments: list[str]) -> int:
             OmitArgPrefixes[Command],
             args=arguments,
             prog="monet-train",
+            description=f"{__doc__}\n\n{DEBUG_HELP}",
             default=Command(config=PRESETS[preset], preset=preset),
-        )
+        ),
+        "monet-train",
     )
     budget = Budget.of(command, arguments)
     # Not at the top: --help and a mistake need no torch, which takes two seconds to import.

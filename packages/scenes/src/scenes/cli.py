@@ -6,9 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import tyro
-
-from scenes.command_line import parse, run_command
+from scenes.command_line import run_one_of
 from scenes.commands.clevr import Clevr, ClevrLike
 from scenes.commands.conversion import Export, Import
 from scenes.commands.doctor import Doctor
@@ -32,16 +30,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs `scenes`; returns the exit code."""
-
-    def command() -> int:
-        chosen = parse(
-            lambda: tyro.extras.subcommand_cli_from_dict(
-                COMMANDS, args=arguments, prog="scenes", description=__doc__
-            )
-        )
-        return chosen.run()
-
-    return run_command("scenes", command)
+    return run_one_of("scenes", COMMANDS, str(__doc__), arguments)
 
 
 if __name__ == "__main__":
