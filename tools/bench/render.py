@@ -39,9 +39,14 @@ WARM_UP, PLAIN_SCENES = 32, 12
 CORES = os.cpu_count() or 1
 author_room = runpy.run_path(str(Path(__file__).parent.parent / "author"))["room"]
 CONDITIONS = (
-    "train", "test", "empty_room", "six_objects", "identical_color", "four_identical",
+    "train",
+    "test",
+    "empty_room",
+    "six_objects",
+    "identical_color",
+    "four_identical",
     *(f"objects_{count}" for count in range(1, 10)),
-)  # fmt: skip
+)
 
 
 def limit(source: ObjectsRoomSource, count: int) -> float:
@@ -162,9 +167,14 @@ def believed(source: ObjectsRoomSource, *, own_buffer: bool) -> Iterator[None]:
 
     def take(scene):
         mujoco.mjv_updateScene(
-            screen.model, screen.data, screen._option, None, screen._view,
-            mujoco.mjtCatBit.mjCAT_ALL, scene,
-        )  # fmt: skip
+            screen.model,
+            screen.data,
+            screen._option,
+            None,
+            screen._view,
+            mujoco.mjtCatBit.mjCAT_ALL,
+            scene,
+        )
 
     screen.take = take
     offscreen.read = lambda pixels, _: (pixels[..., 0], np.True_)

@@ -23,8 +23,9 @@ def main() -> None:
     for _ in range(50):
         image = np.tile(rng.integers(256, size=3, dtype=np.uint8), (64, 64, 1))
         for _ in range(rng.integers(1, 5)):
-            sprite = draw(SHAPES[rng.integers(3)], SCALES[rng.integers(6)],
-                          ORIENTATIONS[rng.integers(40)])  # fmt: skip
+            sprite = draw(
+                SHAPES[rng.integers(3)], SCALES[rng.integers(6)], ORIENTATIONS[rng.integers(40)]
+            )
             row, column = rng.integers(2, 34, size=2)
             image[row : row + side, column : column + side][sprite] = rng.integers(256, size=3)
     print(f"drawing every sprite anew: {50 / (time.process_time() - start):,.0f} scenes/s")

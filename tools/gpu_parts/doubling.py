@@ -24,9 +24,7 @@ def by_pixel_shuffle(coarse: Tensor, skip: Tensor, weight: Tensor) -> Tensor:
     four = F.conv2d(coarse, kernels.flatten(0, 2), padding=1)  # (B, 4 D, h + 1, w + 1)
     four = four.unflatten(1, kernels.shape[:3])
     # The second of two coarse rows is an even pixel's own, the first an odd one's.
-    parts = [
-        four[:, :, y, x, y : y + height, x : x + width] for y in range(2) for x in range(2)
-    ]  # fmt: skip
+    parts = [four[:, :, y, x, y : y + height, x : x + width] for y in range(2) for x in range(2)]
     shuffled = F.pixel_shuffle(torch.stack(parts, dim=2).flatten(1, 2), 2)
     return shuffled + F.conv2d(skip, of_skip, padding=1)
 

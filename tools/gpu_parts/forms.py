@@ -163,9 +163,13 @@ def make_steps_when_asked(
     device = learner.device
     with SceneFile(data) as file:
         images = TrainingImages(
-            file, config.model.image_size, config.batch_size, config.seed, device=device,
+            file,
+            config.model.image_size,
+            config.batch_size,
+            config.seed,
+            device=device,
             on_device=True,
-        )  # fmt: skip
+        )
         steps = WholeStep(learner, images, form)
 
         def run(count: int) -> list[tuple[float, ...]]:

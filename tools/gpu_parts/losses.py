@@ -44,11 +44,15 @@ def compare_losses(connection: Connection, scale: Scale, config: TrainConfig, da
     with SceneFile(data) as file:
         images = [
             TrainingImages(
-                file, config.model.image_size, config.batch_size, config.seed,
-                device=ranks.device, on_device=True,
+                file,
+                config.model.image_size,
+                config.batch_size,
+                config.seed,
+                device=ranks.device,
+                on_device=True,
             )
             for _ in learners
-        ]  # fmt: skip
+        ]
         makers = [WholeStep(*pair, form) for pair in zip(learners, images, strict=True)]
         for _ in range(scale.losses_steps // scale.losses_every):
             means = []

@@ -48,10 +48,21 @@ class Scale:
     def toy(cls) -> "Scale":
         """Returns what two cores do in a minute."""
         return cls(
-            dry=True, room=ObjectsRoomConfig(size=32), compared=16, rate_s=0.5, first=352,
-            scenes=352, backend="aot_eager", window_steps=3, rounds=range(3, 4), profiled_steps=2,
-            losses_steps=6, losses_every=3, save_every_s=1.0, scores=2,
-        )  # fmt: skip
+            dry=True,
+            room=ObjectsRoomConfig(size=32),
+            compared=16,
+            rate_s=0.5,
+            first=352,
+            scenes=352,
+            backend="aot_eager",
+            window_steps=3,
+            rounds=range(3, 4),
+            profiled_steps=2,
+            losses_steps=6,
+            losses_every=3,
+            save_every_s=1.0,
+            scores=2,
+        )
 
     def form(self, *, graph: bool, compiled: bool) -> Form:
         """Returns a form of steps."""
@@ -63,13 +74,22 @@ class Scale:
         if not self.dry:
             return replace(config, save_every_s=self.save_every_s)
         model = replace(
-            config.model, image_size=16, num_slots=3, encoder_channels=(16, 16),
-            decoder_channels=(16, 16), unet_channels=(16, 16, 16),
-        )  # fmt: skip
+            config.model,
+            image_size=16,
+            num_slots=3,
+            encoder_channels=(16, 16),
+            decoder_channels=(16, 16),
+            unet_channels=(16, 16, 16),
+        )
         return replace(
-            config, model=model, batch_size=8, steps=20, log_every=5, score_every=10,
+            config,
+            model=model,
+            batch_size=8,
+            steps=20,
+            log_every=5,
+            score_every=10,
             save_every_s=self.save_every_s,
-        )  # fmt: skip
+        )
 
     @property
     def flags(self) -> str:

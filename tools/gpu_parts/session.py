@@ -200,9 +200,12 @@ class Session:
         for processes in sorted({1, min(4, cores), cores}):
             try:
                 rates[processes] = scenes_per_second(
-                    gl, self._scale.room.size, processes, self._scale.rate_s,
+                    gl,
+                    self._scale.room.size,
+                    processes,
+                    self._scale.rate_s,
                     min(until, time.monotonic() + LIMIT_S),
-                )  # fmt: skip
+                )
             except WorkerError as error:
                 self._report.say(f"{gl}, {processes} processes: {error}")
                 continue
@@ -287,9 +290,13 @@ def write_shipped(path: Path, rows: int) -> None:
     config = ObjectsRoomConfig(size=images.shape[1])
     fields = {"image": Field(images.shape[1:], "uint8", "RGB")}
     attributes = {
-        "schema": 1, "dataset": config.dataset, "config": to_json(config), "seed": 0,
-        "entities": [], "provenance": "{}",
-    }  # fmt: skip
+        "schema": 1,
+        "dataset": config.dataset,
+        "config": to_json(config),
+        "seed": 0,
+        "entities": [],
+        "provenance": "{}",
+    }
     with create(path, attributes, fields) as file:
         append_rows(file, {"image": images[np.arange(rows) % len(images)]})
         seal(file, fields)
