@@ -59,3 +59,48 @@ def run_examples() -> Callable[[str, str], int]:
         return results.attempted
 
     return run
+
+
+RELIABILITY = "reliability"
+HEADER = ("promise", "how it is tried", "times", "result")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--reliability",
+        type=Path,
+        metavar="FILE",
+        help="write the table of what the tests promise, and how often they tried, into a page",
+    )
+
+
+@pytest.fixture
+def promise(record_property: Callable[[str, object], None]) -> Callable[[str, str, int, str], None]:
+    """Returns what a test tells its row of docs/reliability.md.
+
+    It takes the promise, how it is tried, how many times it was tried just now, and with what
+    result; called after the test's last assertion.
+    """
+
+    def record(promised: str, tried: str, times: int, result: str) -> None:
+        record_property(RELIABILITY, (promised, tried, f"{times:,}", result))
+
+    return record
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    page = config.getoption("--reliability")
+    if page is None:
+        return
+    rows = sorted(
+        tuple(row)
+        for report in terminalreporter.getreports("passed")
+        for name, row in report.user_properties
+        if name == RELIABILITY and report.when == "call"
+    )
+    table = [HEADER, ("---",) * len(HEADER), *rows]
+    prose = page.read_text().partition(f"| {HEADER[0]} |")[0]
+    page.write_text(prose + "".join(f"| {' | '.join(row)} |\n" for row in table))
+    terminalreporter.write_line(f"{page}: {len(rows)} promises")
