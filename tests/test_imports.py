@@ -154,7 +154,7 @@ def test_a_package_asks_for_what_it_imports_and_nothing_else(package: str) -> No
     }
     providers = {name: [name] for name in FOLDERS} | packages_distributions()
     imported = {
-        name: {provider.lower() for provider in providers[name]}
+        name: {provider.lower().replace("_", "-") for provider in providers[name]}
         for name in names - set(sys.stdlib_module_names) - {package}
     }
     asked = asked_for(folder)

@@ -6,11 +6,12 @@ import pty
 import shlex
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from scenes.cli import main
-from scenes.command_line import CommandError, UsageError, run_command
+from scenes.command_line import CommandError, UsageError, run_command, run_one_of
 
 
 def fail(error: BaseException):
@@ -165,3 +166,43 @@ def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
             main([command, "--help"])
         assert not end.value.code
         assert "--help" in capsys.readouterr().out
+
+
+def test_help_wraps_once_and_leaves_out_what_says_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        main(["render", "--help"])
+    shown = capsys.readouterr().out
+    assert "None" not in shown
+    assert "--objects INT" in shown
+    # Two lines of the docstring, one of the screen.
+    assert "Kinds of objects to keep out: shape=sphere, hue=0.9-0.1 or shape=sphere+box" in shown
+    assert "(default: )" not in shown
+
+
+def test_a_flag_that_may_be_left_out_is_read_as_its_type() -> None:
+    seen: list[object] = []
+
+    @dataclass(frozen=True)
+    class Words:
+        """Reads what it is given."""
+
+        objects: int | None = None
+        folders: tuple[Path, ...] = ()
+        sizes: tuple[int, ...] | None = None
+        size: int = 64
+
+        def run(self) -> None:
+            seen.append(self)
+
+    for words, expected in (
+        (["a"], Words()),
+        (
+            ["a", "--objects", "3", "--folders", "x", "y", "--sizes", "1", "2", "--size", "32"],
+            Words(3, (Path("x"), Path("y")), (1, 2), 32),
+        ),
+    ):
+        assert run_one_of("tool", {"a": Words, "b": Words}, "A tool.", words) == 0
+        assert seen.pop() == expected

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 from scenes.command_line import DEBUG_HELP, UsageError, parse, run_command
+from scenes.help_text import registry
 from scenes.memory import keep_freed_memory
 from tyro.conf import OmitArgPrefixes, arg
 
@@ -85,6 +86,7 @@ def _train(arguments: list[str]) -> int:
             args=arguments,
             prog="monet-train",
             description=f"{__doc__}\n\n{DEBUG_HELP}",
+            registry=registry(),
             default=Command(config=PRESETS[preset], preset=preset),
         ),
         "monet-train",

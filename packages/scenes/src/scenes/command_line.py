@@ -135,6 +135,8 @@ def run_one_of(
     # Not at the top: whoever raises one of the errors above needs no parser.
     import tyro
 
+    from scenes.help_text import registry
+
     def command(words: list[str]) -> int | None:
         chosen = parse(
             lambda: tyro.extras.subcommand_cli_from_dict(
@@ -142,6 +144,7 @@ def run_one_of(
                 args=words,
                 prog=program,
                 description=f"{description}\n\n{DEBUG_HELP}",
+                registry=registry(),
             ),
             f"{program} {words[0]}" if words and words[0] in commands else program,
         )
