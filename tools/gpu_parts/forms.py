@@ -232,6 +232,6 @@ def tell_device(connection: Connection) -> None:
     """Answers what torch finds here, in one line; nothing where it finds no GPU."""
     line = ""
     if torch.cuda.is_available():
-        found = torch.cuda.get_device_properties(0)
-        line = f"{found.name}, {found.total_memory / 1e9:.0f} GB; torch {torch.__version__}"
+        gpu = torch.cuda.get_device_properties(0)
+        line = f"{gpu.name}, {gpu.total_memory / 1e9:.0f} GB; torch {torch.__version__}"
     connection.send(line)

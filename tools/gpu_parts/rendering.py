@@ -41,20 +41,22 @@ class Way:
     """Whether rays tell the entities, as its codes are wrong."""
 
 
-def choose_way(found: Mapping[str, Examination], rates: Mapping[str, float]) -> Way | None:
+def choose_way(examinations: Mapping[str, Examination], rates: Mapping[str, float]) -> Way | None:
     """Returns the fastest OpenGL that tells the truth, or else one that draws colours.
 
     Args:
-        found: what the doctor says of each value of MUJOCO_GL.
+        examinations: what the doctor says of each value of MUJOCO_GL.
         rates: scenes a second by each.
     """
-    right = [gl for gl, examination in found.items() if not examination.untruths()]
+    right = [gl for gl, examination in examinations.items() if not examination.untruths()]
     if right:
         return Way(max(right, key=lambda gl: rates.get(gl, 0.0)), by_rays=False)
-    drawing = [gl for gl, examination in found.items() if examination.image_difference is not None]
+    drawing = [
+        gl for gl, examination in examinations.items() if examination.image_difference is not None
+    ]
     if not drawing:
         return None
-    return Way(min(drawing, key=lambda gl: found[gl].image_difference or 0.0), by_rays=True)
+    return Way(min(drawing, key=lambda gl: examinations[gl].image_difference or 0.0), by_rays=True)
 
 
 def draw_when_asked(connection: Connection, gl: str, size: int) -> None:

@@ -119,15 +119,17 @@ class Session:
     def draw(self) -> str:
         """Asks each OpenGL, compares and times them, and starts what training learns from."""
         until = self._until("rendering")
-        found = self._ask_doctor(until)
+        examinations = self._ask_doctor(until)
         rates: dict[str, dict[int, float]] = {}
-        right = [gl for gl, examination in found.items() if not examination.untruths()]
+        right = [gl for gl, examination in examinations.items() if not examination.untruths()]
         same = self._compare(right, until)
         for gl in right:
             rates[gl] = self._time(gl, until)
-        found = {gl: each for gl, each in found.items() if gl in right or each.untruths()}
+        examinations = {
+            gl: each for gl, each in examinations.items() if gl in right or each.untruths()
+        }
         best = {gl: max(of.values(), default=0.0) for gl, of in rates.items()}
-        self._way = choose_way(found, best)
+        self._way = choose_way(examinations, best)
         way = need(self._way)
         told = "rays tell the entities, as its codes are wrong" if way.by_rays else "codes proved"
         self._report.say(f"scenes for training: {way.gl}, {told}")
@@ -143,13 +145,13 @@ class Session:
         verdicts = [
             f"{gl} {'right' if gl in right else 'WRONG'}"
             + (f" {best[gl]:,.0f}/s" if best.get(gl) else "")
-            for gl in found
+            for gl in examinations
         ]
         return "; ".join([*verdicts, *([same] if same else [])])
 
     def _ask_doctor(self, until: float) -> dict[str, Examination]:
         """Returns what is said of each OpenGL that is installed."""
-        found: dict[str, Examination] = {}
+        examinations: dict[str, Examination] = {}
         for gl, why in DRAWING.items():
             try:
                 need_library(gl)
@@ -159,12 +161,12 @@ class Session:
                 continue
             picture = str(self._report.out / "doctor.png") if gl == "egl" else ""
             limit_s = max(20.0, until - time.monotonic())
-            found[gl] = examine(gl, Request(picture=picture), limit_s=limit_s)
+            examinations[gl] = examine(gl, Request(picture=picture), limit_s=limit_s)
             if gl == "egl":
-                remember(found[gl])
-            self._report.say("\n".join(lines(found[gl], why)))
-            self._report.keep(f"doctor_{gl}", vars(found[gl]))
-        return found
+                remember(examinations[gl])
+            self._report.say("\n".join(lines(examinations[gl], why)))
+            self._report.keep(f"doctor_{gl}", vars(examinations[gl]))
+        return examinations
 
     def _compare(self, right: list[str], until: float) -> str:
         """Draws the same scenes with each OpenGL that tells the truth, and compares two.

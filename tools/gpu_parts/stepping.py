@@ -73,8 +73,8 @@ class Stepping:
             best = max(medians, key=lambda variant: medians[variant])
             _show_kernels(ready[best], scale, report, until)
             floor_s = _show_floor(ready[best], report, until)
-        said = f"{best.name}: {medians[best]:,.1f} steps a second"
-        return said if floor_s is None else f"{said}; floor {1 / floor_s:,.0f}"
+        line = f"{best.name}: {medians[best]:,.1f} steps a second"
+        return line if floor_s is None else f"{line}; floor {1 / floor_s:,.0f}"
 
     def end(self) -> None:
         """Ends the processes."""
@@ -92,14 +92,16 @@ def _ready(workers: dict[Variant, Worker], report: Report, until: float) -> dict
                 continue
             del waiting[variant]
             try:
-                found: Ready = worker.answer(until)
+                outcome: Ready = worker.answer(until)
             except WorkerError as error:
                 report.say("\n".join([str(error), *getattr(error, "__notes__", [])]))
                 worker.kill(0)  # it would go on compiling while others are timed
                 continue
-            line = f"{variant.name}: first step in {found.seconds:.1f} s, loss {found.loss:,.1f}"
-            report.say(line if not found.failure else f"{line}; FELL BACK: {found.failure}")
-            if found.failure:
+            line = (
+                f"{variant.name}: first step in {outcome.seconds:.1f} s, loss {outcome.loss:,.1f}"
+            )
+            report.say(line if not outcome.failure else f"{line}; FELL BACK: {outcome.failure}")
+            if outcome.failure:
                 worker.kill(0)
             else:
                 ready[variant] = worker
@@ -108,19 +110,19 @@ def _ready(workers: dict[Variant, Worker], report: Report, until: float) -> dict
 
 def _chosen(ready: dict[Variant, Worker], report: Report, until: float) -> dict[Variant, Worker]:
     """Lets each form, alone at the GPU, choose its kernels and capture its graph."""
-    chosen: dict[Variant, Worker] = {}
+    settled: dict[Variant, Worker] = {}
     for variant, worker in ready.items():
         try:
             worker.ask(("choose", WARM_STEPS + 2))
-            found: Ready = worker.answer(until)
+            outcome: Ready = worker.answer(until)
         except WorkerError as error:
             report.say("\n".join([str(error), *getattr(error, "__notes__", [])]))
             continue
-        if found.failure:
-            report.say(f"{variant.name}: FELL BACK: {found.failure}")
+        if outcome.failure:
+            report.say(f"{variant.name}: FELL BACK: {outcome.failure}")
         else:
-            chosen[variant] = worker
-    return chosen
+            settled[variant] = worker
+    return settled
 
 
 def _time(
@@ -163,20 +165,22 @@ def _time(
 def _show_kernels(worker: Worker, scale: Scale, report: Report, until: float) -> None:
     try:
         worker.ask(("kernels", scale.profiled_steps))
-        found: list[Kernel] = worker.answer(until)
+        kernels: list[Kernel] = worker.answer(until)
     except WorkerError as error:  # the rates are there all the same
         report.say(f"no table of kernels: {error}")
         return
-    if not found:
+    if not kernels:
         report.say("no table of kernels: the profiler saw none")
         return
-    report.keep("kernels", [vars(kernel) for kernel in found[:SHOWN_KERNELS]])
-    total = sum(kernel.ms for kernel in found)
+    report.keep("kernels", [vars(kernel) for kernel in kernels[:SHOWN_KERNELS]])
+    total = sum(kernel.ms for kernel in kernels)
     what = "operators (of a CPU)" if scale.dry else "kernels"
-    lines = [f"the largest of {len(found)} {what} of {worker.name}, {total:.2f} ms a step in all:"]
+    lines = [
+        f"the largest of {len(kernels)} {what} of {worker.name}, {total:.2f} ms a step in all:"
+    ]
     lines += [
         f"{kernel.ms:8.3f} ms {kernel.share:6.1%} {kernel.calls:7.1f} calls  {kernel.name}"
-        for kernel in found[:SHOWN_KERNELS]
+        for kernel in kernels[:SHOWN_KERNELS]
     ]
     report.say("\n".join(lines))
 

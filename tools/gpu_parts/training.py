@@ -35,21 +35,21 @@ class Origin:
     """Run folder whose state it goes on from."""
 
 
-def origin(recipe: str, given: str | None, scale: Scale) -> Origin:
+def origin(recipe: str, start: str | None, scale: Scale) -> Origin:
     """Returns what `--recipe` and `--from` mean.
 
     Args:
         recipe: name of a preset.
-        given: run folder with a state, or weights: a run folder, a file or a name; or nothing.
+        start: run folder with a state, or weights: a run folder, a file or a name; or nothing.
         scale: sizes.
 
     Raises:
         UsageError: there is no such thing.
         CommandError: a state's run learns from a place that another machine does not have.
     """
-    if given is None:
+    if start is None:
         return Origin(scale.sized(RECIPES[recipe]), None)
-    folder = Path(given)
+    folder = Path(start)
     if (folder / STATE).is_file():
         config = read_config(folder)
         if config.data.is_absolute():
@@ -58,8 +58,8 @@ def origin(recipe: str, given: str | None, scale: Scale) -> Origin:
                 f"--from {folder / WEIGHTS} starts from its weights"
             )
         return Origin(replace(config, save_every_s=scale.save_every_s), folder.resolve())
-    path = find_weights(given)  # refuses what is none
-    name = given if path.parent == SHIPPED else str(path.resolve())
+    path = find_weights(start)  # refuses what is none
+    name = start if path.parent == SHIPPED else str(path.resolve())
     return Origin(scale.sized(replace(RECIPES[recipe], init_from=name)), None)
 
 
@@ -143,15 +143,15 @@ def train(begin: Origin, scores: int, work: Path, out: Path, report: Report, unt
 def _bring(run: Path, target: Path, before: int) -> int:
     """Copies what was saved since; returns what tells this state from a later one."""
     try:
-        found = (run / STATE).stat().st_mtime_ns
+        saved_ns = (run / STATE).stat().st_mtime_ns
     except FileNotFoundError:
         return before
-    if found != before:
+    if saved_ns != before:
         for name in BROUGHT:
             if (run / name).exists():
                 shutil.copyfile(run / name, target / f"{name}.copy")
                 (target / f"{name}.copy").replace(target / name)
-    return found
+    return saved_ns
 
 
 def _lines(run: Path) -> list[dict]:
