@@ -50,7 +50,7 @@ AMBIENT = 0.372
 LAMP_RADIUS_M = 0.6
 SHADOW_MAP = 512
 SAMPLES = 4
-MIRROR_SIZE = 128
+MIRROR_SIZE = 96
 """Side of the picture of the surroundings that metal mirrors (mirror.py)."""
 
 
@@ -70,6 +70,17 @@ def build_model(
     spec.geom("ground").castshadow = False
     meshes = {shape: build_mesh(shape) for shape in SHAPES}
     for index in range(max_objects):
+        texture, metal = f"mirror_{index}", f"metal_{index}"
+        spec.add_texture(
+            name=texture,
+            type=mujoco.mjtTexture.mjTEXTURE_2D,
+            builtin=mujoco.mjtBuiltin.mjBUILTIN_FLAT,
+            width=MIRROR_SIZE,
+            height=MIRROR_SIZE,
+        )
+        # With the headlight's, its light is 1 everywhere: the texture is what is seen.
+        material = spec.add_material(name=metal, emission=1 - AMBIENT, specular=0, shininess=0)
+        material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = texture
         for shape, mesh in meshes.items():
             spec.add_mesh(
                 name=f"{shape}_{index}",
