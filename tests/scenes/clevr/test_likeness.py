@@ -235,6 +235,15 @@ def test_metal_of_every_colour_has_a_highlight_however_it_is_turned(renderer, sh
         assert metal.mean(axis=1).max() > 1.5 * np.median(metal.mean(axis=1))
 
 
+def test_polishing_twice_changes_nothing(renderer):
+    objects = one("cylinder", "large", "metal", "red")
+    renderer.arrange(objects, STILL)
+    renderer.polish(objects, STILL)
+    first = renderer.image()
+    renderer.polish(objects, STILL)
+    np.testing.assert_array_equal(renderer.image(), first)
+
+
 def test_rubber_is_as_it_was_after_its_mesh_was_metal(renderer):
     first = look(renderer, "cube", "rubber")
     look(renderer, "cube", "metal")

@@ -144,18 +144,18 @@ class Renderer:
         mesh = int(model.geom_dataid[geom])
         rotation = self.data.geom_xmat[geom].reshape(3, 3)
         points = _rows(model.mesh_vert, model.mesh_vertadr, model.mesh_vertnum, mesh)
-        normals = _rows(model.mesh_normal, model.mesh_normaladr, model.mesh_normalnum, mesh)
+        normals = model.mesh_normaladr, model.mesh_normalnum, mesh
         coordinates = _rows(
             model.mesh_texcoord, model.mesh_texcoordadr, model.mesh_texcoordnum, mesh
         )
         coordinates[:] = mirrored(
             points @ rotation.T + self.data.geom_xpos[geom],
-            normals @ rotation.T,
+            _rows(self._normals, *normals) @ rotation.T,
             camera_m,
             middle_m,
         )
         # Down, away from all lamps: the light of metal is in what it mirrors, highlights too.
-        normals[:] = -rotation[2]
+        _rows(model.mesh_normal, *normals)[:] = -rotation[2]
         self._screen.upload_mesh(mesh)
 
     def image(self) -> UInt8[np.ndarray, "192 192 3"]:

@@ -51,7 +51,8 @@ LAMP_RADIUS_M = 0.6
 SHADOW_MAP = 512
 SAMPLES = 4
 MIRROR_SIZE = 96
-"""Side of the picture of the surroundings that metal mirrors (mirror.py)."""
+"""Side of the picture of its surroundings that a metal object mirrors (mirror.py). With 128 a scene
+takes 19% longer than with the one picture that all metal shared before; with 96, 9%."""
 
 
 def build_model(
@@ -59,8 +60,8 @@ def build_model(
 ) -> mujoco.MjModel:
     """Compiles the stage with `max_objects` movable objects.
 
-    Every object has its own copy of each shape's mesh: its size, and what its vertices mirror, are
-    written into the model and uploaded for each scene (renderer.py).
+    Every object has its own copy of each shape's mesh, and a picture of what it mirrors: size,
+    coordinates and picture are written into the model and uploaded for each scene (renderer.py).
     """
     spec = mujoco.MjSpec.from_file(str(STAGE))
     spec.visual.quality.shadowsize = shadow_map
