@@ -140,6 +140,21 @@ def test_sprites_are_drawn_between_the_values_of_the_grid():
                 np.testing.assert_allclose(middle, 15.5 + 32 * np.array([y, x]), atol=0.35)
 
 
+@pytest.mark.parametrize(
+    ("factors", "line"),
+    [
+        ((1.2, 0.0, 0.5, 0.5), "scale must be above 0 and at most 1, got 1.2"),
+        ((0.0, 0.0, 0.5, 0.5), "scale must be above 0 and at most 1, got 0.0"),
+        ((np.nan, 0.0, 0.5, 0.5), "scale must be above 0 and at most 1, got nan"),
+        ((1.0, 0.0, -0.1, 0.5), "x must be from 0 to 1, got -0.1"),
+        ((1.0, 0.0, 0.5, 1.1), "y must be from 0 to 1, got 1.1"),
+    ],
+)
+def test_a_sprite_that_would_be_cut_is_refused(factors, line):
+    with pytest.raises(ValueError, match=re.escape(line)):
+        draw("square", *factors)
+
+
 def test_no_sprite_is_cut_wherever_it_lies_and_however_it_turns(monkeypatch):
     places = [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0), (0.5, 0.484), (0.51, 0.49)]
     turns = np.linspace(0, 2 * np.pi, 33)

@@ -2,9 +2,9 @@
 
 Geometry of the drawing, in pixels of the 64 x 64 image, at scale 1, orientation 0: a square of
 side 19.2; an ellipse of half-axes 12.77 (across) and 7.24; a heart, point down, whose radius about
-a point 2 pixels above its centre is a polynomial of the angle. The centre lies between the first
-and the last position, which are 32 pixels apart. A pixel belongs to the sprite where its middle
-does. All lengths were fitted to the 320 frames that dSprites' repository shows.
+a point 2 pixels above its centre is a polynomial of the angle. Positions 0 and 1 are 32 pixels
+apart. A pixel belongs to the sprite where its middle does. All lengths were fitted to the 320
+frames that dSprites' repository shows.
 """
 
 from __future__ import annotations
@@ -79,7 +79,15 @@ def draw(
         orientation: angle in rad, counter-clockwise as seen in the image.
         x: position across, 0 to 1.
         y: position down, 0 to 1.
+
+    Raises:
+        ValueError: scale or position is out of range: the sprite would be cut.
     """
+    if not 0 < scale <= 1:
+        raise ValueError(f"scale must be above 0 and at most 1, got {scale}")
+    for name, position in (("x", x), ("y", y)):
+        if not 0 <= position <= 1:
+            raise ValueError(f"{name} must be from 0 to 1, got {position}")
     across, columns = _near(x)
     down, rows = _near(y)
     cos, sin = np.cos(orientation) / scale, np.sin(orientation) / scale
