@@ -4,8 +4,9 @@ OpenGL as MuJoCo drives it reflects nothing on curved surfaces. So each metal ob
 of its own: the stage around it, in linear light as in Blender, times its colour. Each vertex gets
 the coordinate of what it mirrors there, and the texture is all that is seen of metal.
 
-Brightnesses were fitted to the metal objects of clevr-dataset-gen's renders: a white surface in
-full light has 1, and the reflection of a lamp more than a display can show.
+Brightnesses were fitted to the metal spheres of clevr-dataset-gen's renders, and adjusted by eye to
+its cubes and cylinders: a white surface in full light has 1, the reflection of a lamp more than a
+display can show.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ BACKDROP, BACKDROP_RAD = 0.12, 1.1
 STRIP, STRIP_PLACE, STRIP_WIDTH = 0.06, 0.18, 0.27
 """Brightness of the air above the camera's line of sight; its place and width across."""
 CEILING = (0.388, -0.165, 0.907)
-"""Direction of the lamp over the stage, which clevr-dataset-gen never moves; it only glares."""
+"""Direction of the brightest highlight in the renders' metal, the same wherever the lamps are."""
 NEIGHBOUR = 0.2
 """Brightness of a white object that is mirrored."""
 NEIGHBOUR_EDGE = 0.03

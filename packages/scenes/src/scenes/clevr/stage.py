@@ -52,7 +52,7 @@ SHADOW_MAP = 512
 SAMPLES = 4
 MIRROR_SIZE = 96
 """Side of the picture of its surroundings that a metal object mirrors (mirror.py). With 128 a scene
-takes 19% longer than with the one picture that all metal shared before; with 96, 9%."""
+takes 19% longer than without pictures of their own; with 96, 9%."""
 
 
 def build_model(
