@@ -1,6 +1,7 @@
 """The weights that ship keep the scores that they carry, on scenes rendered anew."""
 
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,6 +17,7 @@ from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.serialise import to_json
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "ship_weights"
+EARLIER = Path(__file__).resolve().parents[1] / "scenes" / "earlier_drawings" / "sprites.h5"
 SHIPPED_NAMES = sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
 
 
@@ -45,6 +47,15 @@ def test_the_law_of_the_test_scenes_is_that_of_the_notes_the_training_file_or_th
         config_of_tests(absent)
     with pytest.raises(UsageError, match="no test scenes of clevr can be made"):
         config_of_tests(replace(weights, dataset="clevr"), to_json(ClevrConfig("x", "", 320, 240)))
+
+
+def test_scenes_of_an_earlier_drawing_are_not_scored_for_todays(tmp_path: Path) -> None:
+    path = tmp_path / "multi_dsprites_test_64px.h5"
+    shutil.copy(EARLIER, path)
+    with SceneFile(path) as file:
+        config, n = file.config, file.n
+    with pytest.raises(UsageError, match=re.escape(f"{path}: drawn by another version")):
+        scenes_of(config, n, 64, tmp_path)
 
 
 def test_notes_name_no_commit_that_the_weights_do_not_name(

@@ -25,9 +25,9 @@ COMMANDS = {
 }
 DIGESTS = {
     "rooms": "e7ed168557375c58f01010f6b3f7f2d194cd18cb49ed78ca6e1b6257336662e0",
-    "sprites": "fd6169134875290d3cea2e2047155d8fec5e042349df3c3e22d4b99290015066",
+    "sprites": "6f5bfdef1f81f718eae7e2d23656acc3abf645c50e11431bb2ae2dce9c14e348",
     "crops": "2de4c3e28069e59e99a78b62d58e0a5707bdf4f4c5e17905c88e87d847ab3ddb",
-    "like": "e0cde290e8143421cc3e0365b4347139a31db239e6fef9bedcd35a3da54c0caf",
+    "like": "25b6fe2b24d9e6787d1c667769d7479d1839ef023719b8960ebcdc6ac9e31c39",
     "imported": "2308e2cbdc55f1373bc8e382eba6a5fe3d2754daa4626ad154da62bb8c29e1c2",
 }
 KEYS = {

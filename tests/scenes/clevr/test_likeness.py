@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -7,8 +8,7 @@ from scenes.clevr.config import ClevrLikeConfig
 from scenes.clevr.images import SIZE, crop_image
 from scenes.clevr.likeness import MIN_VISIBLE_PIXELS, ClevrLikeSource
 from scenes.clevr.meshes import build_mesh, ground_mesh
-from scenes.clevr.mirror import mirrored, surroundings
-from scenes.clevr.properties import CODES, Objects, code_of, names_of
+from scenes.clevr.properties import CODES, COLORS_RGB, Objects, code_of, names_of
 from scenes.clevr.renderer import DISPLAY_RGB, Renderer
 from scenes.clevr.sampling import Setting, sample_objects, sample_setting
 from scenes.clevr.stage import CAMERA_M, HALF_HEIGHT, LAMPS, facing
@@ -210,31 +210,44 @@ def test_the_image_is_the_crop_of_the_whole_picture(renderer):
     assert crop_image(whole).shape == (SIZE, SIZE, 3)
 
 
-def shine(renderer, shape, material):
-    objects = one(shape, "large", material, "purple")
+def look(renderer, shape, material, color="purple", turn=0.3):
+    """Returns the pixels of one object in the stage's middle."""
+    objects = replace(one(shape, "large", material, color), rotation_rad=np.array([turn]))
     renderer.arrange(objects, STILL)
     renderer.polish(objects, STILL)
     inside = renderer.entities(renderer.geoms())[29:221, 64:256] == 1
-    return renderer.image()[inside].max(axis=1).astype(float)
+    return renderer.image()[inside].astype(float)
 
 
 @pytest.mark.parametrize(("shape", "times"), [("sphere", 2.5), ("cylinder", 1.5), ("cube", 1.5)])
 def test_metal_has_visibly_more_contrast_than_rubber(renderer, shape, times):
-    metal, rubber = shine(renderer, shape, "metal"), shine(renderer, shape, "rubber")
+    metal, rubber = (look(renderer, shape, name).max(axis=1) for name in ("metal", "rubber"))
     assert np.ptp(np.percentile(metal, [2, 98])) > times * np.ptp(np.percentile(rubber, [2, 98]))
     assert metal.mean() < rubber.mean()
 
 
-def test_metal_mirrors_a_lamp_where_the_angles_are_equal():
-    picture = surroundings(128).astype(float)
-    lamp = np.array(LAMPS["back"].position_m) - (0, 0, 0.5)
-    point, view = np.array([[0, 0, 0.5]]), np.array(CAMERA_M) - (0, 0, 0.5)
-    half = lamp / np.linalg.norm(lamp) + view / np.linalg.norm(view)
-    u, v = mirrored(point, half[None] / np.linalg.norm(half), np.array(CAMERA_M))[0]
-    at = picture[int(v * 128), int(u * 128)].mean()
-    assert at > 250
-    u, v = mirrored(point, np.array([[0.0, 0.0, 1.0]]), np.array(CAMERA_M))[0]
-    assert picture[int(v * 128), int(u * 128)].mean() < 0.5 * at
+@pytest.mark.parametrize("color", COLORS_RGB)
+@pytest.mark.parametrize("shape", ["sphere", "cylinder", "cube"])
+def test_metal_of_every_colour_has_a_highlight_however_it_is_turned(renderer, shape, color):
+    for turn in (0.0, 0.4, 0.8, 1.2):
+        metal, rubber = (look(renderer, shape, name, color, turn) for name in ("metal", "rubber"))
+        assert metal.mean(axis=1).max() > 1.25 * rubber.mean(axis=1).max()
+        assert metal.mean(axis=1).max() > 1.5 * np.median(metal.mean(axis=1))
+
+
+def test_polishing_twice_changes_nothing(renderer):
+    objects = one("cylinder", "large", "metal", "red")
+    renderer.arrange(objects, STILL)
+    renderer.polish(objects, STILL)
+    first = renderer.image()
+    renderer.polish(objects, STILL)
+    np.testing.assert_array_equal(renderer.image(), first)
+
+
+def test_rubber_is_as_it_was_after_its_mesh_was_metal(renderer):
+    first = look(renderer, "cube", "rubber")
+    look(renderer, "cube", "metal")
+    np.testing.assert_array_equal(look(renderer, "cube", "rubber"), first)
 
 
 def test_light_is_that_of_the_published_generator(shared_data):

@@ -1,4 +1,7 @@
+import itertools
 import re
+import runpy
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -11,6 +14,8 @@ from scenes.multi_dsprites import sprites
 from scenes.multi_dsprites.config import SPRITE_COUNTS, MultiDSpritesConfig
 from scenes.multi_dsprites.source import MultiDSpritesSource
 from scenes.multi_dsprites.sprites import DrawnSprites, draw, open_sprites
+
+COMPARE = Path(__file__).resolve().parents[3] / "tools" / "compare_dsprites"
 
 
 @pytest.mark.parametrize("variant", SPRITE_COUNTS)
@@ -77,28 +82,87 @@ def test_splits_and_seeds_differ():
         assert not np.array_equal(MultiDSpritesSource(config, seed)[0].image, first)
 
 
-def test_drawn_areas_are_those_of_the_curves():
-    heart = 180 * np.pi * (22 / 32) ** 2
-    for shape, area in (("square", 361), ("ellipse", np.pi * 13.5 * 6.75), ("heart", heart)):
-        for scale in (0.5, 1.0):
-            drawn = draw(shape, scale, 0.7).sum()
-            assert abs(drawn - area * scale**2) < 0.06 * area * scale**2
+def test_the_drawing_is_that_of_dsprites_on_the_320_frames_of_its_repository(shared_data):
+    tool = runpy.run_path(str(COMPARE))
+    overlaps = tool["overlaps"](tool["frames_of"](shared_data / "dsprites.gif"))
+    assert {name: len(scores) for name, scores in overlaps.items()} == {
+        "square": 64,
+        "ellipse": 64,
+        "heart": 192,
+    }
+    for name, least in (("square", 0.99), ("ellipse", 0.99), ("heart", 0.97)):
+        assert overlaps[name].mean() >= least, name
+        assert overlaps[name].min() >= 0.95, name
 
 
-def test_a_turn_is_clockwise_and_half_a_turn_mirrors():
-    turned = draw("ellipse", 1.0, np.pi / 4)
-    assert turned[20, 20]
-    assert not turned[8, 20]
-    np.testing.assert_array_equal(draw("heart", 1.0, np.pi), draw("heart", 1.0, 0.0)[::-1, ::-1])
+@pytest.mark.parametrize(
+    ("shape", "areas", "within"),
+    [
+        ("square", (100, 144, 196, 256, 324, 400), 0),
+        ("ellipse", (76, 104, 144, 184, 228, 288), 4),
+        ("heart", (58, 84, 108, 140, 182, 222), 4),
+    ],
+)
+def test_areas_are_those_of_dsprites_at_every_scale(shape, areas, within):
+    drawn = [draw(shape, scale, 0.0, 0.0, 0.0).sum() for scale in sprites.SCALES]
+    np.testing.assert_allclose(drawn, areas, atol=within)
 
 
-def test_sprites_stay_inside_the_image_at_every_corner():
-    drawn = DrawnSprites()
-    for shape in range(3):
-        for x, y in ((0, 0), (31, 0), (0, 31), (31, 31)):
-            mask = drawn.mask(np.array([shape, 5, 5, x, y]))
-            middle = drawn.mask(np.array([shape, 5, 5, 15, 15]))
-            assert mask.sum() == middle.sum()
+def test_a_turn_is_counter_clockwise_as_seen():
+    rows, columns = np.nonzero(draw("ellipse", 1.0, np.pi / 4, 0.5, 0.5))
+    assert ((rows < 27) & (columns > 36)).sum() > 20  # up and to the right
+    assert not ((rows < 27) & (columns < 27)).any()
+    for orientation, direction in ((0.0, (-1, 0)), (np.pi / 2, (0, -1))):  # of the lobes: up, left
+        heart = np.argwhere(draw("heart", 1.0, orientation, 0.5, 0.5)) - 31.5
+        np.testing.assert_allclose(heart.mean(axis=0), 1.9 * np.array(direction), atol=0.2)
+    turned = draw("heart", 1.0, np.pi, 0.5, 0.5)
+    np.testing.assert_array_equal(turned, draw("heart", 1.0, 0.0, 0.5, 0.5)[::-1, ::-1])
+
+
+@pytest.mark.parametrize("shape", ["square", "ellipse"])
+def test_centres_lie_from_pixel_15_and_a_half_to_47_and_a_half(shape):
+    for index, position in enumerate(sprites.POSITIONS):
+        expected = 15.5 + index * 32 / 31
+        rows, columns = np.nonzero(draw(shape, 1.0, 0.0, position, 1 - position))
+        for places, centre in ((columns, expected), (rows, 63 - expected)):
+            middle = (places.min() + places.max()) / 2
+            assert abs(middle - centre) <= (0 if index in (0, 31) else 0.5)
+
+
+def test_sprites_are_drawn_between_the_values_of_the_grid():
+    rng = np.random.default_rng(0)
+    for shape, area in (("square", 19.2**2), ("ellipse", np.pi * 12.77 * 7.24), ("heart", 224)):
+        for scale, orientation, x, y in rng.uniform((0.5, 0, 0, 0), (1, 7, 1, 1), size=(50, 4)):
+            mask = draw(shape, scale, orientation, x, y)
+            assert abs(mask.sum() - area * scale**2) < 0.1 * area * scale**2
+            if shape != "heart":
+                middle = np.argwhere(mask).mean(axis=0)
+                np.testing.assert_allclose(middle, 15.5 + 32 * np.array([y, x]), atol=0.35)
+
+
+@pytest.mark.parametrize(
+    ("factors", "line"),
+    [
+        ((1.2, 0.0, 0.5, 0.5), "scale must be above 0 and at most 1, got 1.2"),
+        ((0.0, 0.0, 0.5, 0.5), "scale must be above 0 and at most 1, got 0.0"),
+        ((np.nan, 0.0, 0.5, 0.5), "scale must be above 0 and at most 1, got nan"),
+        ((1.0, 0.0, -0.1, 0.5), "x must be from 0 to 1, got -0.1"),
+        ((1.0, 0.0, 0.5, 1.1), "y must be from 0 to 1, got 1.1"),
+    ],
+)
+def test_a_sprite_that_would_be_cut_is_refused(factors, line):
+    with pytest.raises(ValueError, match=re.escape(line)):
+        draw("square", *factors)
+
+
+def test_no_sprite_is_cut_wherever_it_lies_and_however_it_turns(monkeypatch):
+    places = [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0), (0.5, 0.484), (0.51, 0.49)]
+    turns = np.linspace(0, 2 * np.pi, 33)
+    every = list(itertools.product(sprites.SHAPES, turns, places))
+    drawn = [draw(shape, 1.0, turn, *place) for shape, turn, place in every]
+    monkeypatch.setattr(sprites, "REACH", sprites.REACH + 1)
+    for (shape, turn, place), mask in zip(every, drawn, strict=True):
+        np.testing.assert_array_equal(mask, draw(shape, 1.0, turn, *place))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from scenes.dataset import DatasetConfig
 from scenes.driver import build
 from scenes.file.reader import SceneFile
 from scenes.serialise import from_json, to_json
-from scenes.source_list import DATASETS
+from scenes.source_list import DATASETS, other_drawing
 
 from evaluation.predictions.baselines import BASELINES
 from evaluation.predictions.contract import Predictions
@@ -74,9 +74,17 @@ def config_of_tests(weights: Weights, law: str | None = None) -> DatasetConfig:
 
 
 def scenes_of(config: DatasetConfig, n: int, size: int, folder: Path) -> TestScenes:
-    """Returns the first test scenes of a config; those that lack are rendered into a folder."""
+    """Returns the first test scenes of a config; those that lack are rendered into a folder.
+
+    Raises:
+        UsageError: the folder has scenes of another drawing.
+    """
     path = folder / f"{config.dataset}_test_{config.size}px.h5"
     build(config, n=n, seed=SEED, out=path)
+    with SceneFile(path) as file:
+        other = other_drawing(config, str(file.attributes["provenance"]))
+    if other:
+        raise UsageError(f"{path}: {other}; delete it, and it is made anew")
     return read_scenes(path, n, size)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -55,6 +55,9 @@ class Dataset:
     test_config: Callable[[Any], DatasetConfig] | None
     """From a config of training scenes to that of the test scenes which follow the same law;
     `None` where no scenes can be made anew."""
+    drawing: Callable[[Any], Mapping[str, str]] | None = None
+    """From a config, the entries of a file's provenance that name the version of what draws its
+    scenes; `None` where no version drew otherwise."""
     misnames: Callable[[Any, str, Sequence[str]], bool] | None = None
     """Whether a file of a config gives a field's codes wrong names, as an earlier version did; from
     the config, the field's key and its names. `None` where no version did."""

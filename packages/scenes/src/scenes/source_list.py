@@ -5,6 +5,7 @@ A new dataset adds a folder with its config and its source, and one row here.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,27 @@ def open_source(config: DatasetConfig, seed: int) -> Source:
     if dataset is None or not isinstance(config, dataset.config):
         raise TypeError(f"no source for {type(config).__name__}")
     return dataset.open(config, seed)
+
+
+def other_drawing(config: DatasetConfig, provenance: str) -> str:
+    """Returns in words how scenes were drawn, where this version draws the same ones otherwise.
+
+    Such scenes are as good as others, but rows of two drawings never go into one file.
+
+    Args:
+        config: of the scenes.
+        provenance: of their file, as JSON.
+
+    Returns:
+        Nothing where this version draws the same pixels, apart from the renderer's.
+    """
+    drawing = DATASETS[config.dataset].drawing
+    stored = json.loads(provenance)
+    for key, ours in ({} if drawing is None else drawing(config)).items():
+        theirs = stored.get(key, f"{key} without a version")
+        if theirs != ours:
+            return f"drawn by another version ({theirs}; this one: {ours})"
+    return ""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -11,6 +11,9 @@ from scenes.render.gl import choose_gl, starting_gl
 
 if TYPE_CHECKING:
     from scenes.scene import Source
+
+DRAWING: Mapping[str, str] = {"materials": "drawn, materials 2"}
+"""How CLEVR-like objects are shaded and shaped; whatever changes that gets a new number here."""
 
 
 @dataclass(frozen=True)
@@ -148,4 +151,5 @@ CLEVR_LIKE = Dataset(
     command="scenes clevr-like",
     open=_open_likeness,
     test_config=lambda config: replace(config, split="test"),
+    drawing=lambda _: DRAWING,
 )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import UInt8
 
-from scenes.clevr.config import ClevrLikeConfig
+from scenes.clevr.config import DRAWING, ClevrLikeConfig
 from scenes.clevr.images import SIZE, crop_labels, shrink
 from scenes.clevr.properties import Objects, entity_names, mask_fields, mask_rows, object_fields
 from scenes.clevr.renderer import Renderer
@@ -30,7 +30,7 @@ class ClevrLikeSource(OneByOne):
         self.config = config
         self.seed = seed
         self._renderer = Renderer(config.max_objects)
-        self.provenance: Mapping[str, str] = self._renderer.provenance()
+        self.provenance: Mapping[str, str] = {**self._renderer.provenance(), **DRAWING}
         self.entities = entity_names(config.max_objects)
         self.fields: Mapping[str, Field] = _fields(config)
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 CUBE_HALF = 0.5**0.5
-CUBE_BEVEL = 0.08
+CUBE_BEVEL = 0.1
 CYLINDER_BEVEL = 0.08
 AROUND = 36
 """Vertices around the vertical; light is computed at vertices only."""

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import mujoco
 import numpy as np
-from jaxtyping import Bool, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from scenes.clevr.images import CROP_COLUMNS, CROP_ROWS
-from scenes.clevr.mirror import mirrored, surroundings
-from scenes.clevr.properties import COLORS_RGB, MATERIALS, SIZES_M, Objects, names_of
+from scenes.clevr.mirror import (
+    BENT,
+    DISPLAY_GAMMA,
+    SMOOTH,
+    ball_directions,
+    mirrored,
+    surroundings,
+    tinted,
+    with_neighbours,
+)
+from scenes.clevr.properties import COLORS_RGB, SIZES_M, Objects, names_of
 from scenes.clevr.sampling import Setting
 from scenes.clevr.stage import (
     HALF_HEIGHT,
@@ -25,8 +34,11 @@ from scenes.render.offscreen import Offscreen
 NO_GEOM = -1
 CROP_WIDTH = CROP_COLUMNS.stop - CROP_COLUMNS.start
 CROP_HEIGHT = CROP_ROWS.stop - CROP_ROWS.start
-DISPLAY_RGB = {name: (np.array(rgb) / 255) ** (1 / 2.2) for name, rgb in COLORS_RGB.items()}
-"""The generator's colours are linear reflectances; light here is added up in display values."""
+LINEAR_RGB = {name: np.array(rgb) / 255 for name, rgb in COLORS_RGB.items()}
+"""The generator's colours are linear reflectances."""
+DISPLAY_RGB = {name: rgb ** (1 / DISPLAY_GAMMA) for name, rgb in LINEAR_RGB.items()}
+"""Light on rubber and on the ground is added up in display values."""
+WHITE = np.ones(3)
 
 
 class Renderer:
@@ -34,7 +46,6 @@ class Renderer:
 
     def __init__(self, max_objects: int) -> None:
         self.model = build_model(max_objects)
-        self.model.tex_data[:] = surroundings(MIRROR_SIZE).ravel()
         self._screen = Offscreen(self.model, WIDTH, HEIGHT)
         self.data = self._screen.data
         self._scene = self._screen.new_scene()
@@ -42,8 +53,11 @@ class Renderer:
         self._objects = np.array(
             [self.model.geom(f"object_{i}").id for i in range(max_objects)], dtype=np.int64
         )
-        self._materials = {name: self.model.material(name).id for name in MATERIALS}
+        self._rubber = self.model.material("rubber").id
+        self._metals = [self.model.material(f"metal_{i}").id for i in range(max_objects)]
+        self._mirrors = [self.model.texture(f"mirror_{i}").id for i in range(max_objects)]
         self._unit_vertices = self.model.mesh_vert.copy()
+        self._normals = self.model.mesh_normal.copy()
         # Poses are written for each scene: no geom may keep the shortcut to its body's frame.
         self.model.geom_sameframe[self._objects] = mujoco.mjtSameFrame.mjSAMEFRAME_NONE
 
@@ -78,14 +92,16 @@ class Renderer:
         mesh = model.mesh(f"{shape}_{index}").id
         scale = SIZES_M[size]
         model.geom_dataid[geom] = mesh
-        model.geom_matid[geom] = self._materials[material]
-        model.geom_rgba[geom] = (*DISPLAY_RGB[color], 1.0)
+        metal = material == "metal"
+        model.geom_matid[geom] = self._metals[index] if metal else self._rubber
+        model.geom_rgba[geom] = (*(WHITE if metal else DISPLAY_RGB[color]), 1.0)
         # The compiler moved the mesh into its inertial frame; this moves it back.
         model.geom_pos[geom] = model.mesh_pos[mesh] * scale
         model.geom_quat[geom] = model.mesh_quat[mesh]
-        start = model.mesh_vertadr[mesh]
-        rows = slice(start, start + model.mesh_vertnum[mesh])
-        model.mesh_vert[rows] = self._unit_vertices[rows] * scale
+        vertices = model.mesh_vertadr, model.mesh_vertnum, mesh
+        _rows(model.mesh_vert, *vertices)[:] = _rows(self._unit_vertices, *vertices) * scale
+        normals = model.mesh_normaladr, model.mesh_normalnum, mesh
+        _rows(model.mesh_normal, *normals)[:] = _rows(self._normals, *normals)
         self._screen.upload_mesh(mesh)
 
     def polish(self, objects: Objects, setting: Setting) -> None:
@@ -93,25 +109,54 @@ class Renderer:
 
         `arrange` leaves it out, since scenes that are refused are never drawn in colour.
         """
-        model = self.model
-        for i, code in enumerate(objects.codes):
-            _, _, material, _ = names_of(code)
+        names = [names_of(code) for code in objects.codes]
+        colors = np.array([LINEAR_RGB[color] for _, _, _, color in names])
+        radii = objects.position[:, 2]
+        directions = ball_directions(MIRROR_SIZE, setting.camera_m)
+        empty = {
+            glare: surroundings(directions, setting.camera_m, setting.lamps_m[0], glare)
+            for glare in (SMOOTH, BENT)
+        }
+        for i, (shape, _, material, _) in enumerate(names):
             if material != "metal":
                 continue
-            geom = self._objects[i]
-            mesh = int(model.geom_dataid[geom])
-            rotation = self.data.geom_xmat[geom].reshape(3, 3)
-            points = _rows(model.mesh_vert, model.mesh_vertadr, model.mesh_vertnum, mesh)
-            normals = _rows(model.mesh_normal, model.mesh_normaladr, model.mesh_normalnum, mesh)
-            coordinates = _rows(
-                model.mesh_texcoord, model.mesh_texcoordadr, model.mesh_texcoordnum, mesh
+            others = np.arange(len(names)) != i
+            seen = with_neighbours(
+                empty[SMOOTH if shape == "sphere" else BENT],
+                directions,
+                objects.position[others] - objects.position[i],
+                radii[others],
+                colors[others],
             )
-            coordinates[:] = mirrored(
-                points @ rotation.T + self.data.geom_xpos[geom],
-                normals @ rotation.T,
-                setting.camera_m,
-            )
-            self._screen.upload_mesh(mesh)
+            self._paint_mirror(i, tinted(seen, colors[i]))
+            self._turn_to_mirror(i, setting.camera_m, objects.position[i])
+
+    def _paint_mirror(self, index: int, pixels: UInt8[np.ndarray, "S S 3"]) -> None:
+        texture = self._mirrors[index]
+        start = self.model.tex_adr[texture]
+        self.model.tex_data[start : start + pixels.size] = pixels.ravel()
+        self._screen.upload_texture(texture)
+
+    def _turn_to_mirror(
+        self, index: int, camera_m: Float[np.ndarray, "3"], middle_m: Float[np.ndarray, "3"]
+    ) -> None:
+        model, geom = self.model, self._objects[index]
+        mesh = int(model.geom_dataid[geom])
+        rotation = self.data.geom_xmat[geom].reshape(3, 3)
+        points = _rows(model.mesh_vert, model.mesh_vertadr, model.mesh_vertnum, mesh)
+        normals = model.mesh_normaladr, model.mesh_normalnum, mesh
+        coordinates = _rows(
+            model.mesh_texcoord, model.mesh_texcoordadr, model.mesh_texcoordnum, mesh
+        )
+        coordinates[:] = mirrored(
+            points @ rotation.T + self.data.geom_xpos[geom],
+            _rows(self._normals, *normals) @ rotation.T,
+            camera_m,
+            middle_m,
+        )
+        # Down, away from all lamps: the light of metal is in what it mirrors, highlights too.
+        _rows(model.mesh_normal, *normals)[:] = -rotation[2]
+        self._screen.upload_mesh(mesh)
 
     def image(self) -> UInt8[np.ndarray, "192 192 3"]:
         """Renders CLEVR's crop of the picture, edges smoothed."""

@@ -50,8 +50,9 @@ AMBIENT = 0.372
 LAMP_RADIUS_M = 0.6
 SHADOW_MAP = 512
 SAMPLES = 4
-MIRROR_SIZE = 128
-"""Side of the picture of the surroundings that metal mirrors (mirror.py)."""
+MIRROR_SIZE = 96
+"""Side of the picture of its surroundings that a metal object mirrors (mirror.py). With 128 a scene
+takes 19% longer than without pictures of their own; with 96, 9%."""
 
 
 def build_model(
@@ -59,8 +60,8 @@ def build_model(
 ) -> mujoco.MjModel:
     """Compiles the stage with `max_objects` movable objects.
 
-    Every object has its own copy of each shape's mesh: its size, and what its vertices mirror, are
-    written into the model and uploaded for each scene (renderer.py).
+    Every object has its own copy of each shape's mesh, and a picture of what it mirrors: size,
+    coordinates and picture are written into the model and uploaded for each scene (renderer.py).
     """
     spec = mujoco.MjSpec.from_file(str(STAGE))
     spec.visual.quality.shadowsize = shadow_map
@@ -70,6 +71,17 @@ def build_model(
     spec.geom("ground").castshadow = False
     meshes = {shape: build_mesh(shape) for shape in SHAPES}
     for index in range(max_objects):
+        texture, metal = f"mirror_{index}", f"metal_{index}"
+        spec.add_texture(
+            name=texture,
+            type=mujoco.mjtTexture.mjTEXTURE_2D,
+            builtin=mujoco.mjtBuiltin.mjBUILTIN_FLAT,
+            width=MIRROR_SIZE,
+            height=MIRROR_SIZE,
+        )
+        # With the headlight's, its light is 1 everywhere: the texture is what is seen.
+        material = spec.add_material(name=metal, emission=1 - AMBIENT, specular=0, shininess=0)
+        material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = texture
         for shape, mesh in meshes.items():
             spec.add_mesh(
                 name=f"{shape}_{index}",

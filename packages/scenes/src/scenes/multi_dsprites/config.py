@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -18,6 +19,9 @@ SPRITE_COUNTS: dict[SpritesVariant, tuple[int, int]] = {
     "colored_on_grayscale": (2, 5),
     "binarized": (2, 3),
 }
+
+DRAWING = "drawn, geometry 2"
+"""The curves of sprites.py; whatever moves a pixel of them gets a new number here."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +98,15 @@ def _open(config: MultiDSpritesConfig, seed: int) -> Source:
     return MultiDSpritesSource(config, seed)
 
 
+def _drawing(config: MultiDSpritesConfig) -> Mapping[str, str]:
+    return {} if config.dsprites is not None else {"sprites": DRAWING}
+
+
 MULTI_DSPRITES = Dataset(
     config=MultiDSpritesConfig,
     title="Multi-dSprites",
     command="scenes sprites",
     open=_open,
     test_config=lambda config: replace(config, split="test"),
+    drawing=_drawing,
 )

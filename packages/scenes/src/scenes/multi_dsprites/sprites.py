@@ -1,10 +1,10 @@
 """The sprites: dSprites' own file, or the same factor grid drawn from curves.
 
 Geometry of the drawing, in pixels of the 64 x 64 image, at scale 1, orientation 0: a square of
-side 19; an ellipse of half-axes 13.5 (across) and 6.75; the heart curve
-(16 sin^3 t, 13 cos t - 5 cos 2t - 2 cos 3t - cos 4t), point down, 22 wide. The centre lies at
-pixel 16 + i for position i of 32. A pixel belongs to the sprite where at least half of its 8 x 8
-samples do.
+side 19.2; an ellipse of half-axes 12.77 (across) and 7.24; a heart, point down, whose radius about
+a point 2 pixels above its centre is a polynomial of the angle. Positions 0 and 1 are 32 pixels
+apart. A pixel belongs to the sprite where its middle does. All lengths were fitted to the 320
+frames that dSprites' repository shows.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float, Integer, UInt8
 
+from scenes.multi_dsprites.config import DRAWING
+
 SIZE = 64
 SHAPES = ("square", "ellipse", "heart")
 SCALES = np.linspace(0.5, 1, 6)
@@ -24,13 +26,16 @@ ORIENTATIONS = np.linspace(0, 2 * np.pi, 40)
 POSITIONS = np.linspace(0, 1, 32)
 GRID = (len(SHAPES), len(SCALES), len(ORIENTATIONS), len(POSITIONS), len(POSITIONS))
 
-SQUARE_SIDE = 19.0
-ELLIPSE_HALF_AXES = (13.5, 6.75)
-HEART_WIDTH = 22.0
-FIRST_CENTRE = 16
+SQUARE_SIDE = 19.2
+ELLIPSE_HALF_AXES = (12.77, 7.24)
+HEART_MIDDLE = 2.0
+"""Pixels by which the point that sees the heart's whole outline lies above its centre."""
+HEART_RADII = (7.953, 1.904, -1.129, 2.159, 0.16, 0.041, 0.079, 0.112, 0.058)
+"""Chebyshev series of the radius from there: -1 stands for straight up, 1 for straight down."""
+FIRST_CENTRE, LAST_CENTRE = 15.5, 47.5
+"""Of positions 0 and 1; a pixel's middle has the pixel's index as its coordinate."""
 REACH = 14
-"""Pixels from a drawn sprite's centre that it may reach, in either direction."""
-SAMPLES = 8
+"""Pixels from its centre that no sprite reaches beyond."""
 MEAN_PIXEL = (0.02, 0.08)
 """Between these lies the share of white pixels in dSprites; another file's does by chance only."""
 
@@ -51,58 +56,65 @@ class Sprites(Protocol):
 
 
 class DrawnSprites:
-    """Sprites drawn from their curves; 720 drawings, moved by whole pixels."""
+    """Sprites drawn from their curves."""
 
-    origin = "drawn, geometry 1"
-
-    def __init__(self) -> None:
-        self._drawings: dict[tuple[int, int, int], np.ndarray] = {}
+    origin = DRAWING
 
     def mask(self, classes: Integer[np.ndarray, " 5"]) -> Bool[np.ndarray, "64 64"]:
         """Returns a sprite's pixels."""
         shape, scale, orientation, x, y = classes.tolist()
-        key = (shape, scale, orientation)
-        if key not in self._drawings:
-            self._drawings[key] = draw(SHAPES[shape], SCALES[scale], ORIENTATIONS[orientation])
-        row, column = FIRST_CENTRE + y - REACH, FIRST_CENTRE + x - REACH
-        side = 2 * REACH + 1
-        mask = np.zeros((SIZE, SIZE), dtype=bool)
-        mask[row : row + side, column : column + side] = self._drawings[key]
-        return mask
+        return draw(
+            SHAPES[shape], SCALES[scale], ORIENTATIONS[orientation], POSITIONS[x], POSITIONS[y]
+        )
 
 
-def draw(shape: str, scale: float, orientation: float) -> Bool[np.ndarray, "29 29"]:
-    """Draws one sprite about the middle pixel.
+def draw(
+    shape: str, scale: float, orientation: float, x: float, y: float
+) -> Bool[np.ndarray, "64 64"]:
+    """Draws one sprite; its factors may lie between the values of the grid.
 
     Args:
         shape: one of `SHAPES`.
-        scale: of the lengths, 0.5 to 1.
-        orientation: angle in rad, clockwise as seen in the image.
+        scale: of the lengths, up to 1.
+        orientation: angle in rad, counter-clockwise as seen in the image.
+        x: position across, 0 to 1.
+        y: position down, 0 to 1.
+
+    Raises:
+        ValueError: scale or position is out of range: the sprite would be cut.
     """
-    side = 2 * REACH + 1
-    samples = (np.arange(side * SAMPLES) + 0.5) / SAMPLES - side / 2
-    across, down = samples[None, :], samples[:, None]
+    if not 0 < scale <= 1:
+        raise ValueError(f"scale must be above 0 and at most 1, got {scale}")
+    for name, position in (("x", x), ("y", y)):
+        if not 0 <= position <= 1:
+            raise ValueError(f"{name} must be from 0 to 1, got {position}")
+    across, columns = _near(x)
+    down, rows = _near(y)
     cos, sin = np.cos(orientation) / scale, np.sin(orientation) / scale
-    inside = _inside(shape, cos * across + sin * down, cos * down - sin * across)
-    share = inside.reshape(side, SAMPLES, side, SAMPLES).mean(axis=(1, 3))
-    return share >= 0.5
+    right, below = across[None, :], down[:, None]
+    mask = np.zeros((SIZE, SIZE), dtype=bool)
+    mask[rows, columns] = _inside(shape, cos * right - sin * below, sin * right + cos * below)
+    return mask
+
+
+def _near(position: float) -> tuple[Float[np.ndarray, " n"], slice]:
+    """Returns the pixels that a sprite may reach along one axis: distance to its centre, place."""
+    centre = FIRST_CENTRE + (LAST_CENTRE - FIRST_CENTRE) * position
+    first = int(centre) + 1 - REACH
+    return np.arange(first, first + 2 * REACH) - centre, slice(first, first + 2 * REACH)
 
 
 def _inside(
     shape: str, x: Float[np.ndarray, "n n"], y: Float[np.ndarray, "n n"]
 ) -> Bool[np.ndarray, "n n"]:
+    """Whether points, at scale 1 and orientation 0, are of a shape; y points down."""
     if shape == "square":
         return np.maximum(abs(x), abs(y)) <= SQUARE_SIDE / 2
     if shape == "ellipse":
         a, b = ELLIPSE_HALF_AXES
         return (x / a) ** 2 + (y / b) ** 2 <= 1
-    # The heart is seen whole from its origin, so that its radius is a function of the angle.
-    t = np.linspace(0, 2 * np.pi, 721)
-    heart_x = 16 * np.sin(t) ** 3 * HEART_WIDTH / 32
-    heart_y = 13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t)
-    heart_y *= -HEART_WIDTH / 32
-    angle = np.arctan2(heart_y, heart_x)
-    radius = np.interp(np.arctan2(y, x), angle, np.hypot(heart_x, heart_y), period=2 * np.pi)
+    y = y + HEART_MIDDLE
+    radius = np.polynomial.chebyshev.chebval(2 / np.pi * np.arctan2(abs(x), -y) - 1, HEART_RADII)
     return np.hypot(x, y) <= radius
 
 

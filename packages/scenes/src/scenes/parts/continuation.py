@@ -18,9 +18,11 @@ from scenes.lock import LOCK
 from scenes.parts.plan import CATEGORIES, claim_categories, claim_renderer
 from scenes.scene import Field
 from scenes.serialise import to_json
+from scenes.source_list import other_drawing
 
 Layout = Literal["file", "parts"]
 """One file, or an index of parts that stay beside it."""
+WAYS_OUT = "--overwrite makes all scenes anew, another --out leaves these as they are"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ def existing_rows(
         overwrite: whether the file is to be replaced, so that it gives nothing.
 
     Raises:
-        UsageError: the file is another dataset's, has more rows, or another layout.
+        UsageError: the file is another dataset's, has more rows, another layout, or fewer rows and
+            another drawing.
     """
     if overwrite or not out.exists():
         return Existing()
@@ -74,6 +77,9 @@ def existing_rows(
         raise UsageError(
             f"{out} has {existing.rows} scenes already, more than {n}; --overwrite replaces it"
         )
+    other = other_drawing(config, existing.provenance or "{}")
+    if other and existing.rows < n:
+        raise UsageError(f"{out}: {other}; {WAYS_OUT}")
     if layout == "parts" and not existing.is_index:
         raise UsageError(f"{out} is one file; --overwrite makes parts anew in its place")
     return existing
@@ -114,7 +120,7 @@ def claim(
         overwrite: whether parts of another build, and an index of them, are to go.
 
     Raises:
-        UsageError: the folder holds parts of another build.
+        UsageError: the folder holds parts of another build, or of another drawing.
         CommandError: the folder, or the file, is another renderer's.
     """
     label = folder / "build.json"
@@ -126,6 +132,10 @@ def claim(
         if not overwrite:
             raise UsageError(f"{folder} holds parts of another build; --overwrite replaces them")
         _empty(folder)
+    elif other := _other_drawing(folder, config):
+        if not overwrite:
+            raise UsageError(f"{folder}: {other}; {WAYS_OUT}")
+        _empty(folder)
     clear_unfinished(folder)
     if not any(folder.glob("*.h5")):  # no part yet: any renderer, or version, may begin
         for mark in (*folder.glob("renderer-*.json"), folder / CATEGORIES):
@@ -134,6 +144,14 @@ def claim(
     if existing.provenance is not None:
         claim_renderer(folder, existing.provenance)
         claim_categories(folder, existing.fields)
+
+
+def _other_drawing(folder: Path, config: DatasetConfig) -> str:
+    """Returns in words how the parts in a folder were drawn, if not as they would be now."""
+    if not any(folder.glob("*.h5")):
+        return ""
+    marks = (mark.read_text() for mark in sorted(folder.glob("renderer-*.json")))
+    return next((other for mark in marks if (other := other_drawing(config, mark))), "")
 
 
 def _is_index(out: Path) -> bool:

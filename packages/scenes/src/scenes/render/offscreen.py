@@ -76,6 +76,11 @@ class Offscreen:
         for context in (self._smooth, self._crisp):
             mujoco.mjr_uploadMesh(self.model, context, mesh)
 
+    def upload_texture(self, texture: int) -> None:
+        """Copies a changed texture to OpenGL; codes are drawn without any."""
+        self._gl.make_current()
+        mujoco.mjr_uploadTexture(self.model, self._smooth, texture)
+
     def new_scene(self) -> mujoco.MjvScene:
         """Returns a scene without anything in it."""
         return mujoco.MjvScene(self.model, maxgeom=self.model.ngeom + 1)
