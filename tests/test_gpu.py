@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 from monet import cli
-from monet.config import PRESETS, LossConfig
+from monet.config import LossConfig
+from monet.presets import PRESETS
 from monet.convolution import DoublingConv2d
 from monet.model import Monet
 from monet.training.mean_loss import MeanLoss

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from monet import load
-from monet.config import PRESETS, LossAblations, LossConfig
+from monet.config import LossAblations, LossConfig
+from monet.presets import PRESETS
 from monet.config_file import (
     Stage,
     config_from_json,

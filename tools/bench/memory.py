@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 
 import torch
-from monet.config import PRESETS
+from monet.presets import PRESETS
 from monet.model import Monet
 from monet.training.mean_loss import MeanLoss
 from monet.training.optimiser import make_optimiser

@@ -19,7 +19,8 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from monet.arithmetic import chosen_precision
-from monet.config import PRESETS, TrainConfig
+from monet.config import TrainConfig
+from monet.presets import PRESETS
 from monet.model import to_unit
 from monet.training.data import Batch, TrainingImages, noise
 from monet.training.learner import Learner

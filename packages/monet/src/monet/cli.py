@@ -15,7 +15,8 @@ from scenes.command_line import UsageError, parse, run_command
 from scenes.memory import keep_freed_memory
 from tyro.conf import OmitArgPrefixes, arg
 
-from monet.config import PRESETS, TrainConfig
+from monet.config import TrainConfig
+from monet.presets import PRESETS
 
 if TYPE_CHECKING:
     from monet.training.trainer import Trainer

@@ -13,6 +13,8 @@ from monet.config import TrainConfig
 
 VERSION = 2
 """Of the form; version 1, which package 0.1.0 wrote, has no number."""
+MOST_TEXT = 1 << 20
+"""Characters of a config, or of all stages."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,12 @@ def stages_from_json(text: str) -> tuple[Stage, ...]:
 
 
 def _parsed(text: str) -> Any:
+    if len(text) > MOST_TEXT:
+        raise ValueError(f"not JSON of a config: {len(text):,} characters")
     try:
         return json.loads(text)
+    except RecursionError:
+        raise ValueError("not JSON of a config: nested too deeply") from None
     except ValueError as error:
         raise ValueError(f"not JSON: {error}") from error
 
@@ -71,7 +77,7 @@ def _parsed(text: str) -> Any:
 def _renewed(config: Any) -> Any:
     """Returns a parsed config in today's form, without its version."""
     if not isinstance(config, dict):
-        return config
+        raise ValueError(f"a config must be a JSON object, got {type(config).__name__}")
     rest = {name: value for name, value in config.items() if name != "version"}
     version = config.get("version", 1)
     if version == VERSION:
@@ -79,7 +85,10 @@ def _renewed(config: Any) -> Any:
     if version != 1:
         raise ValueError(f"version {version}, this one reads {VERSION}")
     # Architecture and loss were one, and compiling was done or not.
-    model = dict(rest.get("model", {}))
+    model = rest.get("model", {})
+    if not isinstance(model, dict):
+        raise ValueError(f"model must be a JSON object, got {type(model).__name__}")
+    model = dict(model)
     if model.pop("mixture", "per_pixel") != "per_pixel":
         raise ValueError("mixture per_channel: version 0.1.0 was the last that had it")
     for part, names in (
