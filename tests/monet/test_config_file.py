@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from monet import load
 from monet.config import LossAblations, LossConfig
-from monet.presets import PRESETS
 from monet.config_file import (
     Stage,
     config_from_json,
@@ -22,6 +21,7 @@ from monet.config_file import (
     stages_from_json,
     stages_to_json,
 )
+from monet.presets import PRESETS
 from monet.training.trainer import Trainer
 from monet.weights import SHIPPED, read_config, read_weights
 from scenes.file.reader import SceneFile

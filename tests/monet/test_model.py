@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from monet.attention import split_scope
 from monet.config import LossAblations, LossConfig, ModelConfig
-from monet.presets import PRESETS
 from monet.loss import LossTerms, loss_terms
 from monet.model import Monet, to_unit
 from monet.naive import naive_decoded, naive_log_masks, naive_posterior
+from monet.presets import PRESETS
 from monet.training.mean_loss import MeanLoss
 from scenes.file.reader import SceneFile
 

@@ -20,8 +20,8 @@ import torch
 import torch.nn.functional as F
 from monet.arithmetic import chosen_precision
 from monet.config import TrainConfig
-from monet.presets import PRESETS
 from monet.model import to_unit
+from monet.presets import PRESETS
 from monet.training.data import Batch, TrainingImages, noise
 from monet.training.learner import Learner
 from monet.training.plain_step import PlainStep
