@@ -6,7 +6,8 @@ import h5py
 import pytest
 import torch
 from monet.cli import duration, main, seconds
-from monet.weights import read_config, read_state
+from monet.config_file import read_config
+from monet.training.state import read_state
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from scenes.atomic import write_whole
+from scenes.command_line import CommandError
 from scenes.serialise import from_json, list_from_json, to_json
 
 from monet.config import TrainConfig
+from monet.seal import DAMAGED, DamageError, digest, parse_json, read_regular
+
+CONFIG = "config.json"
 
 VERSION = 2
 """Of the form; version 1, which package 0.1.0 wrote, has no number."""
@@ -63,15 +69,35 @@ def stages_from_json(text: str) -> tuple[Stage, ...]:
     return tuple(list_from_json(json.dumps(rows), Stage))
 
 
+def save_config(folder: Path, config: TrainConfig) -> None:
+    """Writes a run's config, with a checksum."""
+    text = config_to_json(config)
+    sealed = {"checksum": digest(text.encode()), **json.loads(text)}
+    write_whole(folder / CONFIG, (json.dumps(sealed) + "\n").encode())
+
+
+def read_config(folder: Path) -> TrainConfig:
+    """Reads a run's config; without a checksum, as of version 0.1.0, it is taken as it is.
+
+    Raises:
+        CommandError: it is missing, damaged, none, or of another version.
+    """
+    path = folder / CONFIG
+    try:
+        config = _parsed(read_regular(path).decode())
+        if isinstance(config, dict) and "checksum" in config:
+            checksum = config.pop("checksum")
+            if digest(json.dumps(config, sort_keys=True).encode()) != checksum:
+                raise DamageError(DAMAGED)
+        return from_json(json.dumps(_renewed(config)), TrainConfig)
+    except ValueError as error:
+        raise CommandError(f"{path}: {error}") from error
+
+
 def _parsed(text: str) -> Any:
     if len(text) > MOST_TEXT:
         raise ValueError(f"not JSON of a config: {len(text):,} characters")
-    try:
-        return json.loads(text)
-    except RecursionError:
-        raise ValueError("not JSON of a config: nested too deeply") from None
-    except ValueError as error:
-        raise ValueError(f"not JSON: {error}") from error
+    return parse_json(text)
 
 
 def _renewed(config: Any) -> Any:

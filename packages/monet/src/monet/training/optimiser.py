@@ -84,12 +84,17 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -
     """Takes what `optimiser_state` returned; an optimiser's own rates and kind stay.
 
     Raises:
-        KeyError, ValueError: it is another optimiser's state.
+        AttributeError, IndexError, KeyError, TypeError, ValueError: it is another optimiser's.
     """
     rates = [group["lr"] for group in optimiser.param_groups]
     capturable = optimiser.defaults.get("capturable")
     kept = {} if capturable is None else {"capturable": capturable}
     groups = [{**group, **kept} for group in state["param_groups"]]
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    for number, moments in state["state"].items():
+        for moment in moments.values():
+            if isinstance(moment, Tensor) and moment.shape not in ((), parameters[number].shape):
+                raise ValueError(f"moments of parameter {number} have another shape")
     optimiser.load_state_dict({**state, "param_groups": groups})
     for group, rate in zip(optimiser.param_groups, rates, strict=True):
         if isinstance(rate, Tensor):
@@ -141,6 +146,13 @@ class WeightAverage:
 
     @torch.no_grad()
     def restore(self, weights: dict[str, Tensor]) -> None:
-        """Takes an average that was saved."""
+        """Takes an average that was saved.
+
+        Raises:
+            ValueError: it is of other weights.
+        """
+        shapes = {name: value.shape for name, value in weights.items()}
+        if shapes != {name: value.shape for name, value in self.weights.items()}:
+            raise ValueError("the average is of other weights")
         for name, value in weights.items():
             self.weights[name].copy_(value)

@@ -12,16 +12,9 @@ from scenes.file.reader import SceneFile
 from scenes.lock import locked
 
 from monet.config import TrainConfig, first_difference
-from monet.weights import (
-    STATE,
-    WEIGHTS,
-    State,
-    read_config,
-    read_state,
-    save_config,
-    save_state,
-    save_weights,
-)
+from monet.config_file import read_config, save_config
+from monet.training.state import STATE, State, read_state, save_state
+from monet.weights import WEIGHTS, save_weights
 
 
 class RunFolder:

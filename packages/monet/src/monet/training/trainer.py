@@ -12,6 +12,7 @@ from scenes.file.reader import SceneFile
 from scenes.progress import progress_bar
 
 from monet.config import TrainConfig, first_difference
+from monet.config_file import CONFIG
 from monet.given_masks import check_entities, needs_segmentation
 from monet.model import Monet
 from monet.training.agenda import Agenda
@@ -24,10 +25,11 @@ from monet.training.processes import Ranks
 from monet.training.run_folder import RunFolder
 from monet.training.run_log import RunLog
 from monet.training.signals import stop_signals
+from monet.training.state import STATE, State
 from monet.training.steps import TERMS, NotFiniteError, Steps, Terms
 from monet.training.validation import Validation
 from monet.training.whole_step import Form, WholeStep, cuda_graph
-from monet.weights import CONFIG, STATE, State, find_weights, read_weights
+from monet.weights import find_weights, read_weights
 
 
 @dataclass(frozen=True)
