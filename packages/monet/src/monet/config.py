@@ -266,9 +266,14 @@ class TrainConfig:
 
     @property
     def identity(self) -> TrainConfig:
-        """The config without what may change when a run goes on."""
+        """The config without what may change when a run goes on, and without paths.
+
+        Which data and which weights a run began with, its state knows by what is in them.
+        """
         return replace(
             self,
+            data=Path("anywhere"),
+            init_from=None,
             steps=1,
             log_every=1,
             score_every=1,

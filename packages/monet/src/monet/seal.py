@@ -39,7 +39,7 @@ def read_regular(path: Path) -> bytes:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        raise CommandError(f"{path}: no such file; monet-train makes one") from None
+        raise CommandError(f"{path}: no such file") from None
     if not stat.S_ISREG(mode):
         raise CommandError(f"{path}: not a regular file")
     return path.read_bytes()

@@ -49,7 +49,7 @@ class PlainStep:
             terms = tuple(self.gradients(self._images.batch(self._learner.step)).tolist())
             for name, value in zip(TERMS, terms, strict=True):
                 if not math.isfinite(value):
-                    raise NotFiniteError(self._learner.step + 1, name, value)
+                    raise NotFiniteError(self._learner.step + 1, name, value, is_undone=True)
             self.update()
         self._seen.append(terms)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,6 +17,17 @@ from monet.training.data import Batch, HeldOut
 from monet.training.picture import decomposition_sheet
 
 PICTURED = 8
+
+
+@dataclass(frozen=True)
+class Results:
+    """What held-out images show of some weights."""
+
+    scores: dict[str, float]
+    sheet: UInt8[np.ndarray, "Y X 3"]
+    """A picture of some decompositions."""
+    image_size: int
+    """Side of the images in it."""
 
 
 class Validation:
@@ -55,6 +67,11 @@ class Validation:
             if not np.isnan(of_objects).all():
                 scores["ari_fg"] = float(np.nanmean(of_objects))
         return scores
+
+    def results(self, weights: Mapping[str, torch.Tensor]) -> Results:
+        """Returns scores and a picture."""
+        size = self._config.model.image_size
+        return Results(self.scores(weights), self.sheet(weights), size)
 
     def sheet(self, weights: Mapping[str, torch.Tensor]) -> UInt8[np.ndarray, "Y X 3"]:
         """Returns a picture of the first held-out images and their decompositions."""

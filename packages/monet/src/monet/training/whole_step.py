@@ -112,7 +112,7 @@ class WholeStep:
         for step, row in enumerate(rows, start=first + 1):
             for name, value in zip(TERMS, row, strict=True):
                 if not math.isfinite(value):
-                    raise NotFiniteError(step, name, value)
+                    raise NotFiniteError(step, name, value, is_undone=False)
         return [tuple(row) for row in rows]
 
     def replan(self) -> None:
