@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from monet.arithmetic import chosen_precision
 from monet.config import TrainConfig
-from monet.model import to_unit
+from monet.images import to_unit
 from monet.presets import PRESETS
 from monet.training.data import Batch, TrainingImages, noise
 from monet.training.learner import Learner

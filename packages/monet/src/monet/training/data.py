@@ -16,6 +16,8 @@ from scenes.file.schema import CHUNK_ROWS
 from scenes.segmentation import images_at, segmentation_at
 from torch import Tensor
 
+from monet.images import way_to
+
 HELD_OUT = 320
 """The last scenes of a file, which are never trained on; they feed the scores during training."""
 WINDOW_BYTES = 512 << 20
@@ -288,12 +290,14 @@ def check_size(file: SceneFile, size: int) -> None:
     """Refuses a file whose images cannot be averaged down to the model's size.
 
     Raises:
-        UsageError: they are no multiple of it.
+        UsageError: they are no square, or no multiple of it.
     """
-    if file.image_size % size:
+    height, width = file["image"].shape[1:3]
+    if height != width or height % size:
+        pixels = str(height) if height == width else f"{height} x {width}"
         raise UsageError(
-            f"{file.path}: images of {file.image_size} pixels cannot be averaged down to the "
-            f"model's {size}"
+            f"{file.path}: images of {pixels} pixels cannot be averaged down to the model's {size}; "
+            f"{way_to(size, height, width)}"
         )
 
 

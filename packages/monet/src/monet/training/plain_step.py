@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from monet.given_masks import log_masks_of
-from monet.model import to_unit
+from monet.images import to_unit
 from monet.training.data import Batch, TrainingImages, noise
 from monet.training.learner import Learner
 from monet.training.mean_loss import Backend
