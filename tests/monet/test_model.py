@@ -266,7 +266,7 @@ def test_what_is_not_finite_is_never_returned(model: Monet) -> None:
     images = np.zeros((2, 16, 16, 3), np.uint8)
     with torch.no_grad():
         model.vae.encoder.posterior.bias[0] = torch.nan
-    with pytest.raises(ValueError, match="latents of these images are not finite: the weights are"):
+    with pytest.raises(ValueError, match="of these images are not finite: the weights are not"):
         model.decompose(images)
 
 

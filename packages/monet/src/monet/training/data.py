@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from scenes.segmentation import images_at, segmentation_at
 from torch import Tensor
 
 from monet.images import way_to
+from monet.training.batch import Batch
 
 HELD_OUT = 320
 """The last scenes of a file, which are never trained on; they feed the scores during training."""
@@ -33,60 +33,6 @@ class Window:
     epoch: int
     number: int
     """Which window of the epoch."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Training scenes, as bytes."""
-
-    images: UInt8[Tensor, "B H W 3"]
-    segmentation: UInt8[Tensor, "B H W"] | None
-    """`None` unless it was asked for."""
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def to(self, device: torch.device) -> Batch:
-        """Returns the batch on a device; the copy to a GPU does not hold up the caller."""
-        batch = self
-        if device.type == "cuda" and self.images.device.type == "cpu":
-            batch = self.pinned()
-        segmentation = batch.segmentation
-        if segmentation is not None:
-            segmentation = segmentation.to(device, non_blocking=True)
-        return Batch(batch.images.to(device, non_blocking=True), segmentation)
-
-    @property
-    def bytes(self) -> int:
-        """Bytes that its scenes take in memory."""
-        labels = 0 if self.segmentation is None else self.segmentation.numel()
-        return self.images.numel() + labels
-
-    def copy_(self, other: Batch) -> None:
-        """Takes the scenes of another batch of its size, without holding up the caller."""
-        self.images.copy_(other.images, non_blocking=True)
-        if self.segmentation is not None and other.segmentation is not None:
-            self.segmentation.copy_(other.segmentation, non_blocking=True)
-
-    @classmethod
-    def joined(cls, batches: Sequence[Batch]) -> Batch:
-        """Returns the scenes of several batches, in order."""
-        known = [batch.segmentation for batch in batches if batch.segmentation is not None]
-        return cls(
-            torch.cat([batch.images for batch in batches]), torch.cat(known) if known else None
-        )
-
-    def pinned(self) -> Batch:
-        """Returns the batch in memory from which a GPU copies without holding up the caller."""
-        segmentation = self.segmentation
-        return Batch(
-            self.images.pin_memory(), None if segmentation is None else segmentation.pin_memory()
-        )
-
-    def take(self, rows: Int64[Tensor, " N"]) -> Batch:
-        """Returns some of its scenes."""
-        segmentation = None if self.segmentation is None else self.segmentation[rows]
-        return Batch(self.images[rows], segmentation)
 
 
 class TrainingImages:
@@ -296,8 +242,8 @@ def check_size(file: SceneFile, size: int) -> None:
     if height != width or height % size:
         pixels = str(height) if height == width else f"{height} x {width}"
         raise UsageError(
-            f"{file.path}: images of {pixels} pixels cannot be averaged down to the model's {size}; "
-            f"{way_to(size, height, width)}"
+            f"{file.path}: images of {pixels} pixels cannot be averaged down to the model's "
+            f"{size}; {way_to(size, height, width)}"
         )
 
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from monet.given_masks import log_masks_of
 from monet.images import to_unit
-from monet.training.data import Batch, TrainingImages, noise
+from monet.training.batch import Batch
+from monet.training.data import TrainingImages, noise
 from monet.training.learner import Learner
 from monet.training.mean_loss import Backend
 from monet.training.optimiser import set_rate

@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from monet.training.data import Batch, TrainingImages, noise
+from monet.training.batch import Batch
+from monet.training.data import TrainingImages, noise
 from monet.training.learner import Learner
 from monet.training.optimiser import learning_rate
 from monet.training.steps import TERMS

@@ -265,7 +265,6 @@ def train(
     Example:
         >>> from dataclasses import replace
         >>> from pathlib import Path
-    from typing import Literal
         >>> import monet
         >>> config = replace(monet.PRESETS["quick"], data=Path("rooms.h5"), steps=2)
         >>> monet.train(config, "runs/quick").step

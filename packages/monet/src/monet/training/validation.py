@@ -13,7 +13,8 @@ from scenes.segmentation import ari, ari_fg
 from monet.config import TrainConfig
 from monet.given_masks import log_masks_of
 from monet.model import Decompositions, Monet
-from monet.training.data import Batch, HeldOut
+from monet.training.batch import Batch
+from monet.training.data import HeldOut
 from monet.training.picture import decomposition_sheet
 
 PICTURED = 8
