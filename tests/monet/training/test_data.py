@@ -119,24 +119,24 @@ def test_images_kept_on_the_device_come_in_the_order_of_the_hosts_windows(
 ) -> None:
     three_windows = 24 * 3 * 16**2  # of 64 images
     with SceneFile(rooms_file) as file:
-        read, kept = (
+        read, resident = (
             TrainingImages(
                 file, 16, 8, 3, with_segmentation=True, on_device=on_device,
                 window_bytes=three_windows,
             )
             for on_device in (False, True)
         )  # fmt: skip
-        assert read.kept is None
-        assert kept.kept is not None
-        assert len(kept.kept) == read.rows == 64
+        assert read.resident is None
+        assert resident.resident is not None
+        assert len(resident.resident) == read.rows == 64
         for step in (0, 2, 3, 5, 6, 7, 11, 16):
-            expected, got = read.batch(step), kept.batch(step)
+            expected, got = read.batch(step), resident.batch(step)
             assert torch.equal(got.images, expected.images)
             assert got.segmentation is not None
             assert expected.segmentation is not None
             assert torch.equal(got.segmentation, expected.segmentation)
         read.close()
-        kept.close()
+        resident.close()
 
 
 def test_a_cpu_reads_images_as_they_are_needed(rooms_file: Path) -> None:

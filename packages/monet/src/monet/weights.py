@@ -151,8 +151,8 @@ def find_weights(name: str | Path) -> Path:
     if shipped.is_file():
         return shipped
     names = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.safetensors")))
-    known = f"weights that come with the package: {names}" if names else "no weights come with it"
-    raise UsageError(f"{name}: no such run folder; {known}")
+    choice = f"weights that come with the package: {names}" if names else "no weights come with it"
+    raise UsageError(f"{name}: no such run folder; {choice}")
 
 
 def load(name: str | Path) -> Monet:

@@ -46,10 +46,9 @@ class Batch:
     @classmethod
     def joined(cls, batches: Sequence[Batch]) -> Batch:
         """Returns the scenes of several batches, in order."""
-        known = [batch.segmentation for batch in batches if batch.segmentation is not None]
-        return cls(
-            torch.cat([batch.images for batch in batches]), torch.cat(known) if known else None
-        )
+        images = torch.cat([batch.images for batch in batches])
+        labels = [batch.segmentation for batch in batches if batch.segmentation is not None]
+        return cls(images, torch.cat(labels) if labels else None)
 
     def pinned(self) -> Batch:
         """Returns the batch in memory from which a GPU copies without holding up the caller."""

@@ -23,6 +23,8 @@ METRICS = "metrics.jsonl"
 PICTURE = "decomposition.png"
 SCORE = "held_out_nll"
 """What every line of scores has."""
+MOST_NAMED = 5
+"""Damaged lines that are named."""
 SHOWN_PIXELS = 96
 """Images smaller than this are enlarged in the picture."""
 
@@ -64,15 +66,17 @@ class RunLog:
     Args:
         folder: the run folder.
         step: where the run goes on; what was logged after it is dropped, and logged again. Lines
-            that are damaged are dropped, too, and a line on stderr says which.
+            that are damaged are dropped too, and a message on stderr says which.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
         self._metrics, self._picture = folder / METRICS, folder / PICTURE
         lines = read_lines(folder)
-        for number, line in enumerate(lines, start=1):
-            if line.step is None:
-                _say(f"{self._metrics}: line {number} is damaged, and left out")
+        damaged = [str(number) for number, line in enumerate(lines, 1) if line.step is None]
+        if damaged:
+            more = ", ..." if len(damaged) > MOST_NAMED else ""
+            numbers = ", ".join(damaged[:MOST_NAMED]) + more
+            _say(f"{self._metrics}: damaged, and left out: line {numbers}")
         earlier = [line for line in lines if line.step is not None and line.step <= step]
         if self._metrics.exists():
             write_whole(self._metrics, "".join(f"{line.text}\n" for line in earlier).encode())

@@ -73,8 +73,8 @@ class StepBuffer:
         self._share = learner.ranks.share(config.batch_size)
         self._feeder = ThreadPoolExecutor(1, "rows")
         self._next: Future[Prepared] | None = None
-        if images.kept is not None:
-            self._scenes = images.kept
+        if images.resident is not None:
+            self._scenes = images.resident
         else:
             example = images.read(learner.step).take(torch.zeros(1, dtype=torch.int64))
             steps_ahead = max(
@@ -178,7 +178,7 @@ class StepBuffer:
         shape = (config.batch_size, config.model.num_slots, config.model.latent_dim)
         # Noise is drawn for the whole batch, so that an image's does not depend on the processes.
         drawn = torch.stack([noise(config.seed, step, *shape)[self._share] for step in steps])
-        if images.kept is not None:
+        if images.resident is not None:
             places = torch.stack([images.rows_of(step) for step in steps])
             prepared = Prepared(places, drawn, None)
         else:

@@ -22,7 +22,7 @@ class NotFiniteError(Exception):
 
     def __init__(self, step: int, term: str, value: float, *, is_undone: bool) -> None:
         super().__init__(f"{term} is {value} at step {step}")
-        self.is_undone = is_undone
+        self.step, self.is_undone = step, is_undone
 
 
 @runtime_checkable

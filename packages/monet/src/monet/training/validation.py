@@ -83,11 +83,10 @@ class Validation:
         self, weights: Mapping[str, torch.Tensor], count: int | None = None
     ) -> Decompositions:
         self._model.load_state_dict(weights)
-        kept = self._images
-        images = torch.from_numpy(kept.images)
-        segmentation = None if kept.segmentation is None else torch.from_numpy(kept.segmentation)
-        # `wrong-element` takes the masks of the scene before: made of all held-out scenes, they are
-        # the same whatever `count` is.
+        images, labels = torch.from_numpy(self._images.images), self._images.segmentation
+        segmentation = None if labels is None else torch.from_numpy(labels)
+        # Masks are made for all held-out scenes: `wrong-element` gives each scene those of the one
+        # before it, which must not depend on `count`.
         log_masks = log_masks_of(self._config, Batch(images, segmentation))
         masks = None if log_masks is None else log_masks[:count].exp()
         return self._model.eval().decompose(images[:count], masks=masks)
