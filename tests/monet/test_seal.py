@@ -16,7 +16,7 @@ import torch
 from monet.config import ModelConfig, TrainConfig
 from monet.config_file import CONFIG, config_to_json, read_config, save_config
 from monet.model import Monet
-from monet.seal import seal_weights, seal_zip
+from monet.seal import BLANK, digest, seal_weights, seal_zip
 from monet.training.state import STATE, State, read_state, save_state
 from monet.weights import SHIPPED, WEIGHTS, read_weights, save_weights
 from safetensors import safe_open
@@ -97,6 +97,23 @@ def test_weights_stripped_of_their_checksum_are_refused(folder: Path) -> None:
     del facts["version"]  # as version 0.1.0 wrote them
     save_file(tensors, path, facts)
     assert read_weights(path).notes == {"how": "by hand"}
+
+
+def test_a_newer_version_is_said(folder: Path) -> None:
+    content = (folder / WEIGHTS).read_bytes()
+    newer = content.replace(b'"version":"2"', b'"version":"3"').replace(
+        facts_of(content)["checksum"].encode(), BLANK.encode()
+    )
+    (folder / WEIGHTS).write_bytes(newer.replace(BLANK.encode(), digest(newer).encode()))
+    message = f"{folder / WEIGHTS}: version 3, this one reads 2"
+    with pytest.raises(CommandError, match=re.escape(message)):
+        read_weights(folder / WEIGHTS)
+
+
+def facts_of(content: bytes) -> dict[str, str]:
+    length = int.from_bytes(content[:8], "little")
+    facts: dict[str, str] = json.loads(content[8 : 8 + length])["__metadata__"]
+    return facts
 
 
 def test_a_state_stripped_of_its_checksum_is_refused(folder: Path) -> None:

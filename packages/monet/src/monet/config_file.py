@@ -13,7 +13,7 @@ from scenes.command_line import CommandError
 from scenes.serialise import from_json, list_from_json, to_json
 
 from monet.config import TrainConfig
-from monet.seal import DAMAGED, DamageError, digest, parse_json, read_regular
+from monet.seal import DAMAGED, SealError, digest, parse_json, read_regular
 
 CONFIG = "config.json"
 
@@ -88,7 +88,7 @@ def read_config(folder: Path) -> TrainConfig:
         if isinstance(config, dict) and "checksum" in config:
             checksum = config.pop("checksum")
             if digest(json.dumps(config, sort_keys=True).encode()) != checksum:
-                raise DamageError(DAMAGED)
+                raise SealError(DAMAGED)
         return from_json(json.dumps(_renewed(config)), TrainConfig)
     except ValueError as error:
         raise CommandError(f"{path}: {error}") from error

@@ -26,8 +26,8 @@ ZIP_MARK = b"sha256 "
 """A state's checksum is the comment of its zip archive, after this."""
 
 
-class DamageError(ValueError):
-    """A file's bytes are not those that were written."""
+class SealError(ValueError):
+    """A file's bytes are not those that were written, or are of a newer version."""
 
 
 def read_regular(path: Path) -> bytes:
@@ -69,8 +69,8 @@ def facts_of_weights(content: bytes) -> dict[str, str]:
     """Returns what a safetensors file says of its tensors, once its checksum is found right.
 
     Raises:
-        ValueError: it is no safetensors file, or of a newer version.
-        DamageError: the checksum is wrong or missing.
+        ValueError: it is no safetensors file.
+        SealError: the checksum is wrong or missing, or the version is newer.
     """
     facts = _split(content)[0].get("__metadata__", {})
     if not isinstance(facts, dict) or not all(isinstance(fact, str) for fact in facts.values()):
@@ -79,9 +79,9 @@ def facts_of_weights(content: bytes) -> dict[str, str]:
     if version is None and checksum is None:
         return facts
     if checksum is None or digest(_with_checksum(content, checksum, BLANK)) != checksum:
-        raise DamageError(DAMAGED)
+        raise SealError(DAMAGED)
     if version != VERSION:
-        raise ValueError(f"version {version}, this one reads {VERSION}")
+        raise SealError(f"version {version}, this one reads {VERSION}")
     return facts
 
 
@@ -122,13 +122,13 @@ def check_zip(content: bytes) -> bool:
         Whether it has a checksum of all its bytes; those of its parts are checked anyhow.
 
     Raises:
-        DamageError: a checksum is wrong.
+        SealError: a checksum is wrong.
         zipfile.BadZipFile: it is no archive.
     """
     end = len(content) - len(BLANK)
     sealed = content[end - len(ZIP_MARK) : end] == ZIP_MARK
     if sealed and digest(content[: end - len(ZIP_MARK)]).encode() != content[end:]:
-        raise DamageError(DAMAGED)
+        raise SealError(DAMAGED)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
@@ -136,7 +136,7 @@ def check_zip(content: bytes) -> bool:
         if sum(entry.file_size for entry in entries) > len(content):
             raise zipfile.BadZipFile("larger inside than outside")
         if archive.testzip() is not None:
-            raise DamageError(DAMAGED)
+            raise SealError(DAMAGED)
     return sealed
 
 

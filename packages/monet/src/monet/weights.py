@@ -23,7 +23,7 @@ from monet.config_file import (
 )
 from monet.model import Monet
 from monet.ranges import MOST_STEPS, check_integer, check_text
-from monet.seal import DamageError, facts_of_weights, read_regular, seal_weights
+from monet.seal import SealError, facts_of_weights, read_regular, seal_weights
 
 WEIGHTS = "model.safetensors"
 SHIPPED = Path(__file__).parent / "weights"
@@ -106,10 +106,10 @@ def read_weights(path: Path) -> Weights:
     try:
         facts = facts_of_weights(content)
         tensors = load_tensors(content)
-    except DamageError as error:
+    except SealError as error:
         raise CommandError(f"{path}: {error}") from error
     except (SafetensorError, ValueError) as error:
-        raise CommandError(f"{path}: not safetensors, or cut short: {error}") from error
+        raise CommandError(f"{path}: not safetensors, or cut short") from error
     if "config" not in facts:
         raise CommandError(f"{path}: no config in its metadata: not a model of this project")
     try:

@@ -15,7 +15,7 @@ from scenes.command_line import CommandError
 from monet.config import Precision
 from monet.config_file import Stage, stages_from_json, stages_to_json
 from monet.ranges import MOST_STEPS, check_integer
-from monet.seal import VERSION, DamageError, check_zip, read_regular, seal_zip
+from monet.seal import VERSION, SealError, check_zip, read_regular, seal_zip
 from monet.training.steps import TERMS
 from monet.weights import first_not_finite
 
@@ -64,7 +64,7 @@ def read_state(folder: Path) -> State:
     content = read_regular(path)
     try:
         return _state_of(content)
-    except DamageError as error:
+    except SealError as error:
         raise CommandError(f"{path}: {error}") from error
     except Exception as error:  # torch and zipfile raise a dozen kinds
         raise CommandError(f"{path}: not a training state of this project, or cut short") from error
@@ -74,16 +74,16 @@ def _state_of(content: bytes) -> State:
     """Returns the state that some bytes hold.
 
     Raises:
-        DamageError: a checksum is wrong or missing.
+        SealError: a checksum is wrong or missing, or the version is newer.
         Exception: of any kind: they hold none.
     """
     sealed = check_zip(content)
     loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     version = loaded.pop("version", None)
     if version is not None and not sealed:
-        raise DamageError("damaged: its checksum is missing; take another copy")
+        raise SealError("damaged: its checksum is missing; take another copy")
     if version not in (None, VERSION):
-        raise ValueError(f"version {version}")
+        raise SealError(f"version {version}, this one reads {VERSION}")
     state = State(**{**loaded, "stages": stages_from_json(loaded["stages"])})
     check_integer("step", state.step, 0, MOST_STEPS)
     check_integer("rows", state.rows, 0, 2**63)
