@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 from monet import cli
-from monet.config import PRESETS, LossConfig
+from monet.config import LossConfig
 from monet.convolution import DoublingConv2d
 from monet.model import Monet
+from monet.presets import PRESETS
 from monet.training.mean_loss import MeanLoss
 from monet.training.run_log import METRICS
 from scenes.command_line import CommandError, UsageError

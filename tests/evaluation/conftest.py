@@ -8,8 +8,9 @@ import torch
 from evaluation.predictions.cache import Cache
 from evaluation.scores.generalisation import generalise
 from evaluation.scores.results import Generalisation
-from monet.config import PRESETS, TrainConfig
+from monet.config import TrainConfig
 from monet.model import Monet
+from monet.presets import PRESETS
 from monet.training.trainer import Trainer
 
 MODEL = replace(

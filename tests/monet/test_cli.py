@@ -6,7 +6,8 @@ import h5py
 import pytest
 import torch
 from monet.cli import duration, main, seconds
-from monet.weights import read_config, read_state
+from monet.config_file import read_config
+from monet.training.state import read_state
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -34,6 +35,20 @@ QUICK = ("--preset", "quick")
             (*QUICK, "--masks", "element", "--posterior-weight", "1"),
             "posterior_weight needs an attention to teach: not masks element",
         ),
+        ((*QUICK, "--run", ""), "--run is empty; name a folder, or leave it out for runs/NAME"),
+        ((*QUICK, "--stop-after", "9" * 400 + "s"), "--stop-after takes a duration such as 90s"),
+        ((*QUICK, "--stop-after", "0s"), "--stop-after takes a duration such as 90s"),
+        ((*QUICK, "--data", ""), "data must be a file, got an empty path"),
+        ((*QUICK, "--data", "a\0b"), "data must be 1 to 4,096 printable characters, got 'a\\x00b'"),
+        ((*QUICK, "--init-from", ""), "init_from must be 1 to 4,096 printable characters, got ''"),
+        ((*QUICK, "--name", ""), "name must be 1 to 4,096 printable characters, got ''"),
+        ((*QUICK, "--sigma-bg", "nan"), "sigma_bg must be a finite number, got nan"),
+        ((*QUICK, "--gamma", "-1"), "gamma must be at least 0, got -1.0"),
+        ((*QUICK, "--learning-rate", "inf"), "learning_rate must be a finite number, got inf"),
+        ((*QUICK, "--seed", "-1"), "seed must be at least 0, got -1"),
+        ((*QUICK, "--steps", "1" + "0" * 30), "steps must be at most 1,000,000,000,000,000, got 1"),
+        ((*QUICK, "--unet-channels", "0"), "unet_channels must be at least 1, got 0"),
+        ((*QUICK, "--data", "/dev/zero"), "/dev/zero: "),
         (("--frobnicate",), "Unrecognized options: --frobnicate"),
     ],
 )

@@ -13,16 +13,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from monet import load
-from monet.config import PRESETS, LossAblations, LossConfig
+from monet.config import LossAblations, LossConfig
 from monet.config_file import (
     Stage,
     config_from_json,
     config_to_json,
+    read_config,
     stages_from_json,
     stages_to_json,
 )
+from monet.presets import PRESETS
 from monet.training.trainer import Trainer
-from monet.weights import SHIPPED, read_config, read_weights
+from monet.weights import SHIPPED, read_weights
 from scenes.file.reader import SceneFile
 
 OLD = Path(__file__).parent / "run_of_0_1_0"

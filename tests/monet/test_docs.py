@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from monet.config import PRESETS
+from monet.presets import PRESETS
 from monet.training.trainer import Trainer
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "monet.md"

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from monet.config import PRESETS, LossConfig, ModelConfig, OptimiserConfig, TrainConfig
+from monet.config import LossConfig, ModelConfig, OptimiserConfig, TrainConfig
 from monet.given_masks import check_entities, given_log_masks
 from monet.model import Monet
+from monet.presets import PRESETS
 from monet.training.trainer import Trainer
 from monet.weights import read_weights
 from scenes.command_line import UsageError

@@ -3,18 +3,22 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from monet.attention import split_scope
-from monet.config import PRESETS, LossAblations, LossConfig, ModelConfig
+from monet.config import LossAblations, LossConfig, ModelConfig
+from monet.images import to_unit
 from monet.loss import LossTerms, loss_terms
-from monet.model import Monet, to_unit
+from monet.model import Monet
 from monet.naive import naive_decoded, naive_log_masks, naive_posterior
+from monet.presets import PRESETS
 from monet.training.mean_loss import MeanLoss
 from scenes.file.reader import SceneFile
+from scenes.segmentation import images_at
 
 SMALL = ModelConfig(
     image_size=16,
@@ -208,10 +212,62 @@ def test_images_that_are_neither_bytes_nor_in_the_unit_interval_are_refused(mode
         model.decompose(given, 3, masks=masks)
 
 
-def test_images_of_another_size_are_refused(model: Monet) -> None:
-    message = "images must be (N, 16, 16, 3) for this model, got (2, 32, 32, 3)"
+@pytest.mark.parametrize(
+    ("shape", "advice"),
+    [
+        ((32, 32), "scenes.images_at(images, 16) averages them down"),
+        ((24, 16), "images = images[:, 4:20, 0:16] crops their centre"),
+        (
+            (240, 321),
+            "images = images[:, 0:240, 40:280] crops their centre, and scenes.images_at(images, "
+            "16) averages them down",
+        ),
+        ((17, 15), "they are smaller than the model's 16 pixels: take a model of smaller images"),
+    ],
+)
+def test_images_of_another_size_are_refused_and_the_way_to_the_models_is_right(
+    model: Monet, shape: tuple[int, int], advice: str
+) -> None:
+    images = np.zeros((2, *shape, 3), np.uint8)
+    message = f"images must be (N, 16, 16, 3) for this model, got {images.shape}; {advice}"
+    with pytest.raises(ValueError, match=re.escape(message) + "$"):
+        model.decompose(images)
+    crop = re.search(r"images\[.*?\]", advice)
+    cropped = images if crop is None else eval(crop[0])
+    if min(shape) >= 16:
+        assert model.decompose(images_at(cropped, 16)).masks.shape == (2, 4, 16, 16)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_slots": 10**9}, "num_slots must be at most 1,024, got 1000000000"),
+        ({"num_slots": 0}, "num_slots must be at least 2, got 0"),
+        ({"num_slots": -3}, "num_slots must be at least 2, got -3"),
+        ({"refine": 10**9}, "refine must be at most 1,000, got 1000000000"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"masks": np.full((2, 3, 16, 16), np.nan)}, "masks must be in [0, 1], got nan to nan"),
+        ({"masks": np.full((2, 3, 16, 16), 2)}, "masks must be in [0, 1], got 2 to 2"),
+        ({"masks": np.full((2, 3, 16, 16), 0.5)}, "masks must sum to 1 over the slots, got 1.5"),
+        ({"masks": np.ones((2, 0, 16, 16))}, "masks must be (2, K, 16, 16) for these images"),
+        ({"masks": np.ones(3)}, "masks must be (2, K, 16, 16) for these images, got (3,)"),
+        ({"masks": np.ones(3, object)}, "masks must be numbers that torch has, got object"),
+    ],
+)
+def test_what_decompose_cannot_use_is_refused(
+    model: Monet, arguments: dict[str, Any], message: str
+) -> None:
+    images = np.zeros((2, 16, 16, 3), np.uint8)
     with pytest.raises(ValueError, match=re.escape(message)):
-        model.decompose(np.zeros((2, 32, 32, 3), np.uint8))
+        model.decompose(images, **arguments)
+
+
+def test_what_is_not_finite_is_never_returned(model: Monet) -> None:
+    images = np.zeros((2, 16, 16, 3), np.uint8)
+    with torch.no_grad():
+        model.vae.encoder.posterior.bias[0] = torch.nan
+    with pytest.raises(ValueError, match="of these images are not finite: the weights are not"):
+        model.decompose(images)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 import torch
 from monet.config import ModelConfig, TrainConfig
 from monet.model import Monet
-from monet.weights import STATE, find_weights, load, read_state, read_weights, save_weights
+from monet.training.state import STATE, read_state
+from monet.weights import find_weights, load, read_weights, save_weights
 from safetensors.torch import save_file
 from scenes.command_line import CommandError, UsageError
 

@@ -14,8 +14,8 @@ import sys
 from collections.abc import Callable
 
 import torch
-from monet.config import PRESETS
 from monet.model import Monet
+from monet.presets import PRESETS
 from monet.training.mean_loss import MeanLoss
 from monet.training.optimiser import make_optimiser
 from scenes.memory import keep_freed_memory

@@ -19,9 +19,11 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from monet.arithmetic import chosen_precision
-from monet.config import PRESETS, TrainConfig
-from monet.model import to_unit
-from monet.training.data import Batch, TrainingImages, noise
+from monet.config import TrainConfig
+from monet.images import to_unit
+from monet.presets import PRESETS
+from monet.training.batch import Batch
+from monet.training.data import TrainingImages, noise
 from monet.training.learner import Learner
 from monet.training.plain_step import PlainStep
 from monet.training.processes import Ranks

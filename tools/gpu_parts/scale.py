@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field, replace
 
-from monet.config import PRESETS, TrainConfig
+from monet.config import TrainConfig
+from monet.presets import PRESETS
 from monet.training.whole_step import Form, cuda_graph
 from scenes.objects_room.config import ObjectsRoomConfig
 

@@ -9,9 +9,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from monet.config import TrainConfig
+from monet.config_file import CONFIG, read_config
 from monet.training.run_log import METRICS, PICTURE
+from monet.training.state import STATE
 from monet.training.trainer import Trainer
-from monet.weights import CONFIG, SHIPPED, STATE, WEIGHTS, find_weights, read_config
+from monet.weights import SHIPPED, WEIGHTS, find_weights
 from scenes.command_line import CommandError, UsageError
 
 from gpu_parts.report import Report

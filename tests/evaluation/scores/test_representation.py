@@ -23,8 +23,9 @@ from evaluation.scores.representation import (
 )
 from evaluation.scores.results import Representation, from_content
 from evaluation.scores.scoring import read_scenes
-from monet.config import PRESETS, TrainConfig
+from monet.config import TrainConfig
 from monet.model import Monet
+from monet.presets import PRESETS
 from monet.training.trainer import Trainer
 from monet.weights import load, save_weights
 from scenes.command_line import CommandError

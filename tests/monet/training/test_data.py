@@ -1,12 +1,18 @@
 """Batches: repeatable from any step, every training image once an epoch, held-out ones never."""
 
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
+from monet.config import ModelConfig
+from monet.presets import PRESETS
 from monet.training.data import HELD_OUT, TrainingImages, fit, held_out, noise
+from monet.training.trainer import Trainer
 from scenes.command_line import UsageError
 from scenes.file.reader import SceneFile
 from scenes.segmentation import images_at
@@ -70,6 +76,26 @@ def test_what_cannot_be_averaged_down_is_refused(rooms_file: Path) -> None:
         TrainingImages(file, 48, 8, 0)
 
 
+def test_images_that_are_no_square_are_refused_before_any_work(
+    rooms_file: Path, tmp_path: Path
+) -> None:
+    wide = tmp_path / "wide.h5"
+    shutil.copy(rooms_file, wide)
+    with h5py.File(wide, "r+") as file:
+        pixels = np.asarray(file["image"])
+        del file["image"]
+        file["image"] = np.concatenate([pixels, pixels], axis=2)
+    message = (
+        f"{wide}: images of 32 x 64 pixels cannot be averaged down to the model's 16; images = "
+        "images[:, 0:32, 16:48] crops their centre, and scenes.images_at(images, 16) averages them"
+    )
+    config = replace(PRESETS["quick"], data=wide, model=ModelConfig(
+        image_size=16, encoder_channels=(4,), unet_channels=(4, 4)))  # fmt: skip
+    with pytest.raises(UsageError, match=re.escape(message)):
+        Trainer(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_too_few_images_are_refused(rooms_file: Path) -> None:
     message = (
         f"{rooms_file}: 384 images are too few: 320 are held out for scores and a batch takes 65; "
@@ -93,24 +119,24 @@ def test_images_kept_on_the_device_come_in_the_order_of_the_hosts_windows(
 ) -> None:
     three_windows = 24 * 3 * 16**2  # of 64 images
     with SceneFile(rooms_file) as file:
-        read, kept = (
+        read, resident = (
             TrainingImages(
                 file, 16, 8, 3, with_segmentation=True, on_device=on_device,
                 window_bytes=three_windows,
             )
             for on_device in (False, True)
         )  # fmt: skip
-        assert read.kept is None
-        assert kept.kept is not None
-        assert len(kept.kept) == read.rows == 64
+        assert read.resident is None
+        assert resident.resident is not None
+        assert len(resident.resident) == read.rows == 64
         for step in (0, 2, 3, 5, 6, 7, 11, 16):
-            expected, got = read.batch(step), kept.batch(step)
+            expected, got = read.batch(step), resident.batch(step)
             assert torch.equal(got.images, expected.images)
             assert got.segmentation is not None
             assert expected.segmentation is not None
             assert torch.equal(got.segmentation, expected.segmentation)
         read.close()
-        kept.close()
+        resident.close()
 
 
 def test_a_cpu_reads_images_as_they_are_needed(rooms_file: Path) -> None:

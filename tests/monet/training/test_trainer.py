@@ -18,12 +18,13 @@ import pytest
 import torch
 from monet import load
 from monet.config import ModelConfig, OptimiserConfig, TrainConfig
+from monet.config_file import Stage, read_config
 from monet.training.learner import Learner
 from monet.training.optimiser import set_rate
 from monet.training.processes import Ranks
 from monet.training.trainer import Trainer
 from monet.training.whole_step import Form, WholeStep
-from monet.weights import Stage, read_config, read_weights
+from monet.weights import read_weights
 from PIL import Image
 from scenes.command_line import CommandError, UsageError
 from scenes.driver import build

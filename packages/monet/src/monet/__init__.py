@@ -17,7 +17,8 @@ given masks are `monet.given_masks`. From a shell: `monet-train`, or `python -m 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from monet.config import PRESETS, LossConfig, ModelConfig, OptimiserConfig, TrainConfig
+from monet.config import LossConfig, ModelConfig, OptimiserConfig, TrainConfig
+from monet.presets import PRESETS
 
 if TYPE_CHECKING:
     from monet.model import Decomposition, Decompositions, Monet

@@ -16,12 +16,15 @@ from scenes.help_text import registry
 from scenes.memory import keep_freed_memory
 from tyro.conf import OmitArgPrefixes, arg
 
-from monet.config import PRESETS, TrainConfig
+from monet.config import TrainConfig
+from monet.presets import PRESETS
 
 if TYPE_CHECKING:
     from monet.training.trainer import Trainer
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LONGEST = 1e6
+"""Seconds, minutes, hours or days of a duration."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,8 @@ class Budget:
         """
         now = time.monotonic()
         if command.finish_in is None:
-            given = command.stop_after
-            return cls(None if given is None else seconds(given, "--stop-after"), False, now)
+            limit = command.stop_after
+            return cls(None if limit is None else seconds(limit, "--stop-after"), False, now)
         for flag in ("--stop-after", "--steps"):
             if _value_of(flag, arguments) is not None:
                 raise UsageError(f"--finish-in and {flag} exclude each other")
@@ -96,6 +99,8 @@ def _train(arguments: list[str]) -> int:
     from monet.training.processes import join, leave
     from monet.training.trainer import Trainer
 
+    if _value_of("--run", arguments) == "":
+        raise UsageError("--run is empty; name a folder, or leave it out for runs/NAME")
     folder = command.run or Path("runs") / command.config.run_name
     ranks = join()
     try:
@@ -111,6 +116,8 @@ def _run(trainer: Trainer, folder: Path, budget: Budget, *, quiet: bool) -> int:
     """Trains and says so; of several processes only the first speaks."""
     say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
     if trainer.step >= trainer.config.steps and not budget.decides_steps:
+        if trainer.is_unscored and trainer.run().reason == "signal":
+            return 1
         say(f"{folder}: all {trainer.config.steps:,} steps are made; --steps asks for more")
         return 0
     seconds_per_step = trainer.seconds_per_step()
@@ -177,7 +184,7 @@ def seconds(text: str, flag: str) -> float:
         UsageError: it is none.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
-    if match is None or float(match[1]) == 0:
+    if match is None or not 0 < float(match[1]) <= LONGEST:
         raise UsageError(f"{flag} takes a duration such as 90s, 9m or 2h, got {text!r}")
     return float(match[1]) * UNITS_S[match[2]]
 

@@ -1,4 +1,4 @@
-"""Every number of the model and its training, and the presets (paper, appendix B)."""
+"""Every number of the model and its training (paper, appendix B)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from tyro.conf import arg
+
+from monet.ranges import (
+    MOST_CHANNELS,
+    MOST_SLOTS,
+    MOST_STEPS,
+    MOST_WEIGHTS,
+    check_choices,
+    check_integer,
+    check_number,
+    check_text,
+    check_widths,
+)
 
 Precision = Literal["auto", "float32", "tf32", "bfloat16"]
 MaskKind = Literal["attention", "element", "all-in-one", "wrong-element"]
@@ -42,17 +54,37 @@ class ModelConfig:
     """Hidden layers of the attention network's MLP."""
 
     def __post_init__(self) -> None:
-        if self.num_slots < 2:
-            raise ValueError(f"num_slots must be at least 2, got {self.num_slots}")
-        for name, halvings in (
-            ("unet_channels", len(self.unet_channels) - 1),
-            ("encoder_channels", len(self.encoder_channels)),
-        ):
-            if self.image_size % 2**halvings:
-                raise ValueError(
-                    f"image_size must be a multiple of {2**halvings}, which {name} halve "
-                    f"{halvings} times, got {self.image_size}"
-                )
+        check_integer("num_slots", self.num_slots, 2, MOST_SLOTS)
+        check_integer("image_size", self.image_size, 4, 1024)
+        for name in ("latent_dim", "encoder_hidden"):
+            check_integer(name, getattr(self, name), 1, MOST_CHANNELS)
+        for name in ("encoder_channels", "decoder_channels", "unet_channels"):
+            check_widths(name, getattr(self, name))
+        check_widths("unet_hidden", self.unet_hidden, fewest=0)
+        self._check_bottom("encoder_channels", len(self.encoder_channels), (self.encoder_hidden,))
+        halvings = len(self.unet_channels) - 1
+        self._check_bottom("unet_channels", halvings, self.unet_hidden)
+        if self.image_size < 2 ** (halvings + 1):  # an instance norm of one pixel is always 0
+            raise ValueError(
+                f"image_size must be at least {2 ** (halvings + 1)} for {halvings + 1} "
+                f"unet_channels, got {self.image_size}"
+            )
+
+    def _check_bottom(self, name: str, halvings: int, hidden: tuple[int, ...]) -> None:
+        """Checks the map below a network's halvings, and the layer that takes all of it."""
+        side, rest = divmod(self.image_size, 2**halvings)
+        if rest:
+            raise ValueError(
+                f"image_size must be a multiple of {2**halvings}, which {name} halve "
+                f"{halvings} times, got {self.image_size}"
+            )
+        flat = getattr(self, name)[-1] * side**2
+        weights = flat * (hidden[0] if hidden else flat)
+        if weights > MOST_WEIGHTS:
+            raise ValueError(
+                f"{name} must leave a layer of at most {MOST_WEIGHTS:,} weights below, got "
+                f"{weights:,}; halve more often, or take fewer channels"
+            )
 
     @property
     def architecture(self) -> ModelConfig:
@@ -81,8 +113,10 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         for name in ("sigma_bg", "sigma_fg"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+            # Beyond these, squares of float32 overflow.
+            check_number(name, getattr(self, name), low=1e-6, high=1e6, positive=True)
+        for name in ("beta", "gamma"):
+            check_number(name, getattr(self, name))
 
 
 @dataclass(frozen=True)
@@ -101,10 +135,10 @@ class LossAblations:
     """Step from which `posterior_weight` counts; before it the loss is the paper's."""
 
     def __post_init__(self) -> None:
-        if self.posterior_weight < 0:
-            raise ValueError(f"posterior_weight must be at least 0, got {self.posterior_weight}")
-        if self.posterior_start < 0:
-            raise ValueError(f"posterior_start must be at least 0, got {self.posterior_start}")
+        if self.gamma_vae is not None:
+            check_number("gamma_vae", self.gamma_vae)
+        check_number("posterior_weight", self.posterior_weight)
+        check_integer("posterior_start", self.posterior_start, 0, MOST_STEPS)
 
     def posterior_weight_at(self, step: int) -> float:
         """Returns the posterior weight of a step, counted from 0."""
@@ -136,10 +170,12 @@ class OptimiserConfig:
     uses the weights themselves, as the paper does."""
 
     def __post_init__(self) -> None:
+        check_choices(self)
         for name in ("learning_rate", "vae_rate"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if not 0 <= self.average_decay < 1:
+            check_number(name, getattr(self, name), positive=True)
+        check_integer("warmup_steps", self.warmup_steps, 0, MOST_STEPS)
+        check_number("average_decay", self.average_decay)
+        if self.average_decay >= 1:
             raise ValueError(f"average_decay must be in [0, 1), got {self.average_decay}")
 
 
@@ -203,18 +239,25 @@ class TrainConfig:
     """Seconds between saved states."""
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"steps must be at least 1, got {self.steps}")
-        least = 2 if self.masks == "wrong-element" else 1  # where from to take the wrong masks
-        if self.batch_size < least:
-            raise ValueError(f"batch_size must be at least {least}, got {self.batch_size}")
+        check_choices(self)
+        check_text("name", self.name)
+        if self.data == Path():
+            raise ValueError("data must be a file, got an empty path")
+        check_text("data", str(self.data))
+        if self.init_from is not None:
+            check_text("init_from", self.init_from)
+        for name in ("steps", "log_every", "score_every"):
+            check_integer(name, getattr(self, name), 1, MOST_STEPS)
+        # Wrong masks are another image's of the batch.
+        check_integer(
+            "batch_size", self.batch_size, 2 if self.masks == "wrong-element" else 1, 2**20
+        )
+        check_integer("seed", self.seed, 0, 2**63 - 1)
+        check_number("save_every_s", self.save_every_s)
         if self.ablations.posterior_weight and self.masks != "attention":
             raise ValueError(
                 f"posterior_weight needs an attention to teach: not masks {self.masks}"
             )
-        for name in ("log_every", "score_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
 
     @property
     def run_name(self) -> str:
@@ -223,9 +266,14 @@ class TrainConfig:
 
     @property
     def identity(self) -> TrainConfig:
-        """The config without what may change when a run goes on."""
+        """The config without what may change when a run goes on, and without paths.
+
+        Which data and which weights a run began with, its state knows by what is in them.
+        """
         return replace(
             self,
+            data=Path("anywhere"),
+            init_from=None,
             steps=1,
             log_every=1,
             score_every=1,
@@ -246,72 +294,3 @@ def first_difference(before: Any, now: Any) -> str:
                 return first_difference(old, new)
             return f"{name} {old}, not {new}"
     return "nothing"
-
-
-_PAPER = TrainConfig()
-_CLEVR = replace(
-    _PAPER,
-    name="paper-clevr",
-    model=ModelConfig(image_size=128, num_slots=11, unet_channels=(32, 32, 32, 64, 64, 64)),
-    data=Path("data/clevr/train.h5"),
-)
-
-PRESETS: dict[str, TrainConfig] = {
-    "paper": _PAPER,
-    "paper-multi-dsprites": replace(
-        _PAPER,
-        name="paper-multi-dsprites",
-        model=ModelConfig(num_slots=5),
-        data=Path("data/multi_dsprites/colored_on_colored.h5"),
-    ),
-    "paper-clevr": _CLEVR,
-    "paper-clevr-like": replace(
-        _CLEVR, name="paper-clevr-like", data=Path("data/clevr_like/train.h5")
-    ),
-    "conditions": replace(
-        _PAPER,
-        name="conditions",
-        loss=LossConfig(sigma_bg=0.05, sigma_fg=0.05, beta=0.5, gamma=0.25),
-        masks="element",
-    ),
-    "quick": TrainConfig(
-        name="quick",
-        model=ModelConfig(
-            image_size=32,
-            num_slots=5,
-            encoder_channels=(16, 16, 32, 32),
-            encoder_hidden=128,
-            decoder_channels=(16, 16, 16, 16),
-            unet_channels=(16, 32, 32, 32),
-        ),
-        loss=LossConfig(sigma_bg=0.195, sigma_fg=0.205, beta=0.05, gamma=0.15),
-        optimiser=OptimiserConfig(
-            kind="muon",
-            learning_rate=2e-3,
-            vae_rate=0.375,
-            warmup_steps=100,
-            schedule="cosine",
-        ),
-        steps=3_000,
-        batch_size=16,
-        score_every=500,
-    ),
-    "fast": TrainConfig(
-        name="fast",
-        ablations=LossAblations(posterior_weight=1.0, posterior_start=6_000),
-        optimiser=OptimiserConfig(
-            kind="muon",
-            learning_rate=1e-3,
-            vae_rate=0.5,
-            warmup_steps=100,
-            schedule="cosine",
-            average_decay=0.999,
-        ),
-        steps=36_000,
-    ),
-}
-"""`paper*`: the paper's settings; `conditions`: those of section 2.2, where the masks are given and
-the VAE is trained alone; `quick`: 32 pixels, five slots, half the widths, about twice the sigmas,
-nearly alike, minutes on a CPU (measured choices, see docs/ablations.md); `fast`: the paper's model
-by Muon, with the fourth term from step 6,000 on, minutes on a GPU. `fast` has not been run as it
-stands: two runs, of 6,000 and 30,250 steps, one after the other, made `objects_room_64`."""

@@ -5,14 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from scenes.atomic import write_whole
+from scenes.command_line import CommandError
 from scenes.serialise import from_json, list_from_json, to_json
 
 from monet.config import TrainConfig
+from monet.seal import DAMAGED, SealError, digest, parse_json, read_regular
+
+CONFIG = "config.json"
 
 VERSION = 2
 """Of the form; version 1, which package 0.1.0 wrote, has no number."""
+MOST_TEXT = 1 << 20
+"""Characters of a config, or of all stages."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +69,41 @@ def stages_from_json(text: str) -> tuple[Stage, ...]:
     return tuple(list_from_json(json.dumps(rows), Stage))
 
 
-def _parsed(text: str) -> Any:
+def save_config(folder: Path, config: TrainConfig) -> None:
+    """Writes a run's config, with a checksum."""
+    text = config_to_json(config)
+    sealed = {"checksum": digest(text.encode()), **json.loads(text)}
+    write_whole(folder / CONFIG, (json.dumps(sealed) + "\n").encode())
+
+
+def read_config(folder: Path) -> TrainConfig:
+    """Reads a run's config; without a checksum, as of version 0.1.0, it is taken as it is.
+
+    Raises:
+        CommandError: it is missing, damaged, none, or of another version.
+    """
+    path = folder / CONFIG
     try:
-        return json.loads(text)
+        config = _parsed(read_regular(path).decode())
+        if isinstance(config, dict) and "checksum" in config:
+            checksum = config.pop("checksum")
+            if digest(json.dumps(config, sort_keys=True).encode()) != checksum:
+                raise SealError(DAMAGED)
+        return from_json(json.dumps(_renewed(config)), TrainConfig)
     except ValueError as error:
-        raise ValueError(f"not JSON: {error}") from error
+        raise CommandError(f"{path}: {error}") from error
+
+
+def _parsed(text: str) -> Any:
+    if len(text) > MOST_TEXT:
+        raise ValueError(f"not JSON of a config: {len(text):,} characters")
+    return parse_json(text)
 
 
 def _renewed(config: Any) -> Any:
     """Returns a parsed config in today's form, without its version."""
     if not isinstance(config, dict):
-        return config
+        raise ValueError(f"a config must be a JSON object, got {type(config).__name__}")
     rest = {name: value for name, value in config.items() if name != "version"}
     version = config.get("version", 1)
     if version == VERSION:
@@ -79,7 +111,10 @@ def _renewed(config: Any) -> Any:
     if version != 1:
         raise ValueError(f"version {version}, this one reads {VERSION}")
     # Architecture and loss were one, and compiling was done or not.
-    model = dict(rest.get("model", {}))
+    model = rest.get("model", {})
+    if not isinstance(model, dict):
+        raise ValueError(f"model must be a JSON object, got {type(model).__name__}")
+    model = dict(model)
     if model.pop("mixture", "per_pixel") != "per_pixel":
         raise ValueError("mixture per_channel: version 0.1.0 was the last that had it")
     for part, names in (

@@ -9,7 +9,7 @@ from scenes.file.reader import SceneFile
 from torch import Tensor
 
 from monet.config import MaskKind, TrainConfig
-from monet.training.data import Batch
+from monet.training.batch import Batch
 
 
 def needs_segmentation(masks: MaskKind) -> bool:

@@ -12,12 +12,14 @@ from torch import Tensor, nn
 from monet.attention import LOG_MASK_FLOOR, Attention
 from monet.component_vae import ComponentVAE
 from monet.config import LossConfig, ModelConfig
+from monet.images import check_images, check_masks, to_unit
 from monet.initialise import initialise_
 from monet.loss import LossTerms, loss_terms
 from monet.loss_ablations import log_posterior
+from monet.ranges import MOST_SLOTS, check_integer
 
-RANGE_SLACK = 1e-3
-"""How far floats may be outside [0, 1], by rounding."""
+MOST_ROUNDS = 1000
+"""Rounds of refining that may be asked for."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,7 @@ class Monet(nn.Module):
         if log_masks is not None:
             return self.explain(image, log_masks, noise)
         slots = self.config.num_slots if num_slots is None else num_slots
-        if slots < 2:
-            raise ValueError(f"num_slots must be at least 2, got {slots}")
+        check_integer("num_slots", slots, 2, MOST_SLOTS)
         return self.explain(image, self.attention(image, slots), noise)
 
     def explain(
@@ -169,33 +170,20 @@ class Monet(nn.Module):
 
         Raises:
             ValueError: the images are of another shape, size, type or range than the model takes,
-                or there are none; the masks do not suit them, or come with `num_slots`; or `refine`
-                is negative.
+                or there are none; the masks do not suit them, or come with `num_slots`; a number is
+                out of its range; or what the model makes of them is not finite.
         """
-        given = _as_tensor(images)
-        size = self.config.image_size
-        if given.ndim != 4 or given.shape[1:] != (size, size, 3):
-            raise ValueError(
-                f"images must be (N, {size}, {size}, 3) for this model, got {tuple(given.shape)}"
-            )
-        if not len(given):
-            raise ValueError("there are no images")
-        _check_range(given)
+        pixels = check_images(images, self.config.image_size)
         if masks is not None and num_slots is not None:
             raise ValueError("num_slots goes with the attention: masks bring a number of their own")
-        log_masks = None if masks is None else _as_tensor(masks).float().log()
-        if log_masks is not None and log_masks[:, 0].shape != given[..., 0].shape:
-            raise ValueError(
-                f"masks must be ({len(given)}, K, {size}, {size}) for these images, got "
-                f"{tuple(log_masks.shape)}"
-            )
-        if refine < 0:
-            raise ValueError(f"refine must be at least 0, got {refine}")
+        log_masks = None if masks is None else check_masks(masks, pixels).clamp(min=0).log()
+        check_integer("refine", refine, 0, MOST_ROUNDS)
+        check_integer("batch_size", batch_size, 1, 2**20)
         device = next(self.parameters()).device
         parts = []
-        for start in range(0, len(given), batch_size):
+        for start in range(0, len(pixels), batch_size):
             rows = slice(start, start + batch_size)
-            image = to_unit(given[rows]).to(device)
+            image = to_unit(pixels[rows]).to(device)
             some = None if log_masks is None else log_masks[rows].to(device)
             out = self(image, num_slots, log_masks=some)
             for _ in range(refine):
@@ -219,31 +207,6 @@ class Monet(nn.Module):
         return components.movedim(2, -1).cpu().numpy(), logits.cpu().numpy()
 
 
-def to_unit(images: Tensor) -> Float[Tensor, "B 3 H W"]:
-    """Turns (B, H, W, 3) images, uint8 or floats in [0, 1], into floats, channels first."""
-    scaled = images.float() / 255 if images.dtype == torch.uint8 else images.float()
-    return scaled.movedim(-1, 1)
-
-
-def _as_tensor(values: np.ndarray | Tensor) -> Tensor:
-    return values if isinstance(values, Tensor) else torch.from_numpy(np.asarray(values))
-
-
-def _check_range(images: Tensor) -> None:
-    """Refuses bytes of another type than uint8, which would be taken for floats.
-
-    Raises:
-        ValueError: the images are neither uint8 nor floats in [0, 1].
-    """
-    if images.dtype == torch.uint8:
-        return
-    if not images.is_floating_point():
-        raise ValueError(f"images must be uint8 or floats in [0, 1], got {images.dtype}")
-    low, high = images.min().item(), images.max().item()
-    if not (low >= -RANGE_SLACK and high <= 1 + RANGE_SLACK):
-        raise ValueError(f"images must be uint8 or floats in [0, 1], got {low:g} to {high:g}")
-
-
 def _to_numpy(out: Decomposition, loss: LossTerms) -> Decompositions:
     masks = out.log_masks.exp()
     mixed = (masks[:, :, None] * out.components).sum(dim=1)  # (B, 3, H, W)
@@ -259,4 +222,7 @@ def _to_numpy(out: Decomposition, loss: LossTerms) -> Decompositions:
         "kl_latent": loss.kl_latent,
         "kl_mask": loss.kl_mask,
     }
+    for name, value in arrays.items():
+        if not value.isfinite().all():
+            raise ValueError(f"{name} of these images are not finite: the weights are not sound")
     return Decompositions(**{key: value.cpu().numpy() for key, value in arrays.items()})

@@ -1,21 +1,19 @@
-"""Weights and training states on disk; no pickle code runs when they are read."""
+"""Weights on disk, with the config, step and dataset that they belong to."""
 
 from __future__ import annotations
 
-import io
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
 from safetensors.torch import save
 from scenes.atomic import write_whole
 from scenes.command_line import CommandError, UsageError
 
-from monet.config import Precision, TrainConfig
+from monet.config import TrainConfig
 from monet.config_file import (
     Stage,
     config_from_json,
@@ -24,10 +22,10 @@ from monet.config_file import (
     stages_to_json,
 )
 from monet.model import Monet
+from monet.ranges import MOST_STEPS, check_integer, check_text
+from monet.seal import SealError, facts_of_weights, read_regular, seal_weights
 
 WEIGHTS = "model.safetensors"
-STATE = "state.pt"
-CONFIG = "config.json"
 SHIPPED = Path(__file__).parent / "weights"
 """Folder of the weights that come with the package, as NAME.safetensors."""
 
@@ -41,7 +39,9 @@ def save_weights(
     notes: Mapping[str, str] | None = None,
     stages: tuple[Stage, ...] = (),
 ) -> None:
-    """Writes weights with the config, the step and the dataset they belong to.
+    """Writes weights with the config, the step and the dataset they belong to, and a checksum.
+
+    The same weights and facts give the same bytes.
 
     Args:
         path: the file.
@@ -56,7 +56,7 @@ def save_weights(
     facts = {"config": config_to_json(config), "step": str(step), "dataset": dataset}
     if stages:
         facts["stages"] = stages_to_json(stages)
-    write_whole(path, save(tensors, {**(notes or {}), **facts}))
+    write_whole(path, seal_weights(save(tensors), {**(notes or {}), **facts}))
 
 
 @dataclass(frozen=True)
@@ -85,37 +85,53 @@ class Weights:
         Raises:
             CommandError: the weights are not those of the config's model.
         """
+        with torch.device("meta"):  # before anything of the config's sizes is allocated
+            expected = Monet(self.config.model).state_dict()
+        shapes = {name: tensor.shape for name, tensor in self.tensors.items()}
+        if shapes != {name: tensor.shape for name, tensor in expected.items()}:
+            raise CommandError(f"{self.path}: weights and config disagree")
         model = Monet(self.config.model, self.config.loss)
-        try:
-            model.load_state_dict(self.tensors)
-        except RuntimeError as error:
-            raise CommandError(f"{self.path}: weights and config disagree") from error
+        model.load_state_dict(self.tensors)
         return model.eval()
 
 
 def read_weights(path: Path) -> Weights:
-    """Reads weights.
+    """Reads weights; those without a version and a checksum, as of 0.1.0, are taken as they are.
 
     Raises:
-        CommandError: the file is missing, cut short, foreign, or of another version's config.
+        CommandError: the file is missing, cut short, damaged, foreign, of another version, or has
+            weights that are not finite.
     """
-    if not path.is_file():
-        raise CommandError(f"{path}: no such file; monet-train makes one")
+    content = read_regular(path)
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+        facts = facts_of_weights(content)
+        tensors = load_tensors(content)
+    except SealError as error:
+        raise CommandError(f"{path}: {error}") from error
+    except (SafetensorError, ValueError) as error:
         raise CommandError(f"{path}: not safetensors, or cut short") from error
-    if "config" not in metadata:
+    if "config" not in facts:
         raise CommandError(f"{path}: no config in its metadata: not a model of this project")
     try:
-        config = config_from_json(metadata.pop("config"))
-        step, dataset = int(metadata.pop("step")), metadata.pop("dataset")
-        stages = stages_from_json(metadata.pop("stages", "[]"))
+        config = config_from_json(facts.pop("config"))
+        step, dataset = int(facts.pop("step")), facts.pop("dataset")
+        check_integer("step", step, 0, MOST_STEPS)
+        check_text("dataset", dataset)
+        stages = stages_from_json(facts.pop("stages", "[]"))
     except (ValueError, KeyError) as error:
         raise CommandError(f"{path}: config: {error}") from error
-    return Weights(path, config, step, dataset, tensors, metadata, stages)
+    spoilt = first_not_finite(tensors)
+    if spoilt is not None:
+        raise CommandError(f"{path}: {spoilt}: not all weights are finite numbers")
+    return Weights(path, config, step, dataset, tensors, facts, stages)
+
+
+def first_not_finite(tensors: Mapping[str, torch.Tensor]) -> str | None:
+    """Returns the name of the first tensor with a value that float32 cannot hold, if any."""
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point() or not tensor.float().isfinite().all():
+            return name
+    return None
 
 
 def find_weights(name: str | Path) -> Path:
@@ -135,8 +151,8 @@ def find_weights(name: str | Path) -> Path:
     if shipped.is_file():
         return shipped
     names = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.safetensors")))
-    known = f"weights that come with the package: {names}" if names else "no weights come with it"
-    raise UsageError(f"{name}: no such run folder; {known}")
+    choice = f"weights that come with the package: {names}" if names else "no weights come with it"
+    raise UsageError(f"{name}: no such run folder; {choice}")
 
 
 def load(name: str | Path) -> Monet:
@@ -155,76 +171,3 @@ def load(name: str | Path) -> Monet:
         CommandError: its file cannot be used.
     """
     return read_weights(find_weights(name)).model()
-
-
-@dataclass(frozen=True)
-class State:
-    """Everything that a run needs to go on."""
-
-    step: int
-    """Steps made."""
-    model: dict[str, torch.Tensor]
-    average: dict[str, torch.Tensor]
-    """Moving average of the weights."""
-    optimiser: dict[str, Any]
-    stages: tuple[Stage, ...] = ()
-    """The runs that this one goes on from, the first one first."""
-    data: str = ""
-    """What file it learns from: dataset, config and seed, on one line."""
-    rows: int = 0
-    """Rows of that file; its last ones are held out."""
-    unlogged: tuple[tuple[float, ...], ...] = ()
-    """Terms of the steps since the last line of metrics.jsonl."""
-    precision: Precision | Literal[""] = ""
-    """What `auto` chose as the run began; empty in states of version 0.1.0."""
-
-
-def save_state(folder: Path, state: State) -> None:
-    """Writes a training state."""
-    # By way of memory: torch's own writer does not say why a write failed.
-    content = io.BytesIO()
-    torch.save({**vars(state), "stages": stages_to_json(state.stages)}, content)
-    write_whole(folder / STATE, content.getvalue())
-
-
-_UNREADABLE = (
-    RuntimeError, pickle.UnpicklingError, EOFError, TypeError, ValueError, KeyError,
-)  # fmt: skip
-
-
-def read_state(folder: Path) -> State:
-    """Reads a training state.
-
-    Raises:
-        CommandError: it is cut short, foreign, or holds more than tensors and numbers.
-    """
-    path = folder / STATE
-    try:
-        saved = dict(torch.load(path, map_location="cpu", weights_only=True))
-        stages = stages_from_json(saved.pop("stages"))
-        state = State(**saved, stages=stages)
-        if not isinstance(state.step, int) or not all(
-            isinstance(part, dict) for part in (state.model, state.average, state.optimiser)
-        ):
-            raise TypeError("parts of other types")
-    except _UNREADABLE as error:
-        raise CommandError(f"{path}: not a training state of this project, or cut short") from error
-    return state
-
-
-def save_config(folder: Path, config: TrainConfig) -> None:
-    """Writes the run's config."""
-    write_whole(folder / CONFIG, (config_to_json(config) + "\n").encode())
-
-
-def read_config(folder: Path) -> TrainConfig:
-    """Reads a run's config.
-
-    Raises:
-        CommandError: it is none, or of another version.
-    """
-    path = folder / CONFIG
-    try:
-        return config_from_json(path.read_text())
-    except ValueError as error:
-        raise CommandError(f"{path}: {error}") from error

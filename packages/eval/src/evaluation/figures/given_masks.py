@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from monet import Monet
 from monet.config import MaskKind
 from monet.given_masks import given_log_masks
-from monet.model import to_unit
+from monet.images import to_unit
 from scenes.pictures.palette import slot_palette, to_uint8
 
 from evaluation.figures.panels import draw_losses

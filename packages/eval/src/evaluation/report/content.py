@@ -10,9 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from monet.config_file import config_to_json
+from monet.config_file import CONFIG, config_to_json
 from monet.training.run_log import METRICS
-from monet.weights import CONFIG, WEIGHTS, Weights, read_weights
+from monet.weights import WEIGHTS, Weights, read_weights
 from scenes.command_line import CommandError, UsageError
 from scenes.file.reader import SceneFile
 from scenes.objects_room.config import ObjectsRoomConfig

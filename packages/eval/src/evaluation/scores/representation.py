@@ -198,7 +198,7 @@ def whole_image_latents(
 ) -> Float[np.ndarray, "N D"]:
     """Returns the latents of a VAE whose one slot holds the whole image (section 2.2)."""
     import torch
-    from monet.model import to_unit
+    from monet.images import to_unit
 
     latents = []
     for start in range(0, len(images), AT_ONCE):

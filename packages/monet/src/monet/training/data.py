@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,83 +15,32 @@ from scenes.file.schema import CHUNK_ROWS
 from scenes.segmentation import images_at, segmentation_at
 from torch import Tensor
 
+from monet.images import way_to
+from monet.training.batch import Batch
+
 HELD_OUT = 320
 """The last scenes of a file, which are never trained on; they feed the scores during training."""
 WINDOW_BYTES = 512 << 20
-"""Images that are read together and shuffled among each other."""
+"""Images that are read into memory together and shuffled among each other."""
 PIECE_CHUNKS = 256
 """Chunks that are copied to the device together."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """Rows of one epoch that are in memory together."""
+    """Part of an epoch: rows that are in memory together."""
 
     epoch: int
     number: int
     """Which window of the epoch."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Training scenes, as bytes."""
-
-    images: UInt8[Tensor, "B H W 3"]
-    segmentation: UInt8[Tensor, "B H W"] | None
-    """`None` unless it was asked for."""
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def to(self, device: torch.device) -> Batch:
-        """Returns the batch on a device; the copy to a GPU does not hold up the caller."""
-        batch = self
-        if device.type == "cuda" and self.images.device.type == "cpu":
-            batch = self.pinned()
-        segmentation = batch.segmentation
-        if segmentation is not None:
-            segmentation = segmentation.to(device, non_blocking=True)
-        return Batch(batch.images.to(device, non_blocking=True), segmentation)
-
-    @property
-    def bytes(self) -> int:
-        """Bytes that its scenes take in memory."""
-        labels = 0 if self.segmentation is None else self.segmentation.numel()
-        return self.images.numel() + labels
-
-    def copy_(self, other: Batch) -> None:
-        """Takes the scenes of another batch of its size, without holding up the caller."""
-        self.images.copy_(other.images, non_blocking=True)
-        if self.segmentation is not None and other.segmentation is not None:
-            self.segmentation.copy_(other.segmentation, non_blocking=True)
-
-    @classmethod
-    def joined(cls, batches: Sequence[Batch]) -> Batch:
-        """Returns the scenes of several batches, in order."""
-        known = [batch.segmentation for batch in batches if batch.segmentation is not None]
-        return cls(
-            torch.cat([batch.images for batch in batches]), torch.cat(known) if known else None
-        )
-
-    def pinned(self) -> Batch:
-        """Returns the batch in memory from which a GPU copies without holding up the caller."""
-        segmentation = self.segmentation
-        return Batch(
-            self.images.pin_memory(), None if segmentation is None else segmentation.pin_memory()
-        )
-
-    def take(self, rows: Int64[Tensor, " N"]) -> Batch:
-        """Returns some of its scenes."""
-        segmentation = None if self.segmentation is None else self.segmentation[rows]
-        return Batch(self.images[rows], segmentation)
-
-
 class TrainingImages:
     """Batches of a file's training images as a function of (seed, step).
 
-    An epoch permutes the file's chunks, cuts them into windows that fit in memory and permutes the
-    rows of each; the window after the current one is read in the background. A file that fits in
-    one window is read once. Kept on the device, images come in the order of the same windows.
+    Each epoch permutes the file's chunks, cuts their order into windows that fit in memory, and
+    permutes the rows of each window. The next window is read in the background; a file that fits
+    in one window is read once. The order is the same if all images lie on the device.
 
     Args:
         file: where from; it stays open as long as this.
@@ -140,8 +88,8 @@ class TrainingImages:
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="window")
         self._ahead: dict[Window, Future[Batch]] = {}
         self._everything: Batch | None = None
-        self.kept: Batch | None = self._read_to_device() if on_device else None
-        """All training scenes, on the device, unless they are read as they are needed."""
+        self.resident: Batch | None = self._read_to_device() if on_device else None
+        """All training scenes, if they lie on the device."""
         self._window: Window | None = None
 
     @property
@@ -151,9 +99,9 @@ class TrainingImages:
 
     def batch(self, step: int) -> Batch:
         """Returns the scenes of a step, counted from 0, on the device."""
-        if self.kept is None:
+        if self.resident is None:
             return self.read(step).to(self._device)
-        return self.kept.take(self.rows_of(step).to(self._device))
+        return self.resident.take(self.rows_of(step).to(self._device))
 
     def read(self, step: int) -> Batch:
         """Returns the scenes of a step, on the host."""
@@ -166,7 +114,7 @@ class TrainingImages:
         return self._window_scenes[self._order[rows]]
 
     def _place(self, step: int) -> tuple[Window, slice]:
-        """Returns a step's window, whose order is then at hand, and its place in that order."""
+        """Returns a step's window and its slice of the window's order."""
         epoch, position = divmod(step, self.steps_per_epoch)
         number, offset = divmod(position * self._batch, self._window_rows)
         window = Window(epoch, number)
@@ -191,15 +139,14 @@ class TrainingImages:
         follows = Window(window.epoch, window.number + 1)
         if follows.number == self._windows:
             follows = Window(window.epoch + 1, 0)
-        wanted = (window, follows)
         self._ahead = {
             w: self._ahead.get(w) or self._reader.submit(self._scenes, self._chunks(w))
-            for w in wanted
+            for w in (window, follows)
         }
         return self._ahead[window].result()
 
     def _chunks(self, window: Window) -> list[int]:
-        """Returns the file's chunks in a window; one cut by the end always comes last."""
+        """Returns the chunks of a window, sorted; a last chunk that is not full stays the last."""
         if self._windows == 1:
             return list(range(-(-self.rows // CHUNK_ROWS)))
         full, part = divmod(self.rows, CHUNK_ROWS)
@@ -209,7 +156,7 @@ class TrainingImages:
         return sorted(order[window.number * count : (window.number + 1) * count])
 
     def _read_to_device(self) -> Batch:
-        """Copies the file to the device piece by piece: the host never holds all of it."""
+        """Copies the file to the device piece by piece, so that the host never holds all of it."""
         chunks = range(-(-self.rows // CHUNK_ROWS))
         shape = (self.rows, self._size, self._size)
         try:
@@ -235,7 +182,7 @@ class TrainingImages:
         return Batch(read["image"], read.get("segmentation"))
 
     def _rows_of(self, key: str, chunks: list[int] | range) -> UInt8[np.ndarray, "N H W *C"]:
-        # Neighbouring chunks are read by one call.
+        # One call reads neighbouring chunks together.
         reduce = images_at if key == "image" else segmentation_at
         parts, dataset = [], self._file[key]
         start = 0
@@ -249,7 +196,7 @@ class TrainingImages:
 
 
 def fit(file: SceneFile, size: int, device: torch.device, *, with_segmentation: bool) -> bool:
-    """Whether all training scenes fit in half of a GPU's free memory; on a CPU they need not.
+    """Whether all training scenes fit in half of a GPU's free memory; on a CPU always false.
 
     Args:
         file: where from.
@@ -276,10 +223,10 @@ class HeldOut:
 def held_out(file: SceneFile, size: int) -> HeldOut:
     """Reads the file's last scenes at the model's size."""
     rows = slice(max(0, file.n - HELD_OUT), file.n)
-    known = file.has("segmentation")
+    labelled = file.has("segmentation")
     return HeldOut(
         images=images_at(file["image"][rows], size),
-        segmentation=segmentation_at(file["segmentation"][rows], size) if known else None,
+        segmentation=segmentation_at(file["segmentation"][rows], size) if labelled else None,
         num_background=file.num_background,
     )
 
@@ -288,17 +235,19 @@ def check_size(file: SceneFile, size: int) -> None:
     """Refuses a file whose images cannot be averaged down to the model's size.
 
     Raises:
-        UsageError: they are no multiple of it.
+        UsageError: they are no square, or no multiple of it.
     """
-    if file.image_size % size:
+    height, width = file["image"].shape[1:3]
+    if height != width or height % size:
+        pixels = str(height) if height == width else f"{height} x {width}"
         raise UsageError(
-            f"{file.path}: images of {file.image_size} pixels cannot be averaged down to the "
-            f"model's {size}"
+            f"{file.path}: images of {pixels} pixels cannot be averaged down to the model's "
+            f"{size}; {way_to(size, height, width)}"
         )
 
 
 def noise(seed: int, step: int, *shape: int) -> Float[Tensor, "*shape"]:
-    """Returns the unit Gaussian noise of a step: the same however the run was interrupted."""
-    # Not torch's generator, which looks at the lower 32 bits of its seed only.
+    """Returns a step's unit Gaussian noise, which depends on nothing but seed and step."""
+    # Not by torch's generator, which reads only the lower 32 bits of its seed.
     rng = np.random.default_rng([seed, step])
     return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))

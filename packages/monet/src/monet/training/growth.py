@@ -1,14 +1,13 @@
-"""Larger models out of trained ones, to go on from there: wider, or of twice the image size.
+"""Grows a trained model, so that training goes on with a larger one: `--init-from` with `--grow`.
 
-Twice the image size (`_enlarge`): about the same function to begin with. The attention gets a block
-more on its way down and one more on its way up, the encoder a convolution more in front; what they
-do at first is to halve and to double. Every other weight stays, so that weights of 32 pixels are
-where training at 64 begins.
+Twice the image size (`_enlarge`): the attention gets one more block on its way down and one more on
+its way up, the encoder one more convolution in front. At first these halve and double, and all
+other weights stay, so that the larger model computes about what the smaller one did.
 
-A wider attention (`_widen`): more channels, the same function.
+A wider attention (`_widen`): more channels, which at first change nothing.
 
-Only `--init-from` with `--grow` comes here. It is for the shipped weights that were grown, and goes
-once weights trained at 64 pixels replace them.
+This is for the shipped weights that were grown from 32 to 64 pixels. It will go when weights that
+were trained at 64 pixels from the start replace them.
 """
 
 from __future__ import annotations
@@ -29,26 +28,28 @@ from monet.unet import channels_up
 ENCODER, UNET = "vae.encoder.", "attention.unet."
 
 IMAGE_DEVIATION, SCOPE_DEVIATION = 0.2, 4.0
-"""About what images and log scopes have within one image: an instance norm divides by it, and the
-layer after the new one has to undo that. Measured on 128 test rooms: 0.19 to 0.26 in the three
-channels, 2.7 to 4.4 from the second attention step to the last."""
+"""Typical standard deviations, within one image, of its pixels and of a log scope. The new block's
+instance norm divides by them, so the layer after it multiplies by them. Measured on 128 test rooms:
+0.19 to 0.26 in the three channels, 2.7 to 4.4 from the second attention step to the last."""
 INPUTS = 4
-"""Channels of an image and a mask or scope."""
+"""Channels that a network takes: three of an image, and one of a mask or scope."""
 CARRIER = 0.25
-"""Image contrast mixed into the scope channels, in deviations of each, so that an instance norm
-never divides by nearly zero. Small: the scope still sets the scale, and a faint one becomes about
-four times as strong at most."""
-HANDING = 10
-"""Channels by which the attention's first block hands on what it takes."""
+"""Image contrast mixed into the scope channels, in standard deviations, so that an instance norm
+never divides by nearly zero. Small: the scope still sets the scale, and a faint scope comes out at
+most about four times as strong."""
+PASSING = 10
+"""Channels in which the attention's new first block passes its input on (`_through_a_block`)."""
 
 
 def grow(tensors: Mapping[str, Tensor], before: ModelConfig, model: Monet) -> Mapping[str, Tensor]:
-    """Returns a model's weights as another one's, as far as it can be reached from the former.
+    """Returns a trained model's weights, grown towards a larger model's.
+
+    Where the larger model cannot be reached, they come back as they are, and loading them fails.
 
     Args:
         tensors: of the trained model.
         before: its config.
-        model: the other one, as initialised, on any device.
+        model: the larger model, as initialised, on any device.
     """
     now, first = model.config, model.config.encoder_channels[0]
     if now.image_size == 2 * before.image_size and _can_enlarge(before, first):
@@ -63,10 +64,10 @@ def grow(tensors: Mapping[str, Tensor], before: ModelConfig, model: Monet) -> Ma
 
 
 def _enlarged(config: ModelConfig, encoder_first: int) -> ModelConfig:
-    """Returns the model that `_enlarge` makes of another.
+    """Returns the config of the model that `_enlarge` makes.
 
     Args:
-        config: the other.
+        config: of the trained model.
         encoder_first: channels of the encoder's new first convolution.
     """
     return replace(
@@ -78,8 +79,8 @@ def _enlarged(config: ModelConfig, encoder_first: int) -> ModelConfig:
 
 
 def _can_enlarge(config: ModelConfig, encoder_first: int) -> bool:
-    """Whether the new layers are wide enough to hand on what the old ones take."""
-    return encoder_first >= INPUTS and config.unet_channels[0] >= HANDING
+    """Whether the new layers have channels enough to pass on what the old ones take."""
+    return encoder_first >= INPUTS and config.unet_channels[0] >= PASSING
 
 
 def _enlarge(
@@ -87,15 +88,15 @@ def _enlarge(
 ) -> dict[str, Tensor]:
     """Returns a model's weights for images of twice the size.
 
-    The encoder computes what it did of the halved image and log mask. The attention nearly does:
-    its new instance norms divide by deviations that differ from image to image, for which typical
-    ones are put in. The decoder draws about the same at twice the size: its kernels reach half as
-    far, and its margin is half as wide.
+    The encoder computes from the halved image and log mask what it did before. The attention nearly
+    does: its new instance norms divide by each image's own deviations, and the weights can only
+    undo typical ones. The decoder draws about the same at twice the size: relative to the image,
+    its kernels reach half as far, and its margin is half as wide.
 
     Args:
         tensors: of the trained model.
-        fresh: of the larger model (`_enlarged`), as initialised; channels that nothing is handed on
-            by keep these.
+        fresh: of the larger model (`_enlarged`), as initialised; channels that pass nothing on
+            keep these.
         config: of the trained model.
     """
     return {
@@ -134,15 +135,15 @@ def _attention(
         new[f"{UNET}first.{part}"] = fresh[f"{UNET}first.{part}"].clone()
         new[f"{UNET}down.0.{part}"] = old[f"{UNET}first.{part}"]
 
-    taken, given_back = _through_a_block()
+    inwards, back = _through_a_block()
     first = old[f"{UNET}first.conv.weight"]
-    handing = taken[..., None, None] * _half()
-    new[f"{UNET}first.conv.weight"][:HANDING] = _as_long(handing, first)
+    passing = inwards[..., None, None] * _half()
+    new[f"{UNET}first.conv.weight"][:PASSING] = _as_long(passing, first)
     down = torch.zeros_like(fresh[f"{UNET}down.0.conv.weight"])
-    down[:, :HANDING] = torch.einsum("dcrs,ce->ders", first, given_back)
+    down[:, :PASSING] = torch.einsum("dcrs,ce->ders", first, back)
     new[f"{UNET}down.0.conv.weight"] = down
 
-    # The last block hands on what comes from below; the logits undo what its norm divides by.
+    # The last block passes on what comes from below; the logits undo what its norm divides by.
     up = torch.zeros_like(fresh[f"{UNET}up.{blocks}.conv.weight"])
     up[:, :, 1, 1] = torch.eye(*up.shape[:2])
     mean, deviation = _rectified(old[f"{UNET}up.{blocks - 1}.bias"])
@@ -164,33 +165,34 @@ def _through_a_block() -> tuple[Float[Tensor, "E 4"], Float[Tensor, "4 E"]]:
     grey = CARRIER * colours.mean(dim=0)
     scope = torch.tensor([0, 0, 0, 1 / SCOPE_DEVIATION])
     signed = torch.cat([colours, torch.stack([grey + scope, grey - scope])])  # (5, 4)
-    taken = torch.stack([signed, -signed], dim=1).flatten(0, 1)  # (10, 4)
+    inwards = torch.stack([signed, -signed], dim=1).flatten(0, 1)  # (10, 4)
     back = torch.zeros(INPUTS, len(signed))
     back[:3, :3] = IMAGE_DEVIATION * torch.eye(3)
     back[3, 3:] = SCOPE_DEVIATION * math.hypot(CARRIER, 1) / 2 * torch.tensor([1.0, -1.0])
-    return taken, torch.stack([back, -back], dim=2).flatten(1)  # (4, 10)
+    return inwards, torch.stack([back, -back], dim=2).flatten(1)  # (4, 10)
 
 
 def _as_long(
     weight: Float[Tensor, "D C 3 3"], trained: Float[Tensor, "E F 3 3"]
 ) -> Float[Tensor, "D C 3 3"]:
-    """Scales the kernels of each output to the mean norm of a trained block's.
+    """Scales each output's kernel to the mean norm of a trained block's kernels.
 
-    To the norm that follows, all scales are one; but a step of training turns a short one further.
+    The instance norm that follows cancels the scale, but a step of training turns a short kernel
+    further than a long one.
     """
     norm = torch.linalg.vector_norm(trained, dim=(1, 2, 3)).mean()
     return weight * norm / torch.linalg.vector_norm(weight, dim=(1, 2, 3), keepdim=True)
 
 
 def _half() -> Float[Tensor, "3 3"]:
-    """Returns the kernel whose every second output is the mean of two by two inputs."""
+    """Returns the kernel that, at every second place, gives the mean of two by two inputs."""
     kernel = torch.zeros(3, 3)
     kernel[1:, 1:] = 0.25
     return kernel
 
 
 def _rectified(bias: Float[Tensor, " C"]) -> tuple[Float[Tensor, " C"], Float[Tensor, " C"]]:
-    """Returns mean and deviation of relu(n + bias), n a unit Gaussian: of a block's output."""
+    """Returns mean and deviation of a block's output: relu(n + bias), n being a unit Gaussian."""
     density = torch.exp(-(bias**2) / 2) / math.sqrt(2 * math.pi)
     below = 0.5 * (1 + torch.erf(bias / math.sqrt(2)))
     mean = bias * below + density
@@ -199,9 +201,9 @@ def _rectified(bias: Float[Tensor, " C"]) -> tuple[Float[Tensor, " C"], Float[Te
 
 
 def _can_widen(before: Sequence[int], now: Sequence[int]) -> bool:
-    """Whether `_widen` can make the one U-Net's channels the other's.
+    """Whether `_widen` can turn one U-Net's channels into the other's.
 
-    The lowest block must stay as it is, because the MLP flattens it.
+    The lowest block must keep its width, because the MLP takes it flattened.
     """
     return (
         len(before) == len(now)
@@ -218,8 +220,8 @@ def _widen(
 ) -> dict[str, Tensor]:
     """Returns a model's weights with a wider U-Net that computes the same.
 
-    New channels look at all that is below them, with the fresh model's weights at the scale of the
-    trained ones; what was there before does not look at them until training makes it.
+    New channels read everything below them, by the fresh model's weights at the trained ones'
+    scale. The old channels read the new ones with weight 0, until training changes that.
 
     Args:
         tensors: of the trained model.

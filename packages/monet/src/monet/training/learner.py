@@ -22,7 +22,8 @@ from monet.training.optimiser import (
     restore_optimiser,
 )
 from monet.training.processes import Ranks
-from monet.weights import State, Weights
+from monet.training.state import State
+from monet.weights import Weights
 
 
 class Learner:
@@ -95,8 +96,8 @@ class Learner:
             self.model.load_state_dict(state.model)
             restore_optimiser(self.optimiser, state.optimiser)
             self.average.restore(state.average)
-        except (RuntimeError, KeyError, TypeError) as error:
-            raise ValueError(f"the state is another model's: {error}") from error
+        except Exception as error:  # torch raises many kinds
+            raise ValueError("the state is another model's") from error
         self.step, self.stages = state.step, state.stages
 
     def start_from(self, weights: Weights) -> None:

@@ -1,4 +1,4 @@
-"""The loss of a batch as training uses it: means of its terms, in two regions to compile."""
+"""The loss that training uses: each term's mean over a batch, in two parts that can be compiled."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Region = TypeVar("Region", bound=Callable[..., Any])
 class MeanLoss:
     """Means over a batch of loss, nll, kl_latent and kl_mask.
 
-    Compiled, it is two regions, each traced whole: the attention step, compiled once and used for
-    every slot, and all that comes after the attention.
+    Two regions can be compiled, each without a graph break: one attention step, which serves every
+    slot, and everything after the attention.
 
     Args:
         model: whose loss.
         loss: weights of its terms.
         ablations: departures from it; none by default.
-        backend: compiles the regions; none by default.
+        backend: what compiles the two regions; by default nothing does.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class MeanLoss:
         Args:
             image: in [0, 1].
             noise: unit Gaussian, for the latents; as many slots are used.
-            log_masks: instead of the attention's (section 2.2).
-            posterior_weight: of this step; without effect on masks that are given.
+            log_masks: masks to use instead of the attention's (section 2.2).
+            posterior_weight: of the fourth term, at this step; given masks have no such term.
         """
         if log_masks is None:
             masks = self._model.attention(image, noise.shape[1], self._split)
@@ -91,8 +91,8 @@ class MeanLoss:
 
 def compiled(region: Region, backend: Backend) -> Region:
     """Returns a region that is traced whole and compiled at its first call."""
-    # Without it Inductor leaves channels_last for training graphs that have a convolution from 128
-    # to 64 channels.
+    # Without the option, Inductor gives up channels_last for a whole training graph as soon as it
+    # has a convolution from 128 to 64 channels.
     options: dict[str, Any] = {"force_layout_optimization": True} if backend == "inductor" else {}
     return cast(
         Region,

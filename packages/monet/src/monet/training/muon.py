@@ -1,7 +1,7 @@
-"""Muon (Jordan et al., 2024): momentum made orthogonal, for few steps; an ablation of the paper's.
+"""Muon (Jordan et al., 2024), which needs fewer steps than the paper's RMSProp.
 
-A weight of several inputs and outputs moves by the orthogonal matrix nearest to its momentum, so
-that all its directions learn at one rate; biases and the last layers move as Adam moves them.
+Each weight matrix or convolution moves by the orthogonal matrix nearest to its momentum, so that
+all its directions learn at the same rate. Biases and the last layers move as Adam moves them.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ MOMENTUM = 0.95
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
 FEWEST_OUTPUTS = 5
-"""Layers with fewer outputs are the last ones: colours with a mask, and the attention's logit."""
+"""Layers with fewer outputs are the last ones: the decoder's four channels, the attention's one."""
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
-"""Coefficients of Jordan's quintic, whose five rounds bring singular values to 0.7 to 1.2."""
+"""Coefficients of Jordan's quintic; five rounds of it bring all singular values to 0.7 to 1.2."""
 ROUNDS = 5
 LEAST_ROWS = 64
-"""Rows of the smallest batch of padded matrices."""
+"""Rows to which the smallest matrices are padded."""
 
 
 def orthogonalise(matrices: Float[Tensor, "N R C"]) -> Float[Tensor, "N R C"]:
@@ -41,15 +41,15 @@ def orthogonalise(matrices: Float[Tensor, "N R C"]) -> Float[Tensor, "N R C"]:
 class Muon(torch.optim.Optimizer):
     """Muon for matrices and convolutions, Adam for the rest, at one learning rate.
 
-    The orthogonal matrix is scaled to a root mean square of one, about what Adam's steps have, so
-    that a rate means the same to both.
+    The orthogonal matrix is scaled to a root mean square of one. Adam's steps have about that, so
+    that one learning rate suits both.
 
     Args:
         params: parameters, or groups of them.
         lr: learning rate; a tensor with `batched`.
-        batched: makes all matrices orthogonal in a few batches, padded with zeros, and keeps rates
-            and step counts in tensors, so that a CUDA graph can hold a step: to the same result
-            but for rounding.
+        batched: make all matrices orthogonal in a few batches, padded with zeros, and keep rates
+            and step counts in tensors, so that a CUDA graph can hold a step. The result is the
+            same but for rounding.
     """
 
     def __init__(
@@ -86,25 +86,25 @@ class Muon(torch.optim.Optimizer):
                     p.add_(move.reshape(p.shape), alpha=-group["lr"] * scale)
 
     def _momentum(self, p: Tensor, gradient: Tensor) -> Float[Tensor, "R C"]:
-        """Takes in the gradient; returns where the momentum will point (Nesterov)."""
-        momentum = self._kept(p, "momentum")
+        """Adds the gradient to the momentum; returns where that points next (Nesterov)."""
+        momentum = self._moment(p, "momentum")
         momentum.lerp_(gradient, 1 - MOMENTUM)
         return gradient.lerp(momentum, MOMENTUM).flatten(1)
 
     def _adam(self, p: Tensor, gradient: Tensor, rate: float, step: int) -> None:
-        mean, square = self._kept(p, "mean"), self._kept(p, "square")
+        mean, square = self._moment(p, "mean"), self._moment(p, "square")
         mean.lerp_(gradient, 1 - BETAS[0])
         square.lerp_(gradient.square(), 1 - BETAS[1])
         root = (square / (1 - BETAS[1] ** step)).sqrt_().add_(EPSILON)
         p.addcdiv_(mean, root, value=-rate / (1 - BETAS[0] ** step))
 
-    def _kept(self, p: Tensor, name: str) -> Tensor:
-        """Returns what is kept of a parameter's gradients; zeros before the first step."""
+    def _moment(self, p: Tensor, name: str) -> Tensor:
+        """Returns a running mean of a parameter's gradients by its name; at first zeros."""
         state = self.state[p]
         if name not in state:
             state[name] = torch.zeros_like(p)
-        kept: Tensor = state[name]
-        return kept
+        moment: Tensor = state[name]
+        return moment
 
     def _batched_step(self) -> None:
         for group in self.param_groups:
@@ -123,7 +123,7 @@ class Muon(torch.optim.Optimizer):
         if self._batches is None:
             self._batches = padded_matrices([p for p, _ in learning])
         gradients = [p.grad for p, _ in learning if p.grad is not None]
-        momenta = [self._kept(p, "momentum") for p, _ in learning]
+        momenta = [self._moment(p, "momentum") for p, _ in learning]
         torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)
         aims = torch._foreach_lerp(gradients, momenta, MOMENTUM)
         for batch in self._batches:
@@ -136,8 +136,8 @@ class Muon(torch.optim.Optimizer):
         if not params:
             return
         gradients = [p.grad for p in params]
-        means = [self._kept(p, "mean") for p in params]
-        squares = [self._kept(p, "square") for p in params]
+        means = [self._moment(p, "mean") for p in params]
+        squares = [self._moment(p, "square") for p in params]
         torch._foreach_lerp_(means, gradients, 1 - BETAS[0])
         torch._foreach_lerp_(squares, torch._foreach_mul(gradients, gradients), 1 - BETAS[1])
         roots = torch._foreach_div(squares, _one_less_power(BETAS[1], group["step"]))
@@ -149,9 +149,9 @@ class Muon(torch.optim.Optimizer):
 
 
 class PaddedMatrices:
-    """Matrices of several shapes as one batch, lying and padded with zeros.
+    """Matrices of several shapes as one batch: each with its longer side lying, padded with zeros.
 
-    Zeros change neither the norm nor the products that `orthogonalise` makes of the rest.
+    The zeros change neither the norms nor the products of `orthogonalise`.
 
     Args:
         params: all matrices of a model.
@@ -194,7 +194,7 @@ class PaddedMatrices:
 
 
 def padded_matrices(params: Sequence[Tensor]) -> list[PaddedMatrices]:
-    """Returns matrices in batches by their smaller side: up to 64, to 128, to 256 and so on."""
+    """Groups matrices into batches by their smaller side: up to 64, up to 128 and so on."""
     batches: dict[int, list[int]] = {}
     for i, p in enumerate(params):
         small = min(p.shape[0], p[0].numel())
@@ -210,5 +210,5 @@ def _is_matrix(p: Tensor) -> bool:
 
 
 def _one_less_power(beta: float, step: Float[Tensor, ""]) -> Float[Tensor, ""]:
-    """Returns 1 - beta^step, to all digits where that is nearly nothing."""
+    """Returns 1 - beta^step, exact where beta^step is nearly 1."""
     return -torch.expm1(step * math.log(beta))

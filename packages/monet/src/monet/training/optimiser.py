@@ -15,8 +15,10 @@ from monet.training.muon import Muon
 from monet.training.rmsprop import RMSPropTF
 
 AVERAGE_WARMUP = 10
-"""The moving average forgets its beginning: after t steps it keeps at most (1 + t) / (10 + t)."""
+"""So that the moving average forgets the random weights of the start: in step t it keeps at most
+the share (1 + t) / (10 + t) of itself."""
 COSINE_FLOOR = 0.05
+"""Share of the learning rate to which the cosine falls."""
 
 
 def make_optimiser(
@@ -44,16 +46,16 @@ def make_optimiser(
         return RMSPropTF(groups)
     if config.kind == "muon":
         return Muon(groups, config.learning_rate, batched=capturable)
-    # Not fused: that reads parameters, gradients and moments as if all had the same strides.
+    # Not fused: that assumes the same strides of parameters, gradients and moments.
     return torch.optim.Adam(groups, capturable=capturable and device.type == "cuda")
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float | Float[Tensor, ""]) -> None:
-    """Gives each group of parameters its share of a learning rate.
+    """Sets the learning rate of each group of parameters, which is a share of the attention's.
 
     Args:
-        optimiser: from `make_optimiser`; a capturable one takes a tensor too.
-        rate: the attention network's.
+        optimiser: from `make_optimiser`.
+        rate: the attention network's; may be a tensor if the optimiser is capturable.
     """
     for group in optimiser.param_groups:
         if isinstance(group["lr"], Tensor):
@@ -63,7 +65,7 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float | Float[Tensor, ""]) 
 
 
 def optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, Any]:
-    """Returns an optimiser's state in one form, whether it is capturable or not."""
+    """Returns an optimiser's state in plain numbers, so that a capturable one looks the same."""
     state = optimiser.state_dict()
     groups = [
         {name: _plain(name, value) for name, value in group.items()}
@@ -81,15 +83,20 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Takes what `optimiser_state` returned; an optimiser's own rates and kind stay.
+    """Goes to a state that `optimiser_state` returned; the optimiser's own rates and kind stay.
 
     Raises:
-        KeyError, ValueError: it is another optimiser's state.
+        AttributeError, IndexError, KeyError, TypeError, ValueError: it is another optimiser's.
     """
     rates = [group["lr"] for group in optimiser.param_groups]
     capturable = optimiser.defaults.get("capturable")
-    kept = {} if capturable is None else {"capturable": capturable}
-    groups = [{**group, **kept} for group in state["param_groups"]]
+    own = {} if capturable is None else {"capturable": capturable}
+    groups = [{**group, **own} for group in state["param_groups"]]
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    for number, moments in state["state"].items():
+        for moment in moments.values():
+            if isinstance(moment, Tensor) and moment.shape not in ((), parameters[number].shape):
+                raise ValueError(f"moments of parameter {number} have another shape")
     optimiser.load_state_dict({**state, "param_groups": groups})
     for group, rate in zip(optimiser.param_groups, rates, strict=True):
         if isinstance(rate, Tensor):
@@ -119,15 +126,15 @@ class WeightAverage:
         }
 
     def share(self, step: int) -> float:
-        """Returns how much the average takes in of the weights after `step` steps."""
+        """Returns the weights' share in the average after `step` steps; the rest is the average."""
         return 1 - min(self._decay, (1 + step) / (AVERAGE_WARMUP + step))
 
     @torch.no_grad()
     def update(self, share: float | Float[Tensor, ""]) -> None:
-        """Takes in the weights.
+        """Moves the average towards the weights.
 
         Args:
-            share: from `share`; a tensor where a CUDA graph holds the step.
+            share: of the weights, from `share`; a tensor where a CUDA graph holds the step.
         """
         if self._decay == 0:
             return
@@ -141,6 +148,13 @@ class WeightAverage:
 
     @torch.no_grad()
     def restore(self, weights: dict[str, Tensor]) -> None:
-        """Takes an average that was saved."""
+        """Goes to an average that was saved.
+
+        Raises:
+            ValueError: it is of other weights.
+        """
+        shapes = {name: value.shape for name, value in weights.items()}
+        if shapes != {name: value.shape for name, value in self.weights.items()}:
+            raise ValueError("the average is of other weights")
         for name, value in weights.items():
             self.weights[name].copy_(value)

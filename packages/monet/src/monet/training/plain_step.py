@@ -9,8 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from monet.given_masks import log_masks_of
-from monet.model import to_unit
-from monet.training.data import Batch, TrainingImages, noise
+from monet.images import to_unit
+from monet.training.batch import Batch
+from monet.training.data import TrainingImages, noise
 from monet.training.learner import Learner
 from monet.training.mean_loss import Backend
 from monet.training.optimiser import set_rate
@@ -19,7 +20,7 @@ from monet.training.thread_shares import ThreadShares
 
 
 class PlainStep:
-    """Makes a learner's steps, of which each core takes a share.
+    """Makes a learner's steps; each core computes a share of the batch.
 
     Args:
         learner: what learns.
@@ -37,7 +38,7 @@ class PlainStep:
         self._share = learner.ranks.share(learner.config.batch_size)
         self._loss = learner.mean_loss(backend)
         self._cores = ThreadShares(torch.get_num_threads() if backend is None else 1)
-        self._seen: list[Terms] = []
+        self._terms: list[Terms] = []
 
     def make(self) -> None:
         """Makes a step.
@@ -49,14 +50,14 @@ class PlainStep:
             terms = tuple(self.gradients(self._images.batch(self._learner.step)).tolist())
             for name, value in zip(TERMS, terms, strict=True):
                 if not math.isfinite(value):
-                    raise NotFiniteError(self._learner.step + 1, name, value)
+                    raise NotFiniteError(self._learner.step + 1, name, value, is_undone=True)
             self.update()
-        self._seen.append(terms)
+        self._terms.append(terms)
 
     def terms(self) -> list[Terms]:
         """Returns the terms of the steps made since the last call."""
-        seen, self._seen = self._seen, []
-        return seen
+        terms, self._terms = self._terms, []
+        return terms
 
     def replan(self) -> None:
         """Follows a change of the learner's config: each step reads it anew."""
@@ -64,7 +65,7 @@ class PlainStep:
     def restart(self) -> None:
         """Goes on from where the learner is now."""
         self._learner.optimiser.zero_grad()
-        self._seen = []
+        self._terms = []
 
     def close(self) -> None:
         """Ends the threads."""
@@ -83,23 +84,23 @@ class PlainStep:
         config, device = learner.config, learner.device
         half = learner.precision == "bfloat16"
         slots = config.model.num_slots
-        # Of the whole batch: an image's noise does not depend on how many processes share it.
-        drawn = noise(config.seed, learner.step, len(batch), slots, config.model.latent_dim)[share]
-        drawn = drawn.to(device)
+        # Noise is drawn for the whole batch, so that an image's does not depend on the processes.
+        shape = (len(batch), slots, config.model.latent_dim)
+        unit = noise(config.seed, learner.step, *shape)[share].to(device)
         log_masks = log_masks_of(config, batch)
         log_masks = None if log_masks is None else log_masks[share]
         image = to_unit(batch.images[share])
         if half and device.type == "cpu":
-            # As bytes lie, channels last, oneDNN's bfloat16 takes 1.5 times as long; float32 hardly
-            # differs, and keeps its digits.
+            # Channels first: with channels last, as the bytes lie, oneDNN's bfloat16 convolutions
+            # take 1.5 times as long. In float32 it hardly matters, and digits stay as they were.
             image = image.contiguous()
         weight = config.ablations.posterior_weight_at(learner.step)
         learner.optimiser.zero_grad()
 
         def loss(rows: slice) -> Float[Tensor, " T"]:
-            given = None if log_masks is None else log_masks[rows]
+            fixed = None if log_masks is None else log_masks[rows]
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                return self._loss(image[rows], drawn[rows], given, weight)
+                return self._loss(image[rows], unit[rows], fixed, weight)
 
         parameters = list(learner.model.parameters())
         means = self._cores.backward(loss, len(image), parameters)

@@ -12,16 +12,10 @@ from scenes.file.reader import SceneFile
 from scenes.lock import locked
 
 from monet.config import TrainConfig, first_difference
-from monet.weights import (
-    STATE,
-    WEIGHTS,
-    State,
-    read_config,
-    read_state,
-    save_config,
-    save_state,
-    save_weights,
-)
+from monet.config_file import Stage, read_config, save_config
+from monet.training.run_log import METRICS, read_lines
+from monet.training.state import STATE, State, read_state, save_state
+from monet.weights import WEIGHTS, find_weights, read_weights, save_weights
 
 
 class RunFolder:
@@ -29,36 +23,76 @@ class RunFolder:
 
     Args:
         path: the folder.
+
+    Raises:
+        UsageError: it is a file.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"{path}: a file, where a run folder would be; choose another --run")
         # Before the state is read: a later one is another command's.
-        self._found = self._state_on_disk()
+        self._at_hand = self._state_on_disk()
+
+    @property
+    def has_state(self) -> bool:
+        """Whether there is a state to go on from."""
+        return self._at_hand is not None
 
     def saved_state(self, config: TrainConfig) -> State | None:
-        """Returns the state that a run goes on from; None where nothing is saved.
+        """Returns the state that a run goes on from; None where the run begins.
 
         Raises:
-            UsageError: it is of a run of another config.
+            UsageError: it is of a run of another config, or it is gone and its weights or log are
+                still there.
             CommandError: it cannot be read.
         """
-        if not (self.path / STATE).exists():
+        if not self.has_state:
+            self._check_nothing_is_lost()
             return None
         before = read_config(self.path)
         if before.identity != config.identity:
-            raise UsageError(
-                f"{self.path}: a run of another config ({first_difference(before, config)}); "
-                "choose another --run"
-            )
-        return read_state(self.path)
+            difference = first_difference(before.identity, config.identity)
+            raise self._other_config(difference)
+        state = read_state(self.path)
+        if before.init_from != config.init_from and not _began_with(state, config.init_from):
+            raise self._other_config(f"init_from {before.init_from}, not {config.init_from}")
+        return state
 
-    def saved_step(self) -> int | None:
-        """Returns the step of the state on disk; None where nothing is saved."""
-        return None if self._state_on_disk() is None else read_state(self.path).step
+    def _other_config(self, difference: str) -> UsageError:
+        return UsageError(
+            f"{self.path}: a run of another config ({difference}); choose another --run"
+        )
+
+    def _check_nothing_is_lost(self) -> None:
+        """Refuses to begin anew over what a run without its state has left.
+
+        Raises:
+            UsageError: there are weights, or a log of some step.
+        """
+        weights, log = self.path / WEIGHTS, self.path / METRICS
+        if weights.exists():
+            raise UsageError(
+                f"{weights}: weights whose {STATE}, from which a run goes on, is gone; "
+                f"choose another --run, and --init-from {self.path} to start from them"
+            )
+        if read_lines(self.path):
+            raise UsageError(
+                f"{log}: the log of a run whose {STATE} is gone; choose another --run, and "
+                "--init-from WEIGHTS if you have them elsewhere"
+            )
+
+    def is_scored(self, step: int) -> bool:
+        """Whether the log has scores of a step."""
+        return any(line.is_score and line.step == step for line in read_lines(self.path))
+
+    def saved_step(self) -> int:
+        """Returns the step of the state on disk."""
+        return read_state(self.path).step
 
     def check_data(self, saved: State, file: SceneFile) -> None:
-        """Refuses another file under the same name; one that has grown is the same.
+        """Refuses a file of other scenes; the same ones elsewhere, or more of them, will do.
 
         Raises:
             UsageError: the run would hold out scenes that it has learned from.
@@ -77,7 +111,7 @@ class RunFolder:
             UsageError: another one trains there, or has since this one read the state.
         """
         with locked(self.path, "training"):
-            if self._state_on_disk() != self._found:
+            if self._state_on_disk() != self._at_hand:
                 raise UsageError(f"{self.path}: another command trained there meanwhile")
             clear_unfinished(self.path)
             yield
@@ -91,32 +125,39 @@ class RunFolder:
 
         Args:
             config: the run's, which goes with the weights.
-            state: what the run goes on from; its average are the weights.
+            state: what the run goes on from; its average are the weights. At step 0, where nothing
+                is learned, it is saved alone.
             dataset: name of what it learns from.
 
         Raises:
             CommandError: there is no space left, or the like.
         """
+        notes = {"seed": str(config.seed)}
         try:
+            if state.step:
+                path = self.path / WEIGHTS
+                save_weights(path, state.average, config, state.step, dataset, notes, state.stages)
             # The state last: a run that is finished has its weights.
-            save_weights(
-                self.path / WEIGHTS,
-                state.average,
-                config,
-                state.step,
-                dataset,
-                {"seed": str(config.seed)},
-                state.stages,
-            )
             save_state(self.path, state)
-            self._found = self._state_on_disk()
+            self._at_hand = self._state_on_disk()
         except OSError as error:
             raise CommandError(f"{in_words(error)}; the last saved state is kept") from error
 
     def _state_on_disk(self) -> tuple[int, int] | None:
         """Returns what tells a saved state from one saved later; None where there is none."""
         try:
-            found = (self.path / STATE).stat()
+            status = (self.path / STATE).stat()
         except FileNotFoundError:
             return None
-        return found.st_ino, found.st_mtime_ns
+        return status.st_ino, status.st_mtime_ns
+
+
+def _began_with(state: State, init_from: str | None) -> bool:
+    """Whether a run began with these weights, whatever their path was then."""
+    if init_from is None or not state.stages:
+        return False
+    weights = read_weights(find_weights(init_from))
+    stages = (*weights.stages, Stage(weights.step, weights.config))
+    return [(stage.step, stage.config.identity) for stage in stages] == [
+        (stage.step, stage.config.identity) for stage in state.stages
+    ]

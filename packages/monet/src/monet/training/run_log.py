@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,50 @@ from jaxtyping import UInt8
 from PIL import Image
 from scenes.atomic import whole_or_not, write_whole
 
+from monet.seal import parse_json, read_regular
+
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 METRICS = "metrics.jsonl"
 PICTURE = "decomposition.png"
+SCORE = "held_out_nll"
+"""What every line of scores has."""
+MOST_NAMED = 5
+"""Damaged lines that are named."""
 SHOWN_PIXELS = 96
 """Images smaller than this are enlarged in the picture."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of metrics.jsonl."""
+
+    text: str
+    step: int | None
+    """None where the line is damaged."""
+    is_score: bool
+
+
+def read_lines(folder: Path) -> list[Line]:
+    """Returns the lines of a run's log, without a last one that a kill cut short.
+
+    Raises:
+        CommandError: it is not a regular file.
+    """
+    path = folder / METRICS
+    if not path.exists():
+        return []
+    *whole, _ = read_regular(path).decode(errors="replace").split("\n")
+    return list(map(_line, whole))
+
+
+def _line(text: str) -> Line:
+    try:
+        values = parse_json(text)
+        return Line(text, int(values["step"]), SCORE in values)
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return Line(text, None, False)
 
 
 class RunLog:
@@ -27,15 +65,21 @@ class RunLog:
 
     Args:
         folder: the run folder.
-        step: where the run goes on; what was logged after it is dropped, and logged again.
+        step: where the run goes on; what was logged after it is dropped, and logged again. Lines
+            that are damaged are dropped too, and a message on stderr says which.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
         self._metrics, self._picture = folder / METRICS, folder / PICTURE
+        lines = read_lines(folder)
+        damaged = [str(number) for number, line in enumerate(lines, 1) if line.step is None]
+        if damaged:
+            more = ", ..." if len(damaged) > MOST_NAMED else ""
+            numbers = ", ".join(damaged[:MOST_NAMED]) + more
+            _say(f"{self._metrics}: damaged, and left out: line {numbers}")
+        earlier = [line for line in lines if line.step is not None and line.step <= step]
         if self._metrics.exists():
-            lines = self._metrics.read_text().splitlines()
-            kept = "".join(f"{line}\n" for line in lines if _step_of(line) <= step)
-            write_whole(self._metrics, kept.encode())
+            write_whole(self._metrics, "".join(f"{line.text}\n" for line in earlier).encode())
         self._writer = _events(folder, step)
 
     def __enter__(self) -> RunLog:
@@ -54,7 +98,13 @@ class RunLog:
                 self._writer.add_scalar(name, value, step)
 
     def picture(self, step: int, sheet: UInt8[np.ndarray, "Y X 3"], image_size: int) -> None:
-        """Logs a sheet of decompositions; the file beside the metrics is the newest one."""
+        """Logs a sheet of decompositions; the file beside the metrics is the newest one.
+
+        Args:
+            step: of the run.
+            sheet: the picture.
+            image_size: side of the images in it, by which small ones are enlarged.
+        """
         if self._writer is not None:
             self._writer.add_image("decomposition", sheet, step, dataformats="HWC")
         scale = max(1, SHOWN_PIXELS // image_size)
@@ -73,13 +123,10 @@ def _events(folder: Path, step: int) -> SummaryWriter | None:
     except ModuleNotFoundError as error:
         if error.name != "tensorboard":
             raise
-        print("monet-train: no TensorBoard events: tensorboard is not installed", file=sys.stderr)  # noqa: T201
+        _say("no TensorBoard events: tensorboard is not installed")
         return None
     return SummaryWriter(str(folder), purge_step=step + 1)
 
 
-def _step_of(line: str) -> int:
-    try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):  # cut short by a kill
-        return 1 << 62
+def _say(line: str) -> None:
+    print(f"monet-train: {line}", file=sys.stderr)  # noqa: T201

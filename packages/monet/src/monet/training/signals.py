@@ -1,24 +1,84 @@
-"""SIGINT and SIGTERM as requests to stop, which the training loop meets at the end of a step."""
+"""Signals that ask a run to stop: the first at the end of its step, a second one at once."""
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+import threading
+import time
+from collections.abc import Callable
 from types import FrameType
+from typing import TypeVar
+
+T = TypeVar("T")
+
+REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ONE_REQUEST_S = 0.2
+"""Signals within this time are one request: `timeout` and torchrun send each of theirs twice."""
+SHOW_CURSOR = b"\x1b[?25h"
 
 
-@contextmanager
-def stop_signals() -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM in a list instead of ending the process."""
-    asked: list[int] = []
+class _InterruptedError(Exception):
+    """Leaves what `StopSignals.unless_asked` computes."""
 
-    def remember(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
 
-    before = {s: signal.signal(s, remember) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
+class StopSignals:
+    """Takes SIGINT, SIGTERM and SIGHUP as requests to stop; a context manager.
+
+    A signal that is ignored as the run begins stays ignored, so that `nohup` does what it is for.
+    Outside the main thread, where Python handles no signals, there are no requests.
+
+    Args:
+        second_ends: whether a second request ends the process at once, as the signal itself would.
+    """
+
+    def __init__(self, *, second_ends: bool) -> None:
+        self._second_ends = second_ends
+        self._asked_at: float | None = None
+        self._interruptible = False
+
+    @property
+    def asked(self) -> bool:
+        """Whether the run is asked to stop."""
+        return self._asked_at is not None
+
+    def __enter__(self) -> StopSignals:
+        self._before = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in REQUESTS:
+                if signal.getsignal(number) != signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._take)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def unless_asked(self, compute: Callable[[], T]) -> T | None:
+        """Returns what a function computes; None where a request comes before it has ended.
+
+        Args:
+            compute: may be left anywhere, so that it should write nothing.
+        """
+        try:
+            self._interruptible = True
+            if self.asked:
+                return None
+            return compute()
+        except _InterruptedError:
+            return None
+        finally:
+            self._interruptible = False
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self._asked_at is None:
+            self._asked_at = now
+            if self._interruptible:
+                raise _InterruptedError
+        elif self._second_ends and now - self._asked_at > ONE_REQUEST_S:
+            if sys.stderr.isatty():  # a progress bar hides it
+                os.write(sys.stderr.fileno(), SHOW_CURSOR)
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)

@@ -1,8 +1,9 @@
-"""What changes from step to step, in a buffer on the device whose rows are steps.
+"""The inputs of the steps to come, one row a step, in a buffer on the device.
 
-The host fills it some hundred steps ahead, in a thread: which images, their noise, the learning
-rate, what the average takes in, the posterior weight. The device counts the rows itself, so that a
-step needs nothing of the host, and keeps each step's terms beside them until they are looked at.
+A row says which images a step takes, their noise, the learning rate, the weights' share in their
+moving average, and the posterior weight. A thread of the host prepares some hundred rows ahead. The
+device counts the rows itself and writes each step's terms beside its row, so that a step needs
+nothing from the host.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from monet.training.data import Batch, TrainingImages, noise
+from monet.training.batch import Batch
+from monet.training.data import TrainingImages, noise
 from monet.training.learner import Learner
 from monet.training.optimiser import learning_rate
 from monet.training.steps import TERMS
@@ -22,7 +24,7 @@ from monet.training.steps import TERMS
 STEPS_AHEAD = 256
 """Rows of the buffer."""
 STAGED_BYTES = 256 << 20
-"""Images that wait in the buffer, where they are not all on the device."""
+"""Room for images in the buffer, used if the device does not hold all images anyway."""
 
 
 @dataclass(frozen=True)
@@ -36,22 +38,22 @@ class Row:
     rate: Float[Tensor, ""]
     """Learning rate."""
     averaged: Float[Tensor, ""]
-    """What the moving average takes in of the weights."""
+    """The weights' share in their moving average."""
     posterior_weight: Float[Tensor, ""]
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Rows that wait on the host."""
+    """Rows on the host, ready to be copied."""
 
     places: Int64[Tensor, "S B"]
-    """Of each step's images in the buffer, or among all images."""
+    """Indices of each step's images, in the buffer or among all images."""
     noise: Float[Tensor, "S b K D"]
     staged: Batch | None
-    """The images of all steps, unless the device has all that there are."""
+    """The images of all these steps; `None` if the device holds every image."""
 
     def pinned(self) -> Prepared:
-        """Returns the same in memory from which a GPU copies without holding up the caller."""
+        """Returns the rows in pinned memory, from which a GPU copies while the caller goes on."""
         staged = None if self.staged is None else self.staged.pinned()
         return Prepared(self.places.pin_memory(), self.noise.pin_memory(), staged)
 
@@ -71,8 +73,8 @@ class StepBuffer:
         self._share = learner.ranks.share(config.batch_size)
         self._feeder = ThreadPoolExecutor(1, "rows")
         self._next: Future[Prepared] | None = None
-        if images.kept is not None:
-            self._scenes = images.kept
+        if images.resident is not None:
+            self._scenes = images.resident
         else:
             example = images.read(learner.step).take(torch.zeros(1, dtype=torch.int64))
             steps_ahead = max(
@@ -95,15 +97,15 @@ class StepBuffer:
         self.restart()
 
     def restart(self) -> None:
-        """Drops all rows, prepared ones and terms too: the learner is elsewhere now."""
+        """Drops all rows and terms, because the learner has gone to another step."""
         if self._next is not None:
             self._next.cancel()
             self._next = None
         self._first: int | None = None
-        """Step of the first row; None where there is none."""
+        """Step of the first row; `None` while there are no rows."""
         self._aside: list[Float[Tensor, "S T"]] = []
         self._looked = self._learner.step
-        """Steps whose terms are put aside."""
+        """Step up to which terms have been put aside."""
 
     def close(self) -> None:
         """Ends the thread."""
@@ -115,7 +117,7 @@ class StepBuffer:
         if self._first is not None and step < self._first + self.steps_ahead:
             return
         self._put_terms_aside()
-        # By the one thread, even at once: the images' order is kept by whoever reads them.
+        # Also in the thread if it is needed now: only one thread may read images in their order.
         prepared = (self._next or self._feeder.submit(self._prepare, step)).result()
         self._places.copy_(prepared.places, non_blocking=True)
         self._noise.copy_(prepared.noise, non_blocking=True)
@@ -127,12 +129,12 @@ class StepBuffer:
         self._next = self._feeder.submit(self._prepare, step + self.steps_ahead)
 
     def settle(self) -> None:
-        """Waits until no rows are being prepared: a capture wants the device for itself."""
+        """Waits until no rows are being prepared, since a capture allows no other work."""
         if self._next is not None:
             self._next.result()
 
     def replan(self) -> None:
-        """Writes the schedule of the steps that are not yet made anew, by the learner's config."""
+        """Recomputes the schedule of the steps to come from the learner's config."""
         if self._first is None:
             return
         done = self._learner.step - self._first
@@ -142,7 +144,7 @@ class StepBuffer:
             )
 
     def row(self) -> Row:
-        """Returns what the step to come needs: operations of the device alone."""
+        """Returns the next step's inputs, by operations on the device alone, as a graph needs."""
         places, drawn, now = (
             part.index_select(0, self._at)[0]
             for part in (self._places, self._noise, self._schedule)
@@ -151,7 +153,7 @@ class StepBuffer:
         return Row(self._scenes.take(places), drawn, rate, averaged, posterior_weight)
 
     def finish_row(self, terms: Float[Tensor, " T"]) -> None:
-        """Keeps a step's terms, and goes on to the next row: operations of the device alone."""
+        """Writes a step's terms and goes on to the next row, by operations on the device alone."""
         self._terms.index_copy_(0, self._at, terms[None])
         self._at += 1
 
@@ -163,7 +165,7 @@ class StepBuffer:
         return rows
 
     def _put_terms_aside(self) -> None:
-        """Keeps terms from being written over."""
+        """Copies terms to where the next rows do not overwrite them."""
         if self._first is None or self._looked == self._learner.step:
             return
         rows = slice(self._looked - self._first, self._learner.step - self._first)
@@ -174,9 +176,9 @@ class StepBuffer:
         config, images = self._learner.config, self._images
         steps = range(first, first + self.steps_ahead)
         shape = (config.batch_size, config.model.num_slots, config.model.latent_dim)
-        # Of the whole batch: an image's noise does not depend on how many processes share it.
+        # Noise is drawn for the whole batch, so that an image's does not depend on the processes.
         drawn = torch.stack([noise(config.seed, step, *shape)[self._share] for step in steps])
-        if images.kept is not None:
+        if images.resident is not None:
             places = torch.stack([images.rows_of(step) for step in steps])
             prepared = Prepared(places, drawn, None)
         else:
@@ -186,7 +188,7 @@ class StepBuffer:
         return prepared.pinned() if self._learner.device.type == "cuda" else prepared
 
     def _plan(self, first: int, count: int) -> Float[Tensor, "S 3"]:
-        """Returns learning rate, what the average takes in and posterior weight of some steps."""
+        """Returns some steps' learning rate, weights' share in the average and posterior weight."""
         config, average = self._learner.config, self._learner.average
         return torch.tensor(
             [

@@ -17,11 +17,12 @@ class NotFiniteError(Exception):
         step: counted from 1.
         term: its name (`TERMS`).
         value: what it is.
+        is_undone: whether the learner is as it was before that step.
     """
 
-    def __init__(self, step: int, term: str, value: float) -> None:
+    def __init__(self, step: int, term: str, value: float, *, is_undone: bool) -> None:
         super().__init__(f"{term} is {value} at step {step}")
-        self.step = step
+        self.step, self.is_undone = step, is_undone
 
 
 @runtime_checkable

@@ -1,8 +1,8 @@
-"""A step's gradients on a CPU: each core takes a share of the batch.
+"""Gradients on a CPU: each core computes them for its share of the batch.
 
-The convolutions of one step are too small to divide each among threads; two threads with half of
-the batch each, from image to gradient, make a step 1.2 times as fast as two threads on each
-convolution (paper settings, batch 8, by tools/bench/train.py).
+One convolution is too little work to divide among threads. Two threads that each take half of the
+batch from image to gradient make a step 1.2 times as fast as two threads on every convolution
+(paper settings, batch 8, by tools/bench/train.py).
 """
 
 from __future__ import annotations
@@ -17,18 +17,17 @@ from torch import Tensor, nn
 
 
 class ThreadShares:
-    """Splits each batch over `count` threads; one thread is the caller itself.
+    """Splits each batch over `count` threads; a single one is the caller itself.
 
     Args:
-        count: threads; the result depends on it as on any order of summation.
+        count: threads. Sums are taken in another order for each count, so that last digits differ.
     """
 
     def __init__(self, count: int) -> None:
         self._count = count
-        # torch.set_num_threads sets the default of threads that have not asked for theirs: so the
-        # caller asks before a thread of the pool sets its own.
+        # set_num_threads also sets the default for threads that have not yet read theirs. The
+        # caller reads its number here, so that the pool's threads, at one each, do not change it.
         torch.get_num_threads()
-        # Each thread of the pool runs its operations without further threads.
         self._pool = ThreadPoolExecutor(count, "share", torch.set_num_threads, (1,))
 
     def backward(
@@ -37,13 +36,12 @@ class ThreadShares:
         batch_size: int,
         parameters: Sequence[nn.Parameter],
     ) -> Float[Tensor, " T"]:
-        """Leaves the gradients of a batch in its parameters; returns its terms.
+        """Computes the gradients of a batch, in the parameters' `grad`; returns the batch's terms.
 
         Args:
-            loss: gives, for rows of the batch, means over these rows, of which the first is the
-                loss.
+            loss: means of each term over some rows of the batch; the first term is the loss.
             batch_size: rows in all.
-            parameters: those without influence on the loss stay without a gradient.
+            parameters: what gets gradients; none where the loss does not depend on one.
         """
         count = min(self._count, batch_size)
         if count == 1:
@@ -59,13 +57,16 @@ class ThreadShares:
         ends = [batch_size * i // count for i in range(count + 1)]
         shares = list(self._pool.map(share, map(slice, ends, ends[1:])))
         for parameter, *gradients in zip(parameters, *(g for _, g in shares), strict=True):
-            known = [gradient for gradient in gradients if gradient is not None]
-            parameter.grad = sum(known[1:], start=known[0]) if known else None
+            parts = [gradient for gradient in gradients if gradient is not None]
+            parameter.grad = sum(parts[1:], start=parts[0]) if parts else None
         return torch.stack([means for means, _ in shares]).sum(dim=0)
 
     @contextmanager
     def stepping(self) -> Iterator[None]:
-        """Keeps the caller to one thread for a while: idle OpenMP threads spin and take a core."""
+        """Keeps the caller to one thread while the block runs.
+
+        OpenMP's idle threads wait by spinning, which would take a core from the pool.
+        """
         before = torch.get_num_threads()
         if self._count > 1:
             torch.set_num_threads(1)

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
 import torch
 from scenes.command_line import CommandError, UsageError
 from scenes.file.reader import SceneFile
 from scenes.progress import progress_bar
 
 from monet.config import TrainConfig, first_difference
-from monet.given_masks import check_entities, needs_segmentation
 from monet.model import Monet
 from monet.training.agenda import Agenda
-from monet.training.data import TrainingImages, fit, held_out
-from monet.training.learner import Learner
+from monet.training.data import held_out
 from monet.training.mean_loss import Backend
 from monet.training.pace import compiling_pays, seconds_per_step
 from monet.training.plain_step import PlainStep
 from monet.training.processes import Ranks
+from monet.training.reporter import Reporter
 from monet.training.run_folder import RunFolder
-from monet.training.run_log import RunLog
-from monet.training.signals import stop_signals
-from monet.training.steps import TERMS, NotFiniteError, Steps, Terms
+from monet.training.signals import StopSignals
+from monet.training.start import start_images, start_learner
+from monet.training.steps import NotFiniteError, Steps
 from monet.training.validation import Validation
 from monet.training.whole_step import Form, WholeStep, cuda_graph
-from monet.weights import CONFIG, STATE, State, find_weights, read_weights
+
+Reason = Literal["steps", "time", "signal"]
+"""All steps are made, the time is over, or a signal asked to stop."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,7 @@ class Outcome:
 
     step: int
     """Steps made in all."""
-    reason: str
-    """`steps`, `time` or `signal`."""
+    reason: Reason
 
 
 class Trainer:
@@ -49,8 +49,8 @@ class Trainer:
         ranks: this process among all that train; the first alone writes.
 
     Raises:
-        UsageError: the data do not suit, or the folder holds a run of another config or of other
-            data.
+        UsageError: the data do not suit, or the folder holds a run of another config, of other
+            data, or without its state.
         CommandError: a saved state cannot be read.
     """
 
@@ -58,52 +58,20 @@ class Trainer:
         self._ranks = Ranks() if ranks is None else ranks
         self._folder = RunFolder(folder)
         saved = self._folder.saved_state(config)
-        precision = None if saved is None or config.precision != "auto" else saved.precision
-        self._learner = Learner(config, self._ranks, precision=precision or None)
-        self._unlogged = [] if saved is None else list(saved.unlogged)
-        if saved is not None:
-            self._restore(saved)
-        elif config.init_from is not None:
-            self._learner.start_from(read_weights(find_weights(config.init_from)))
+        self._learner = start_learner(config, self._ranks, saved, folder)
         self._ranks.check_same(self.step, folder)
         self._file = SceneFile(config.data)
         try:
             if saved is not None:
                 self._folder.check_data(saved, self._file)
-            self._open_data()
+            self._images = start_images(config, self._file, self.device)
+            self._steps = self._make_steps("inductor" if config.compile == "always" else None)
+            images = held_out(self._file, config.model.image_size)
+            validation = Validation(config, images, self.device)
+            self._reporter = Reporter(validation, () if saved is None else saved.unlogged)
         except BaseException:
             self._file.close()
             raise
-
-    def _restore(self, saved: State) -> None:
-        try:
-            self._learner.restore(saved)
-        except ValueError as error:
-            folder = self._folder.path
-            raise CommandError(
-                f"{folder / STATE}: of another model than {folder / CONFIG} says"
-            ) from error
-
-    def _open_data(self) -> None:
-        config = self.config
-        size, labelled = config.model.image_size, needs_segmentation(config.masks)
-        if labelled:
-            check_entities(self._file, config.model.num_slots)
-        on_device = config.cache == "device" or (
-            config.cache == "auto"
-            and fit(self._file, size, self.device, with_segmentation=labelled)
-        )
-        self._images = TrainingImages(
-            self._file,
-            size,
-            config.batch_size,
-            config.seed,
-            device=self.device,
-            on_device=on_device,
-            with_segmentation=labelled,
-        )
-        self._steps = self._make_steps("inductor" if config.compile == "always" else None)
-        self._validation = Validation(config, held_out(self._file, size), self.device)
 
     def _make_steps(self, backend: Backend | None) -> Steps:
         if self.device.type != "cuda":
@@ -131,6 +99,13 @@ class Trainer:
     def device(self) -> torch.device:
         """Where it trains."""
         return self._learner.device
+
+    @property
+    def is_unscored(self) -> bool:
+        """Whether this step should have scores in the log and has none: a signal was first."""
+        config, step = self.config, self.step
+        is_due = step > 0 and (step % config.score_every == 0 or step >= config.steps)
+        return is_due and not self._folder.is_scored(step)
 
     def __enter__(self) -> Trainer:
         return self
@@ -199,36 +174,46 @@ class Trainer:
         """
         fill = fill and stop_after_s is not None
         if self._ranks.rank > 0:
-            return self._run(None, stop_after_s, fill)
+            return self._run(stop_after_s, fill)
         with self._folder.held():
             self._folder.save_config(self.config)
-            with RunLog(self._folder.path, self.step) as log:
-                outcome = self._run(log, stop_after_s, fill)
+            if not self._folder.has_state:
+                self.save()
+            with self._reporter.logging(self._folder.path, self.step):
+                outcome = self._run(stop_after_s, fill)
             self._folder.save_config(self.config)
         return outcome
 
-    def _run(self, log: RunLog | None, stop_after_s: float | None, fill: bool) -> Outcome:
-        agenda = Agenda(self.step, stop_after_s)
-        reason, scored = "steps", -1
-        with progress_bar() as progress, stop_signals() as signals:
-            task = progress.add_task(
-                self.config.run_name, total=self.config.steps, completed=self.step, note=""
-            )
-            while self.step < self.config.steps:
-                self._make_step()
+    def _run(self, stop_after_s: float | None, fill: bool) -> Outcome:
+        try:
+            return self._loop(stop_after_s, fill)
+        except NotFiniteError as error:
+            raise self._spoilt(error) from None
+
+    def _loop(self, stop_after_s: float | None, fill: bool) -> Outcome:
+        agenda, ranks, reporter = Agenda(self.step, stop_after_s), self._ranks, self._reporter
+        alone = ranks.world == 1  # torchrun ends processes that take long by itself
+        with progress_bar() as progress, StopSignals(second_ends=alone) as signals:
+            task = progress.add_task(self.config.run_name, total=None, note="")
+            scored = self.step
+            if self.is_unscored:
+                reporter.score(scored, self._learner.weights, signals)
+            reason: Reason = "signal" if ranks.any(signals.asked) else "steps"
+            while reason == "steps" and self.step < self.config.steps:
+                self._steps.make()
                 due = agenda.due(self.config, self.step, self._steps.look_every)
-                if not due.look:
+                if not due.look and not (alone and signals.asked):
                     continue
-                self._look()
-                note = _note(self._unlogged[-1])
-                progress.update(task, total=self.config.steps, completed=self.step, note=note)
+                reporter.unlogged += self._steps.terms()
+                total, made = self.config.steps, self.step
+                progress.update(task, total=total, completed=made, note=reporter.note())
                 if due.log:
-                    self._log_terms(log)
-                if due.score:
-                    self._report(log)
+                    reporter.log_terms(self.step)
+                if due.score and not ranks.any(signals.asked):
+                    reporter.score(self.step, self._learner.weights, signals)
                     scored = self.step
-                if self._ranks.any(agenda.is_over or bool(signals)):
-                    reason = "signal" if self._ranks.any(bool(signals)) else "time"
+                if ranks.any(agenda.is_over or signals.asked):
+                    reason = "signal" if ranks.any(signals.asked) else "time"
                     break
                 if fill and (due.log or due.last):
                     self.plan(agenda.left_s, agenda.seconds_per_step(self.step))
@@ -237,10 +222,11 @@ class Trainer:
             if fill and reason == "time":
                 self.adopt(replace(self.config, steps=self.step))
                 reason = "steps"
-            self.save()
-            if self.step not in (scored, agenda.first):
-                self._report(log)
-        return Outcome(self.step, reason)
+            if self.step != agenda.first:
+                self.save()
+            if reason != "signal" and self.step not in (scored, agenda.first):
+                reporter.score(self.step, self._learner.weights, signals)
+            return Outcome(self.step, "signal" if signals.asked else reason)
 
     def save(self) -> None:
         """Saves state and weights; a kill at any moment leaves the old ones or the new.
@@ -254,61 +240,21 @@ class Trainer:
                 self._learner.state(),
                 data=file.identity,
                 rows=file.n,
-                unlogged=tuple(self._unlogged),
+                unlogged=tuple(self._reporter.unlogged),
             )
             self._folder.save(self.config, state, file.dataset)
 
-    def _make_step(self) -> None:
-        """Makes a step, or issues it.
-
-        Raises:
-            CommandError: a term is not finite; the state before the step is saved.
-        """
-        try:
-            self._steps.make()
-        except NotFiniteError as error:
+    def _spoilt(self, error: NotFiniteError) -> CommandError:
+        """Returns what to say of a term that is not finite, once a sound state is on the disk."""
+        if error.is_undone:
             self.save()
-            raise CommandError(
-                f"{self._folder.path}: {error}; the state before it is saved; {self._advice()}"
-            ) from None
-
-    def _look(self) -> None:
-        """Takes the terms of the steps since the last look, for the log.
-
-        Raises:
-            CommandError: one is not finite; the last saved state stands.
-        """
-        try:
-            self._unlogged += self._steps.terms()
-        except NotFiniteError as error:
-            kept = self._folder.saved_step()
-            saved = "nothing was saved" if kept is None else f"the state of step {kept:,} is kept"
-            raise CommandError(f"{self._folder.path}: {error}; {saved}; {self._advice()}") from None
-
-    def _advice(self) -> str:
-        return f"try a lower --learning-rate than {self._learner.rate:g}"
-
-    def _log_terms(self, log: RunLog | None) -> None:
-        """Writes a line of the steps since the last one; the first process alone has a log."""
-        if log is not None:
-            log.scalars(self.step, _means(self._unlogged))
-        self._unlogged = []
-
-    def _report(self, log: RunLog | None) -> None:
-        """Writes scores and a picture of the held-out images."""
-        if log is not None:
-            weights = self._learner.weights
-            log.scalars(self.step, self._validation.scores(weights))
-            log.picture(self.step, self._validation.sheet(weights), self.config.model.image_size)
-
-
-def _means(rows: list[Terms]) -> dict[str, float]:
-    return dict(zip(TERMS, np.mean(rows, axis=0).tolist(), strict=True))
-
-
-def _note(terms: Terms) -> str:
-    loss, nll, kl_latent, kl_mask, _ = terms
-    return f"loss {loss:,.0f} (nll {nll:,.0f}, latents {kl_latent:,.0f}, masks {kl_mask:,.0f})"
+            state = "the state before it is saved"
+        else:
+            state = f"the state of step {self._folder.saved_step():,} is kept"
+        return CommandError(
+            f"{self._folder.path}: {error}; {state}; try a lower --learning-rate than "
+            f"{self._learner.rate:g}"
+        )
 
 
 def train(

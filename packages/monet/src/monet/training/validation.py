@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,10 +13,22 @@ from scenes.segmentation import ari, ari_fg
 from monet.config import TrainConfig
 from monet.given_masks import log_masks_of
 from monet.model import Decompositions, Monet
-from monet.training.data import Batch, HeldOut
+from monet.training.batch import Batch
+from monet.training.data import HeldOut
 from monet.training.picture import decomposition_sheet
 
 PICTURED = 8
+
+
+@dataclass(frozen=True)
+class Results:
+    """What held-out images show of some weights."""
+
+    scores: dict[str, float]
+    sheet: UInt8[np.ndarray, "Y X 3"]
+    """A picture of some decompositions."""
+    image_size: int
+    """Side of the images in it."""
 
 
 class Validation:
@@ -56,6 +69,11 @@ class Validation:
                 scores["ari_fg"] = float(np.nanmean(of_objects))
         return scores
 
+    def results(self, weights: Mapping[str, torch.Tensor]) -> Results:
+        """Returns scores and a picture."""
+        size = self._config.model.image_size
+        return Results(self.scores(weights), self.sheet(weights), size)
+
     def sheet(self, weights: Mapping[str, torch.Tensor]) -> UInt8[np.ndarray, "Y X 3"]:
         """Returns a picture of the first held-out images and their decompositions."""
         images = self._images.images[:PICTURED]
@@ -65,11 +83,10 @@ class Validation:
         self, weights: Mapping[str, torch.Tensor], count: int | None = None
     ) -> Decompositions:
         self._model.load_state_dict(weights)
-        kept = self._images
-        images = torch.from_numpy(kept.images)
-        segmentation = None if kept.segmentation is None else torch.from_numpy(kept.segmentation)
-        # `wrong-element` takes the masks of the scene before: made of all held-out scenes, they are
-        # the same whatever `count` is.
+        images, labels = torch.from_numpy(self._images.images), self._images.segmentation
+        segmentation = None if labels is None else torch.from_numpy(labels)
+        # Masks are made for all held-out scenes: `wrong-element` gives each scene those of the one
+        # before it, which must not depend on `count`.
         log_masks = log_masks_of(self._config, Batch(images, segmentation))
         masks = None if log_masks is None else log_masks[:count].exp()
         return self._model.eval().decompose(images[:count], masks=masks)

@@ -1,4 +1,4 @@
-"""A training step as one CUDA graph: from the bytes of its images to the average of the weights."""
+"""A GPU's training step, as one CUDA graph: from its images' bytes to the weights' average."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from monet.given_masks import log_masks_of
-from monet.model import to_unit
+from monet.images import to_unit
 from monet.training.data import TrainingImages
 from monet.training.learner import Learner
 from monet.training.mean_loss import Backend
@@ -21,20 +21,20 @@ from monet.training.step_buffer import STEPS_AHEAD, Row, StepBuffer
 from monet.training.steps import TERMS, NotFiniteError, Terms
 
 WARM_STEPS = 3
-"""Steps made before one is captured: the first ones choose kernels and make room for moments."""
+"""Steps before the first capture: they choose kernels and allocate the optimiser's moments."""
 
 Capture = Callable[[Callable[[], None]], Callable[[], None]]
-"""Turns a function into one that has the device do the same again."""
+"""Turns a function into one that makes the device do the same, as often as it is called."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """How steps are made."""
+    """How steps are made on a GPU: compiled or not, as a graph or not."""
 
     backend: Backend | None
-    """Compiles the loss."""
+    """What compiles the loss, if anything."""
     capture: Capture | None
-    """Makes a graph of a step; without it, each step is issued anew."""
+    """What makes a graph of a step; without it, each step is issued operation by operation."""
 
     def __str__(self) -> str:
         graph = "steps one by one" if self.capture is None else "one CUDA graph a step"
@@ -50,7 +50,7 @@ class Form:
 def cuda_graph(step: Callable[[], None]) -> Callable[[], None]:
     """Captures what a step does on the current GPU; returns what does it again."""
     graph = torch.cuda.CUDAGraph()
-    # The thread that prepares rows pins memory, which is no part of a capture.
+    # Thread-local: another thread pins memory meanwhile, which would break a global capture.
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         step()
     return graph.replay
@@ -59,19 +59,19 @@ def cuda_graph(step: Callable[[], None]) -> Callable[[], None]:
 class WholeStep:
     """Makes a learner's steps on a GPU; on a CPU it does the same without a graph.
 
-    Steps are issued without waiting for the device. Their terms come with `terms`, where one that
-    is not finite is found: nothing should be saved, scored or logged before.
+    A step is issued without waiting for the device to make it. `terms` waits, and raises an error
+    if a term is not finite; so call it before saving, scoring or logging anything.
 
     Args:
         learner: what learns; its optimiser is capturable.
         images: what it learns from.
-        form: how to make steps; where that fails, one line says so and the next simpler form goes
-            on.
-        steps_ahead: steps that are prepared together (`StepBuffer`).
+        form: how to make steps. Where it fails, a line on stderr says so, and the next simpler form
+            takes over.
+        steps_ahead: steps whose inputs are prepared together (`StepBuffer`).
     """
 
     look_every = 32
-    """Steps after which it is time to look at their terms: a look waits for the device."""
+    """Steps between looks at their terms: often enough to stop early, rarely enough not to wait."""
 
     def __init__(
         self,
@@ -112,11 +112,11 @@ class WholeStep:
         for step, row in enumerate(rows, start=first + 1):
             for name, value in zip(TERMS, row, strict=True):
                 if not math.isfinite(value):
-                    raise NotFiniteError(step, name, value)
+                    raise NotFiniteError(step, name, value, is_undone=False)
         return [tuple(row) for row in rows]
 
     def replan(self) -> None:
-        """Follows a change of how many steps the run is to make."""
+        """Recomputes the learning rates to come, after a change of the run's number of steps."""
         self._buffer.replan()
 
     def restart(self) -> None:
@@ -131,7 +131,7 @@ class WholeStep:
         self._buffer.close()
 
     def _issued(self) -> bool:
-        """Issues a step, or falls back to a simpler form; tells which."""
+        """Whether a step was issued; if that failed, a simpler form is taken for another try."""
         try:
             if self._graphs is None and self.form.capture is not None and self._warm >= WARM_STEPS:
                 self._buffer.settle()
@@ -157,7 +157,7 @@ class WholeStep:
         return True
 
     def _issue_without_graph(self) -> None:
-        """Issues a step without a graph, on a GPU on a stream of its own, as a capture wants it."""
+        """Issues a step operation by operation; a GPU needs a side stream before a capture."""
         if self._learner.device.type != "cuda":
             self._run(self._parts())
             return
@@ -168,7 +168,7 @@ class WholeStep:
         torch.cuda.current_stream().wait_stream(stream)
 
     def _parts(self) -> list[Callable[[], None]]:
-        """Returns what a step consists of; between two parts, processes exchange gradients."""
+        """Returns a step's parts, between which several processes exchange gradients."""
 
         def whole() -> None:
             self._gradients()
@@ -183,7 +183,7 @@ class WholeStep:
             part()
 
     def _gradients(self) -> None:
-        """Computes the gradients and means of the buffer's row."""
+        """Computes the gradients and mean terms of the step in the buffer's row."""
         learner, row = self._learner, self._buffer.row()
         self._row = row
         for p in self._params:
@@ -192,7 +192,7 @@ class WholeStep:
         log_masks = None if log_masks is None else log_masks[self._share]
         image = to_unit(row.scenes.images[self._share])
         half = learner.precision == "bfloat16"
-        # Casts of weights are not kept from one step to the next: a graph must contain them.
+        # No cache: the weights' casts to bfloat16 must be in the graph, or it would reuse old ones.
         with torch.autocast(learner.device.type, torch.bfloat16, enabled=half, cache_enabled=False):
             means = self._loss(image, row.noise, log_masks, self._posterior_weight(row))
         means[0].backward()
@@ -201,14 +201,14 @@ class WholeStep:
             self._exchanged = torch.cat([self._means, *(g.flatten() for g in self._grads())])
 
     def _posterior_weight(self, row: Row) -> float | Float[Tensor, ""]:
-        """Returns a number where it never changes, so that a weight of 0 costs nothing."""
+        """Returns the posterior weight: a number if it never changes, so that 0 costs nothing."""
         ablations = self._learner.config.ablations
         if ablations.posterior_start and ablations.posterior_weight:
             return row.posterior_weight
         return ablations.posterior_weight
 
     def _update(self) -> None:
-        """Moves the weights along the gradients, and ends the buffer's row."""
+        """Moves the weights along the gradients, and goes on to the buffer's next row."""
         learner, row, grads = self._learner, self._row, self._grads()
         if not self._alone:
             sizes = [len(self._means), *(g.numel() for g in grads)]

@@ -1,0 +1,98 @@
+"""Images and masks that a model is given: checked, and as it takes them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+RANGE_SLACK = 1e-3
+"""How far floats may be outside [0, 1], by rounding."""
+
+
+def to_unit(images: Shaped[Tensor, "B H W 3"]) -> Float[Tensor, "B 3 H W"]:
+    """Turns images, uint8 or floats in [0, 1], into floats, channels first."""
+    scaled = images.float() / 255 if images.dtype == torch.uint8 else images.float()
+    return scaled.movedim(-1, 1)
+
+
+def check_images(images: np.ndarray | Tensor, size: int) -> Shaped[Tensor, "N H W 3"]:
+    """Returns images as a tensor.
+
+    Args:
+        images: uint8 or floats in [0, 1], channels last.
+        size: side of the model's images.
+
+    Raises:
+        ValueError: they are of another shape, size, type or range, or there are none.
+    """
+    tensor = _as_tensor(images, "images")
+    if tensor.ndim != 4 or tensor.shape[1:] != (size, size, 3):
+        shape = tuple(tensor.shape)
+        advice = f"; {way_to(size, *shape[1:3])}" if len(shape) == 4 and shape[3] == 3 else ""
+        raise ValueError(
+            f"images must be (N, {size}, {size}, 3) for this model, got {shape}{advice}"
+        )
+    if not len(tensor):
+        raise ValueError("there are no images")
+    if tensor.dtype != torch.uint8:  # bytes of other types would be taken for floats
+        if not tensor.is_floating_point():
+            raise ValueError(f"images must be uint8 or floats in [0, 1], got {tensor.dtype}")
+        _check_range(tensor, "images must be uint8 or floats in [0, 1]")
+    return tensor
+
+
+def check_masks(
+    masks: np.ndarray | Tensor, images: Shaped[Tensor, "N H W 3"]
+) -> Float[Tensor, "N K H W"]:
+    """Returns masks that are given for images as a tensor.
+
+    Args:
+        masks: one for each slot, summing to one over K.
+        images: what they divide.
+
+    Raises:
+        ValueError: they are of another shape, outside [0, 1], or sum to something else.
+    """
+    tensor = _as_tensor(masks, "masks").float()
+    N, H, W, _ = images.shape
+    if tensor.ndim != 4 or tensor.shape[1] == 0 or tensor[:, 0].shape != (N, H, W):
+        raise ValueError(
+            f"masks must be ({N}, K, {H}, {W}) for these images, got {tuple(tensor.shape)}"
+        )
+    _check_range(tensor, "masks must be in [0, 1]")
+    sums = tensor.sum(dim=1)
+    low, high = sums.min().item(), sums.max().item()
+    if max(1 - low, high - 1) > RANGE_SLACK:
+        raise ValueError(f"masks must sum to 1 over the slots, got {low:g} to {high:g}")
+    return tensor
+
+
+def way_to(size: int, height: int, width: int) -> str:
+    """Returns how images of another size become images of `size` pixels."""
+    side = min(height, width) // size * size
+    if side == 0:
+        return f"they are smaller than the model's {size} pixels: take a model of smaller images"
+    average = f"scenes.images_at(images, {size}) averages them down"
+    if height == width == side:
+        return average
+    top, left = (height - side) // 2, (width - side) // 2
+    crop = f"images = images[:, {top}:{top + side}, {left}:{left + side}] crops their centre"
+    return crop if side == size else f"{crop}, and {average}"
+
+
+def _check_range(tensor: Tensor, rule: str) -> None:
+    low, high = tensor.min().item(), tensor.max().item()
+    if not (low >= -RANGE_SLACK and high <= 1 + RANGE_SLACK):  # false for NaN, too
+        raise ValueError(f"{rule}, got {low:g} to {high:g}")
+
+
+def _as_tensor(values: np.ndarray | Tensor, name: str) -> Tensor:
+    if isinstance(values, Tensor):
+        return values
+    array = np.asarray(values)
+    try:
+        return torch.from_numpy(array)
+    except TypeError:
+        raise ValueError(f"{name} must be numbers that torch has, got {array.dtype}") from None

@@ -1,0 +1,86 @@
+"""Checks of a config's fields where they are declared: one line names the field and its value."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+MOST_SLOTS = 1024
+"""Slots that a model runs; each is another pass of the attention, and of memory."""
+MOST_STEPS = 10**15
+MOST_LAYERS, MOST_CHANNELS = 16, 4096
+MOST_WEIGHTS = 1 << 28
+"""Weights of one layer: 1 GiB of float32."""
+
+
+def check_integer(name: str, value: object, low: int, high: int) -> None:
+    """Checks an integer.
+
+    Raises:
+        ValueError: it is none, or not from `low` to `high`.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{name} must be an integer, got {value!r}")
+    if value < low:
+        raise ValueError(f"{name} must be at least {low}, got {value}")
+    if value > high:
+        raise ValueError(f"{name} must be at most {high:,}, got {value}")
+
+
+def check_number(
+    name: str, value: object, *, low: float = 0.0, high: float = math.inf, positive: bool = False
+) -> None:
+    """Checks a number, which must be finite.
+
+    Args:
+        name: of the field.
+        value: its value.
+        low: the least that it may be.
+        high: the most that it may be.
+        positive: whether it must be more than 0.
+
+    Raises:
+        ValueError: it is outside, or no number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, got {value}")
+    if positive and value <= 0:
+        raise ValueError(f"{name} must be positive, got {value}")
+    if value < low:
+        raise ValueError(f"{name} must be at least {low:g}, got {value}")
+    if value > high:
+        raise ValueError(f"{name} must be at most {high:g}, got {value}")
+
+
+def check_widths(name: str, widths: tuple[int, ...], fewest: int = 1) -> None:
+    """Checks the widths of a network's layers.
+
+    Raises:
+        ValueError: there are too few or too many, or one is outside 1 to `MOST_CHANNELS`.
+    """
+    if not fewest <= len(widths) <= MOST_LAYERS:
+        raise ValueError(f"{name} must be {fewest} to {MOST_LAYERS} widths, got {len(widths)}")
+    for width in widths:
+        check_integer(name, width, 1, MOST_CHANNELS)
+
+
+def check_text(name: str, text: str) -> None:
+    """Checks a name or path.
+
+    Raises:
+        ValueError: it is empty, longer than a path can be, or has characters that cannot be shown.
+    """
+    if not text or len(text) > 4096 or not text.isprintable():
+        raise ValueError(f"{name} must be 1 to 4,096 printable characters, got {text[:80]!r}")
+
+
+def check_choices(config: Any) -> None:
+    """Checks all fields of a config that are one of several words.
+
+    Raises:
+        ValueError: one is another word.
+    """
+    for name, kind in get_type_hints(type(config)).items():
+        value = getattr(config, name)
+        if get_origin(kind) is Literal and value not in get_args(kind):
+            raise ValueError(f"{name} must be one of {', '.join(get_args(kind))}, got {value!r}")

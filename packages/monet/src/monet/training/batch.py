@@ -1,0 +1,63 @@
+"""Training scenes of one step, as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int64, UInt8
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Training scenes of one step, as bytes."""
+
+    images: UInt8[Tensor, "B H W 3"]
+    segmentation: UInt8[Tensor, "B H W"] | None
+    """`None` unless it was asked for."""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def to(self, device: torch.device) -> Batch:
+        """Returns the batch on a device; the copy to a GPU does not hold up the caller."""
+        batch = self
+        if device.type == "cuda" and self.images.device.type == "cpu":
+            batch = self.pinned()
+        segmentation = batch.segmentation
+        if segmentation is not None:
+            segmentation = segmentation.to(device, non_blocking=True)
+        return Batch(batch.images.to(device, non_blocking=True), segmentation)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that its scenes take in memory."""
+        labels = 0 if self.segmentation is None else self.segmentation.numel()
+        return self.images.numel() + labels
+
+    def copy_(self, other: Batch) -> None:
+        """Takes the scenes of another batch of its size, without holding up the caller."""
+        self.images.copy_(other.images, non_blocking=True)
+        if self.segmentation is not None and other.segmentation is not None:
+            self.segmentation.copy_(other.segmentation, non_blocking=True)
+
+    @classmethod
+    def joined(cls, batches: Sequence[Batch]) -> Batch:
+        """Returns the scenes of several batches, in order."""
+        images = torch.cat([batch.images for batch in batches])
+        labels = [batch.segmentation for batch in batches if batch.segmentation is not None]
+        return cls(images, torch.cat(labels) if labels else None)
+
+    def pinned(self) -> Batch:
+        """Returns the batch in memory from which a GPU copies without holding up the caller."""
+        segmentation = self.segmentation
+        return Batch(
+            self.images.pin_memory(), None if segmentation is None else segmentation.pin_memory()
+        )
+
+    def take(self, rows: Int64[Tensor, " N"]) -> Batch:
+        """Returns some of its scenes."""
+        segmentation = None if self.segmentation is None else self.segmentation[rows]
+        return Batch(self.images[rows], segmentation)

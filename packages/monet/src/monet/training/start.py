@@ -1,0 +1,64 @@
+"""What a run starts from: what learns, and the images that it learns from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from scenes.command_line import CommandError
+from scenes.file.reader import SceneFile
+
+from monet.config import TrainConfig
+from monet.config_file import CONFIG
+from monet.given_masks import check_entities, needs_segmentation
+from monet.training.data import TrainingImages, fit
+from monet.training.learner import Learner
+from monet.training.processes import Ranks
+from monet.training.state import STATE, State
+from monet.weights import find_weights, read_weights
+
+
+def start_learner(config: TrainConfig, ranks: Ranks, saved: State | None, folder: Path) -> Learner:
+    """Returns what learns: as it was saved, else from other weights, else from random ones.
+
+    Args:
+        config: the whole run.
+        ranks: this process among all that train.
+        saved: the state that the run goes on from, if any.
+        folder: of the run, for messages.
+
+    Raises:
+        CommandError: the state is of another model, or weights cannot be read.
+        UsageError: there are no such weights, or they are of another architecture.
+    """
+    precision = None if saved is None or config.precision != "auto" else saved.precision
+    learner = Learner(config, ranks, precision=precision or None)
+    if saved is not None:
+        try:
+            learner.restore(saved)
+        except ValueError as error:
+            raise CommandError(
+                f"{folder / STATE}: of another model than {folder / CONFIG} says"
+            ) from error
+    elif config.init_from is not None:
+        learner.start_from(read_weights(find_weights(config.init_from)))
+    return learner
+
+
+def start_images(config: TrainConfig, file: SceneFile, device: torch.device) -> TrainingImages:
+    """Returns a run's batches, from the device where they are to be and can be there."""
+    size, labelled = config.model.image_size, needs_segmentation(config.masks)
+    if labelled:
+        check_entities(file, config.model.num_slots)
+    on_device = config.cache == "device" or (
+        config.cache == "auto" and fit(file, size, device, with_segmentation=labelled)
+    )
+    return TrainingImages(
+        file,
+        size,
+        config.batch_size,
+        config.seed,
+        device=device,
+        on_device=on_device,
+        with_segmentation=labelled,
+    )
