@@ -26,8 +26,8 @@ from scenes.command_line import CommandError, UsageError, in_words
 from scenes.dataset import DatasetConfig
 from scenes.file.schema import parts_folder
 from scenes.lock import locked
-from scenes.parts.assemble import Origin, index, join
-from scenes.parts.continuation import Layout, claim, existing_rows, is_rest
+from scenes.parts.assemble import Origin, check_parts, index, join
+from scenes.parts.continuation import Layout, check_kept, claim, existing_rows, is_rest
 from scenes.parts.heartbeat import HANG_S
 from scenes.parts.local_workers import available_cores, make_here, make_in_processes
 from scenes.parts.plan import Opener, Part, plan
@@ -61,10 +61,10 @@ class _Tally:
         self._done += part.rows
         self._bar.advance(self._task, part.rows)
 
-    def joining(self) -> Callable[[int], None]:
-        """Starts a second bar for the copy; returns what counts its rows."""
-        task = self._bar.add_task("joining", total=self._n, note="")
-        return lambda rows: self._bar.advance(task, rows)
+    def counting(self, doing: str, rows: int) -> Callable[[int], None]:
+        """Starts another bar; returns what counts its rows."""
+        task = self._bar.add_task(doing, total=rows, note="")
+        return lambda done: self._bar.advance(task, done)
 
     def __str__(self) -> str:
         return f"{self._done:,} of {self._n:,} scenes"
@@ -146,9 +146,12 @@ def build(
                 missing = _missing(parts, folder)
                 done = n - sum(part.rows for part in missing)
                 tally.resume(done, announced=done > 0)
+                there = [part for part in parts if part not in missing]
+                _check_there(there, folder, out, existing.kept, tally)
                 make = _engine(config, engine, address, workers, len(missing), hang_s)
                 make(opener, missing, folder, tally.advance)
-                _finish(parts, folder, out, existing.kept, layout, tally.joining())
+                joining = tally.counting("joining", n)
+                _finish(parts, folder, out, existing.kept, layout, joining)
             if layout == "file":
                 shutil.rmtree(folder)
 
@@ -189,6 +192,16 @@ def _check_request(n: int, workers: int | None, engine: Engine, address: str | N
         raise UsageError("--workers is for this machine; a Ray cluster uses all its cores")
     if engine != "ray" and address is not None:
         raise UsageError("--address goes with --engine ray")
+
+
+def _check_there(parts: list[Part], folder: Path, out: Path, kept: int, tally: _Tally) -> None:
+    """Refuses damage in what earlier commands made, before anything is built on it."""
+    if not parts and not kept:
+        return
+    advance = tally.counting("checking", kept + sum(part.rows for part in parts))
+    if kept:
+        check_kept(out, kept, advance)
+    check_parts(parts, folder, advance)
 
 
 def _missing(parts: list[Part], folder: Path) -> list[Part]:

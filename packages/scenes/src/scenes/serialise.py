@@ -39,11 +39,23 @@ def list_from_json(text: str, kind: type[T]) -> list[T]:
     return result
 
 
-def _from_json(text: str, kind: Any, name: str) -> Any:
+def parse_json(text: str) -> Any:
+    """Returns what a JSON text of any origin holds.
+
+    Raises:
+        ValueError: it is no JSON, or nests too deep for Python's parser (some 1,000 levels).
+    """
     try:
-        return _converter.structure(json.loads(text), kind)
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error}") from error
+    except RecursionError:
+        raise ValueError("not JSON that can be read: lists and objects nest too deep") from None
+
+
+def _from_json(text: str, kind: Any, name: str) -> Any:
+    try:
+        return _converter.structure(parse_json(text), kind)
     except cattrs.BaseValidationError as error:
         reasons = cattrs.transform_error(error, path=name, format_exception=_reason)
         raise ValueError("; ".join(reasons)) from error

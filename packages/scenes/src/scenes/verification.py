@@ -13,15 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from scenes.file.reader import FileError, SceneFile
-from scenes.file.schema import CHECKSUMS, CHUNK_ROWS
-from scenes.file.writer import checksum, chunks_of, digest
+from scenes.file.errors import FileError
+from scenes.file.reader import SceneFile
+from scenes.file.schema import CHECKSUMS
+from scenes.file.seal import SEALED_BY, block_rows, changed_chunks, check_seal, chunks_of
 from scenes.progress import counting
 from scenes.remake import Remade, difference, remake
 from scenes.source_list import OpenSource
-
-BLOCK_BYTES = 64 << 20
-SEALED_BY = "sha256"
 
 
 @dataclass(frozen=True)
@@ -125,16 +123,17 @@ def _problems(file: SceneFile, keys: list[str]) -> Iterator[str]:
         yield f"{where}: {CHECKSUMS}: {len(checksums)} for {chunks_of(file.n)} chunks"
     if set(counts.values()) != {file.n} or len(checksums) != chunks_of(file.n):
         return
-    row = sum(file[key].dtype.itemsize * int(np.prod(file[key].shape[1:])) for key in keys)
-    step = max(1, BLOCK_BYTES // row // CHUNK_ROWS) * CHUNK_ROWS
+    step = block_rows({key: file[key] for key in keys})
     with counting("verifying", file.n) as advance:
         for start in range(0, file.n, step):
             block = slice(start, min(start + step, file.n))
             yield from _block_problems(file, keys, block, checksums)
             advance(block.stop - start)
     # Last, since what it says is the least precise.
-    if digest(file.hdf5) != file.attributes[SEALED_BY]:
-        yield f"{where}: {SEALED_BY}: attributes, types, shapes or checksums are not as written"
+    try:
+        check_seal(where, file.hdf5)
+    except FileError as error:
+        yield str(error)
 
 
 def _block_problems(
@@ -148,12 +147,8 @@ def _block_problems(
             between = f"rows {block.start} to {block.stop - 1}"
             yield f"{file.path}: {key}: {between} cannot be read: {error}"
             return
-    for first in range(block.start, block.stop, CHUNK_ROWS):
-        within = slice(first - block.start, first - block.start + CHUNK_ROWS)
-        sha = checksum({key: values[within] for key, values in rows.items()})
-        if sha != checksums[first // CHUNK_ROWS].tobytes():
-            last = min(first + CHUNK_ROWS, block.stop) - 1
-            yield f"{file.path}: rows {first} to {last} are not as written"
+    for changed in changed_chunks(rows, block.start, checksums):
+        yield f"{file.path}: rows {changed[0]} to {changed[-1]} are not as written"
     for key, wrong, rule in _ranges(file, rows):
         for row in np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1))[:1]:
             yield f"{file.path}: {key}: row {block.start + row}: {rule}"

@@ -18,7 +18,7 @@ from scenes.clevr.properties import (
     mask_rows,
     object_fields,
 )
-from scenes.file.reader import FileError
+from scenes.file.errors import FileError
 from scenes.formats.config import ImportedConfig
 from scenes.formats.multi_object_datasets import ImportedSource
 from scenes.formats.tfrecord import RecordError, decode, scan

@@ -15,17 +15,9 @@ import h5py
 import numpy as np
 from jaxtyping import UInt64
 
+from scenes.file.schema import part_name
+
 OPEN_PARTS = 8
-
-
-def part_name(start: int, stop: int) -> str:
-    """Returns the file name of the part that holds rows `start` to `stop`."""
-    return f"{start:010d}-{stop:010d}.h5"
-
-
-def part_stop(name: str) -> int:
-    """Returns the `stop` of a part's file name."""
-    return int(name.removesuffix(".h5").split("-")[1])
 
 
 class JoinedParts:

@@ -10,7 +10,8 @@ import h5py
 import numpy as np
 
 from scenes.atomic import whole_or_not
-from scenes.file.reader import FileError, SceneFile
+from scenes.file.errors import FileError
+from scenes.file.reader import SceneFile
 from scenes.formats.config import ImportedConfig
 from scenes.formats.multi_object_datasets import LAYOUTS, Layout
 from scenes.formats.tfrecord import encode, write_record

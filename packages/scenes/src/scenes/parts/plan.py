@@ -14,9 +14,10 @@ import h5py
 
 from scenes.atomic import whole_or_not, write_whole
 from scenes.command_line import CommandError
-from scenes.file.part_rows import part_name
-from scenes.file.schema import CHUNK_ROWS
-from scenes.file.writer import append_rows, blank, build_attributes, seal
+from scenes.file.errors import refusal_of_system
+from scenes.file.schema import CHUNK_ROWS, part_name
+from scenes.file.seal import seal
+from scenes.file.writer import append_rows, blank, build_attributes
 from scenes.parts.heartbeat import Beat, no_beat
 from scenes.scene import Field, Source
 
@@ -24,6 +25,9 @@ PART_BYTES = 8 << 20
 MAX_PART_ROWS = 512
 CATEGORIES = "categories.json"
 """File in a folder of parts that holds the names of their codes, which all parts share."""
+
+MADE_AGAIN = "delete it and run the same command again"
+"""What to do about a part that cannot serve."""
 
 Opener = Callable[[], Source]
 """Opens the source of a build; it travels to the workers."""
@@ -105,11 +109,14 @@ def reading_part(path: Path) -> Iterator[h5py.File]:
 
     Raises:
         CommandError: it cannot be read.
+        OSError: the system refuses it.
     """
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise CommandError(f"{path}: damaged; delete it and run the same command again") from error
+        if error.errno is not None:  # the system's word, not HDF5's
+            raise refusal_of_system(error.errno, path) from error
+        raise CommandError(f"{path}: damaged; {MADE_AGAIN}") from error
     with file:
         yield file
 
