@@ -13,13 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
+from scenes.command_line import CommandError, UsageError
+from scenes.dataset import DatasetConfig
 from scenes.file.errors import FileError
 from scenes.file.reader import SceneFile
 from scenes.file.schema import CHECKSUMS
 from scenes.file.seal import SEALED_BY, block_rows, changed_chunks, check_seal, chunks_of
+from scenes.identity import identity_of, same_scenes
 from scenes.progress import counting
 from scenes.remake import Remade, difference, remake
-from scenes.source_list import OpenSource
+from scenes.source_list import DATASETS, OpenSource
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Verification:
         return lines
 
 
-def verify(path: Path | str, *, remade: int = 4) -> Verification:
+def verify(path: Path | str, *, remade: int = 4, source: Path | None = None) -> Verification:
     """Checks a file, or an index of parts: whether it is whole, and what its config makes.
 
     Example:
@@ -70,9 +73,12 @@ def verify(path: Path | str, *, remade: int = 4) -> Verification:
     Args:
         path: the file.
         remade: how many rows to make again, spread over the file.
+        source: what the scenes were read from, where they were: CLEVR's images, a TFRecord, or
+            dSprites' own file. A path that the file itself names is not opened.
 
     Raises:
-        CommandError: this machine cannot make scenes.
+        UsageError: `source` is not what the scenes were read from.
+        CommandError: this machine cannot make scenes, or the file could not be read in a minute.
         OSError: the system refuses the file.
     """
     path = Path(path)
@@ -82,21 +88,27 @@ def verify(path: Path | str, *, remade: int = 4) -> Verification:
             rows, fields, problems = file.n, len(keys), tuple(_problems(file, keys))
             if problems:
                 return Verification(rows, fields, problems)
-            opener = OpenSource(file.config, file.seed)
+            config, identity, seed = file.config, file.identity, file.seed
             numbers = np.linspace(0, rows - 1, min(remade, rows)).astype(int).tolist()
             stored = {i: {key: np.asarray(file[key][i]) for key in keys} for i in numbers}
             categories = {key: file[key].attrs["categories"].tolist() for key in keys}
             provenance = str(file.attributes["provenance"])
     except FileError as error:
         return Verification(problems=(str(error),))
+    except CommandError:  # a slow disk is no damage
+        raise
     except Exception as error:  # a damaged file makes HDF5 raise anything: KeyError, RuntimeError…
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the system's word, not the file's
         return Verification(problems=(f"{path}: cannot be read: {error!r}",))
     if not numbers:
         return Verification(rows, fields)
+    if unopened := _unopened(config, source):
+        return Verification(rows, fields, not_remade=unopened)
+    if source is not None:
+        config = _moved(path, config, identity, seed, source)
     try:
-        anew = remake(opener, numbers)
+        anew = remake(OpenSource(config, seed), numbers)
     except OSError as error:
         return Verification(rows, fields, not_remade=str(error))
     same = provenance == anew.attributes["provenance"]
@@ -107,6 +119,32 @@ def verify(path: Path | str, *, remade: int = 4) -> Verification:
         tuple(numbers),
         "" if same else provenance,
     )
+
+
+def _unopened(config: DatasetConfig, source: Path | None) -> str:
+    """Returns why no scene is made again: its config names a path, and the user none."""
+    places = (getattr(config, place) for place in DATASETS[config.dataset].places)
+    place = next((place for place in places if place is not None), None)
+    if place is None or source is not None:
+        return ""
+    return f"{place}, which the file names, is not opened for that; --source PATH is"
+
+
+def _moved(
+    path: Path, config: DatasetConfig, identity: str, seed: int, source: Path
+) -> DatasetConfig:
+    """Returns the config, read from where the user says.
+
+    Raises:
+        UsageError: something else lies there, or the scenes were not read from anything.
+    """
+    kind = DATASETS[config.dataset]
+    if kind.moved is None:
+        raise UsageError(f"{path}: its scenes are made from config and seed; leave --source out")
+    moved: DatasetConfig = kind.moved(config, source)
+    if not same_scenes(identity_of(moved, seed), identity):
+        raise UsageError(f"{source}: not what the scenes of {path} were read from")
+    return moved
 
 
 def _problems(file: SceneFile, keys: list[str]) -> Iterator[str]:

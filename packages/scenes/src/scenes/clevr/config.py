@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from scenes.dataset import Dataset
@@ -53,6 +54,9 @@ class ClevrConfig:
     """Names of the PNGs that could not be read."""
     max_objects: int | None = None
     """Only scenes with at most so many objects; 6 makes CLEVR6."""
+    content: str | None = None
+    """SHA-256 of the images used, in order, and of their objects; `None` in files of version 0.2
+    and earlier."""
 
     @property
     def size(self) -> int:
@@ -111,6 +115,14 @@ class ClevrLikeConfig:
         return 300 + 2 * self.max_objects + (self.split == "test")
 
 
+def _moved(config: ClevrConfig, path: Path) -> ClevrConfig:
+    """Returns the same config, read from elsewhere; the source tells whether that is the same."""
+    from scenes.clevr.folder import moved_folder, moved_records
+
+    move = moved_folder if config.num_entities is None else moved_records
+    return move(config, path)
+
+
 def _open_images(config: ClevrConfig, seed: int) -> Source:
     """Returns the source; it is imported here, since reading a file needs none."""
     from scenes.clevr.source import ClevrFolderSource, ClevrRecordsSource
@@ -140,6 +152,8 @@ CLEVR = Dataset(
     command="scenes clevr",
     open=_open_images,
     test_config=None,
+    places=("source", "scenes"),
+    moved=_moved,
     misnames=_misnames,
 )
 CLEVR_LIKE = Dataset(

@@ -9,6 +9,7 @@ from pathlib import Path
 from scenes.clevr.config import ClevrConfig
 from scenes.clevr.folder import (
     Inspection,
+    content_digest,
     digest,
     find_scenes,
     image_folder,
@@ -20,6 +21,7 @@ from scenes.clevr.folder import (
 from scenes.clevr.images import DISTRIBUTED, STANDARD
 from scenes.clevr.source import count_records
 from scenes.command_line import CommandError, UsageError
+from scenes.dataset import sha256_of
 from scenes.formats.multi_object_datasets import recognise
 from scenes.parts.local_workers import available_cores
 from scenes.progress import progress_bar
@@ -92,8 +94,10 @@ def _survey_folder(
     chosen = kept_names([item.name for item in whole], scenes, max_objects)
     if not chosen:
         raise CommandError(f"{folder}: no scene with at most {max_objects} objects")
+    by_name = {item.name: item for item in whole}
     config = ClevrConfig(
         source=str(source),
+        content=content_digest([by_name[name] for name in chosen], scenes),
         items=digest([folder / name for name in chosen]),
         original_width=width,
         original_height=height,
@@ -136,6 +140,7 @@ def _survey_records(source: Path, max_objects: int | None, *, strict: bool) -> S
     config = ClevrConfig(
         source=str(source),
         items=digest([source]),
+        content=sha256_of(source),
         original_width=320,
         original_height=240,
         num_rows=min(objects, max_objects or objects),

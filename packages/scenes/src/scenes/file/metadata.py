@@ -99,9 +99,9 @@ def examine(path: Path, beat: Callable[[], None]) -> bool:
     return True
 
 
-def _opened(path: Path) -> h5py.File:
+def _opened(path: Path, *, locking: bool | None = None) -> h5py.File:
     try:
-        return h5py.File(path, "r")
+        return h5py.File(path, "r", locking=locking)
     except OSError as error:
         if error.errno is not None:  # the system's word; HDF5's own errors have no number
             raise
@@ -285,7 +285,7 @@ def _check_part(part: Path, fields: Columns, rows: int, beat: Callable[[], None]
     name = f"{part.parent.name}/{part.name}"
     _check_regular(part, name)
     try:
-        with _opened(part) as file:
+        with _opened(part, locking=False) as file:
             walk = _Walk(file, part, beat)
             walk.group(file.id, "", 0)
     except UnfitError as error:

@@ -65,7 +65,7 @@ class JoinedParts:
         if index not in self._open:
             while len(self._open) >= OPEN_PARTS:
                 self._open.popitem(last=False)[1].close()
-            self._open[index] = h5py.File(self._folder / self._name(index), "r")
+            self._open[index] = h5py.File(self._folder / self._name(index), "r", locking=False)
         self._open.move_to_end(index)
         return self._open[index]
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from scenes.dataset import Dataset
+from scenes.dataset import Dataset, sha256_of
 
 if TYPE_CHECKING:
     from scenes.scene import Source
@@ -49,6 +50,10 @@ class ImportedConfig:
     """The longer side of the images in pixels."""
 
 
+def _moved(config: ImportedConfig, path: Path) -> ImportedConfig:
+    return replace(config, file=str(path), items=sha256_of(path))
+
+
 def _open(config: ImportedConfig, seed: int) -> Source:
     """Returns the source; it is imported here, since reading a file needs none."""
     from scenes.formats.multi_object_datasets import ImportedSource
@@ -62,4 +67,6 @@ IMPORTED = Dataset(
     command="scenes import",
     open=_open,
     test_config=None,
+    places=("file",),
+    moved=_moved,
 )

@@ -87,6 +87,20 @@ def with_published_sprites(config: MultiDSpritesConfig, path: Path) -> MultiDSpr
     return replace(config, dsprites=str(path), dsprites_items=sha256_of(path))
 
 
+def _test_config(config: MultiDSpritesConfig) -> MultiDSpritesConfig:
+    """Returns the config of test scenes.
+
+    Raises:
+        UsageError: they need dSprites' own file, which is not opened because a file names it.
+    """
+    if config.dsprites is not None:
+        raise UsageError(
+            f"the sprites are those of {config.dsprites}, which is not opened because a file names "
+            "it; make the test scenes by `scenes sprites --split test --dsprites FILE`"
+        )
+    return replace(config, split="test")
+
+
 def _open(config: MultiDSpritesConfig, seed: int) -> Source:
     """Returns the source; it is imported here, since reading a file needs none."""
     from scenes.multi_dsprites.source import MultiDSpritesSource
@@ -99,5 +113,7 @@ MULTI_DSPRITES = Dataset(
     title="Multi-dSprites",
     command="scenes sprites",
     open=_open,
-    test_config=lambda config: replace(config, split="test"),
+    test_config=_test_config,
+    places=("dsprites",),
+    moved=with_published_sprites,
 )

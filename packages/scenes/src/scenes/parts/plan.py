@@ -112,7 +112,8 @@ def reading_part(path: Path) -> Iterator[h5py.File]:
         OSError: the system refuses it.
     """
     try:
-        file = h5py.File(path, "r")
+        # A finished part never changes: it needs no lock, which some disks do not have.
+        file = h5py.File(path, "r", locking=False)
     except OSError as error:
         if error.errno is not None:  # the system's word, not HDF5's
             raise refusal_of_system(error.errno, path) from error
