@@ -8,6 +8,7 @@ compressed chunks into one file and renames that, or keeps the parts and writes 
 from __future__ import annotations
 
 import errno
+import math
 import os
 import shutil
 import signal
@@ -25,12 +26,13 @@ from scenes.atomic import whole_or_not
 from scenes.command_line import CommandError, UsageError, in_words
 from scenes.dataset import DatasetConfig
 from scenes.file.schema import parts_folder
+from scenes.limits import check_seed
 from scenes.lock import locked
 from scenes.parts.assemble import Origin, check_parts, index, join
 from scenes.parts.continuation import Layout, check_kept, claim, existing_rows, is_rest
 from scenes.parts.heartbeat import HANG_S
 from scenes.parts.local_workers import available_cores, make_here, make_in_processes
-from scenes.parts.plan import Opener, Part, plan
+from scenes.parts.plan import Opener, Part, most_rows, plan
 from scenes.parts.ray_workers import make_on_ray
 from scenes.progress import progress_bar
 from scenes.render.codes import MixedCodesError
@@ -39,6 +41,7 @@ from scenes.scene import UnreadableSceneError
 from scenes.source_list import OpenByRays, OpenSource
 
 Engine = Literal["local", "ray"]
+MOST_WORKERS = 1024
 
 
 class _Tally:
@@ -117,12 +120,12 @@ def build(
             draws colours well and codes wrongly, and there is no other OpenGL.
 
     Raises:
-        UsageError: `n` is no count, or `out` holds something else, or is being built.
+        UsageError: a number is out of range, or `out` holds something else, or is being built.
         CommandError: scenes could not be made or written.
         KeyboardInterrupt: SIGINT or SIGTERM ended the build; it says how to continue.
     """
     out = Path(out)
-    _check_request(n, workers, engine, address)
+    _check_request(config, n, seed, workers, engine, address, hang_s)
     existing = existing_rows(config, seed, n, out, layout, overwrite=overwrite)
     folder = parts_folder(out)
     if existing.is_all(n, layout):
@@ -183,11 +186,28 @@ def _errors_with(tally: _Tally) -> Iterator[None]:
         ) from None
 
 
-def _check_request(n: int, workers: int | None, engine: Engine, address: str | None) -> None:
+def _check_request(
+    config: DatasetConfig,
+    n: int,
+    seed: int,
+    workers: int | None,
+    engine: Engine,
+    address: str | None,
+    hang_s: float,
+) -> None:
     if n < 1:
         raise UsageError(f"--n must be at least 1, got {n}")
-    if workers is not None and workers < 1:
-        raise UsageError(f"--workers must be at least 1, got {workers}")
+    if n > (most := most_rows(config.size)):
+        raise UsageError(f"--n must be at most {most:,} at {config.size} pixels, got {n:,}")
+    try:
+        check_seed(seed)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if workers is not None and not 1 <= workers <= MOST_WORKERS:
+        limits = "at least 1" if workers < 1 else f"at most {MOST_WORKERS}"
+        raise UsageError(f"--workers must be {limits}, got {workers}")
+    if not 0 < hang_s < math.inf:
+        raise UsageError(f"hang_s must be above 0 and finite, got {hang_s}")
     if engine == "ray" and workers is not None:
         raise UsageError("--workers is for this machine; a Ray cluster uses all its cores")
     if engine != "ray" and address is not None:

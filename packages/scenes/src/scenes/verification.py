@@ -60,7 +60,9 @@ class Verification:
         return lines
 
 
-def verify(path: Path | str, *, remade: int = 4, source: Path | None = None) -> Verification:
+def verify(
+    path: Path | str, *, remade: int = 4, source: Path | None = None, scenes: Path | None = None
+) -> Verification:
     """Checks a file, or an index of parts: whether it is whole, and what its config makes.
 
     Example:
@@ -75,6 +77,7 @@ def verify(path: Path | str, *, remade: int = 4, source: Path | None = None) -> 
         remade: how many rows to make again, spread over the file.
         source: what the scenes were read from, where they were: CLEVR's images, a TFRecord, or
             dSprites' own file. A path that the file itself names is not opened.
+        scenes: CLEVR's scenes JSON; looked for beside `source` by default.
 
     Raises:
         UsageError: `source` is not what the scenes were read from.
@@ -106,7 +109,9 @@ def verify(path: Path | str, *, remade: int = 4, source: Path | None = None) -> 
     if unopened := _unopened(config, source):
         return Verification(rows, fields, not_remade=unopened)
     if source is not None:
-        config = _moved(path, config, identity, seed, source)
+        config = _moved(path, config, source, scenes)
+        if not same_scenes(identity_of(config, seed), identity):
+            raise UsageError(f"{source}: not what the scenes of {path} were read from")
     try:
         anew = remake(OpenSource(config, seed), numbers)
     except OSError as error:
@@ -130,20 +135,18 @@ def _unopened(config: DatasetConfig, source: Path | None) -> str:
     return f"{place}, which the file names, is not opened for that; --source PATH is"
 
 
-def _moved(
-    path: Path, config: DatasetConfig, identity: str, seed: int, source: Path
-) -> DatasetConfig:
+def _moved(path: Path, config: DatasetConfig, source: Path, scenes: Path | None) -> DatasetConfig:
     """Returns the config, read from where the user says.
 
     Raises:
-        UsageError: something else lies there, or the scenes were not read from anything.
+        UsageError: its scenes were not read from anything of that kind.
     """
     kind = DATASETS[config.dataset]
     if kind.moved is None:
         raise UsageError(f"{path}: its scenes are made from config and seed; leave --source out")
-    moved: DatasetConfig = kind.moved(config, source)
-    if not same_scenes(identity_of(moved, seed), identity):
-        raise UsageError(f"{source}: not what the scenes of {path} were read from")
+    if scenes is not None and getattr(config, "scenes", None) is None:
+        raise UsageError(f"{path}: holds nothing of a scenes JSON; leave --scenes out")
+    moved: DatasetConfig = kind.moved(config, source, scenes)
     return moved
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from scenes.dataset import Dataset
+from scenes.file.schema import MOST_ENTITIES
+from scenes.limits import check_choice, check_whole
 from scenes.render.gl import choose_gl, starting_gl
 
 if TYPE_CHECKING:
@@ -58,6 +60,15 @@ class ClevrConfig:
     """SHA-256 of the images used, in order, and of their objects; `None` in files of version 0.2
     and earlier."""
 
+    def __post_init__(self) -> None:
+        check_whole("objects of a scene", self.num_rows, 0, MOST_ENTITIES - 1)
+        if self.num_entities is not None:
+            check_whole("entities of a record", self.num_entities, 1, MOST_ENTITIES)
+        if self.max_objects is not None:
+            check_whole("--max-objects", self.max_objects, 1, 1_000_000)
+        check_whole("width of the images", self.original_width, 1, 10_000)
+        check_whole("height of the images", self.original_height, 1, 10_000)
+
     @property
     def size(self) -> int:
         """Side of the cropped images in pixels."""
@@ -91,8 +102,8 @@ class ClevrLikeConfig:
     """Most objects of a scene, 3 to 10; the fewest are always 3."""
 
     def __post_init__(self) -> None:
-        if not self.min_objects <= self.max_objects <= 10:
-            raise ValueError(f"--max-objects must be from 3 to 10, got {self.max_objects}")
+        check_choice("--split", self.split, ("train", "test"))
+        check_whole("--max-objects", self.max_objects, self.min_objects, 10)
 
     @property
     def min_objects(self) -> int:
@@ -115,12 +126,13 @@ class ClevrLikeConfig:
         return 300 + 2 * self.max_objects + (self.split == "test")
 
 
-def _moved(config: ClevrConfig, path: Path) -> ClevrConfig:
-    """Returns the same config, read from elsewhere; the source tells whether that is the same."""
+def _moved(config: ClevrConfig, path: Path, scenes: Path | None) -> ClevrConfig:
+    """Returns the same config, read from elsewhere."""
     from scenes.clevr.folder import moved_folder, moved_records
 
-    move = moved_folder if config.num_entities is None else moved_records
-    return move(config, path)
+    if config.num_entities is None:
+        return moved_folder(config, path, scenes)
+    return moved_records(config, path)
 
 
 def _open_images(config: ClevrConfig, seed: int) -> Source:

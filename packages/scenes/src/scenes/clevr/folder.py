@@ -149,17 +149,26 @@ def content_digest(images: Sequence[Inspection], scenes: Mapping[str, Objects] |
     return sha.hexdigest()
 
 
-def moved_folder(config: ClevrConfig, path: Path) -> ClevrConfig:
-    """Returns a config whose images, and their scenes JSON, are read from another folder.
+def moved_folder(config: ClevrConfig, path: Path, scenes: Path | None) -> ClevrConfig:
+    """Returns a config whose images are read from another folder.
+
+    Whether they are the same is told by the source, which knows their names and lengths.
+
+    Args:
+        config: of the images.
+        path: the folder.
+        scenes: the scenes JSON, if the config has one; looked for beside the images by default.
 
     Raises:
         ValueError: there are no images, or no scenes JSON beside them, where there was one.
         OSError: there is no such folder.
     """
-    scenes = None
-    if config.scenes is not None and (scenes := find_scenes(image_folder(path))) is None:
-        raise ValueError(f"{path}: no scenes JSON beside it, from which the objects were read")
-    return replace(config, source=str(path), scenes=None if scenes is None else str(scenes))
+    if config.scenes is None:
+        return replace(config, source=str(path))
+    place = scenes or find_scenes(image_folder(path))
+    if place is None:
+        raise ValueError(f"{path}: no scenes JSON beside it; name it by --scenes")
+    return replace(config, source=str(path), scenes=str(place))
 
 
 def moved_records(config: ClevrConfig, path: Path) -> ClevrConfig:

@@ -12,8 +12,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from scenes.file.schema import CHECKSUMS, CHUNK_ROWS, SCHEMA
+from scenes.file.schema import CHECKSUMS, CHUNK_ROWS, MOST_ENTITIES, SCHEMA
 from scenes.file.seal import CHECKSUM_BYTES, checksum, chunks_of
+from scenes.limits import narrowed
 from scenes.scene import Field, Source
 from scenes.serialise import to_json
 
@@ -25,7 +26,16 @@ SMALL_CHUNK_ROWS = 512
 
 
 def build_attributes(source: Source) -> dict[str, Any]:
-    """Returns the root attributes that tell one build from another."""
+    """Returns the root attributes that tell one build from another.
+
+    Raises:
+        ValueError: the source has more entities than a segmentation can tell apart.
+    """
+    if len(source.entities) > MOST_ENTITIES:
+        raise ValueError(
+            f"datasets hold up to {MOST_ENTITIES} entities, background included; these scenes "
+            f"have {len(source.entities)}"
+        )
     return {
         "schema": SCHEMA,
         "dataset": source.dataset,
@@ -111,11 +121,14 @@ def append_rows(file: h5py.File, rows: Mapping[str, np.ndarray]) -> None:
     Args:
         file: it has whole chunks so far.
         rows: by key.
+
+    Raises:
+        ValueError: a value does not fit its field's type.
     """
     typed = {}
     for key, values in rows.items():
         dataset = file[key]
-        typed[key] = values.astype(dataset.dtype, copy=False)
+        typed[key] = narrowed(values, dataset.dtype, key)
         _append(dataset, typed[key])
     starts = range(0, len(next(iter(typed.values()))), CHUNK_ROWS)
     chunks = (

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from scenes.dataset import Dataset, sha256_of
+from scenes.file.schema import MOST_ENTITIES
+from scenes.limits import check_whole
 
 if TYPE_CHECKING:
     from scenes.scene import Source
@@ -49,9 +50,9 @@ class ImportedConfig:
     size: int
     """The longer side of the images in pixels."""
 
-
-def _moved(config: ImportedConfig, path: Path) -> ImportedConfig:
-    return replace(config, file=str(path), items=sha256_of(path))
+    def __post_init__(self) -> None:
+        check_whole("entities of a record", self.num_entities, 1, MOST_ENTITIES)
+        check_whole("side of the images", self.size, 1, 10_000)
 
 
 def _open(config: ImportedConfig, seed: int) -> Source:
@@ -68,5 +69,5 @@ IMPORTED = Dataset(
     open=_open,
     test_config=None,
     places=("file",),
-    moved=_moved,
+    moved=lambda config, path, _scenes: replace(config, file=str(path), items=sha256_of(path)),
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from scenes.command_line import UsageError
 from scenes.dataset import Dataset, sha256_of
+from scenes.limits import check_choice
 
 if TYPE_CHECKING:
     from scenes.scene import Source
@@ -45,6 +46,10 @@ class MultiDSpritesConfig:
     """dSprites' own npz file; without it the sprites are drawn."""
     dsprites_items: str | None = None
     """SHA-256 of what that file holds."""
+
+    def __post_init__(self) -> None:
+        check_choice("--variant", self.variant, list(SPRITE_COUNTS))
+        check_choice("--split", self.split, ("train", "test"))
 
     @property
     def size(self) -> int:
@@ -115,5 +120,5 @@ MULTI_DSPRITES = Dataset(
     open=_open,
     test_config=_test_config,
     places=("dsprites",),
-    moved=with_published_sprites,
+    moved=lambda config, path, _scenes: with_published_sprites(config, path),
 )

@@ -23,6 +23,8 @@ from scenes.scene import Field, Source
 
 PART_BYTES = 8 << 20
 MAX_PART_ROWS = 512
+MOST_PARTS = 2_000_000
+"""Of a build: their list takes 200 MB, and a billion rows of 64 x 64 pixels some 6 TB."""
 CATEGORIES = "categories.json"
 """File in a folder of parts that holds the names of their codes, which all parts share."""
 
@@ -63,8 +65,17 @@ def plan(size: int, start: int, n: int) -> list[Part]:
         start: a multiple of `CHUNK_ROWS`.
         n: rows of the whole build.
     """
-    rows = max(1, min(MAX_PART_ROWS, PART_BYTES // (4 * size**2)) // CHUNK_ROWS) * CHUNK_ROWS
+    rows = _part_rows(size)
     return [Part(first, min(first + rows, n)) for first in range(start, n, rows)]
+
+
+def most_rows(size: int) -> int:
+    """Returns how many rows a build may have at most, by the side of its images in pixels."""
+    return MOST_PARTS * _part_rows(size)
+
+
+def _part_rows(size: int) -> int:
+    return max(1, min(MAX_PART_ROWS, PART_BYTES // (4 * size**2)) // CHUNK_ROWS) * CHUNK_ROWS
 
 
 class PartWriter:
