@@ -3,14 +3,50 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable
+from dataclasses import is_dataclass
 from typing import Any, TypeVar
 
 import cattrs
+from cattrs.gen import make_dict_structure_fn
 from cattrs.v import format_exception
 
 T = TypeVar("T")
 
 _converter = cattrs.Converter(forbid_extra_keys=True)
+
+
+def _take(kind: type, accepted: tuple[type, ...], words: str) -> None:
+    """Has the converter take a plain value as it is, rather than turn `"64"` into 64."""
+
+    def take(value: Any, _: type) -> Any:
+        wrong = isinstance(value, bool) and kind is not bool
+        if wrong or not isinstance(value, accepted):
+            raise ValueError(f"must be {words}, got {value!r:.80}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"must be a finite number, got {value}")
+        return kind(value)
+
+    _converter.register_structure_hook(kind, take)
+
+
+_take(int, (int,), "a whole number")
+_take(float, (int, float), "a number")
+_take(str, (str,), "text")
+_take(bool, (bool,), "true or false")
+
+
+@_converter.register_structure_hook_factory(is_dataclass)
+def _object_hook(kind: type) -> Callable[[Any, type], Any]:
+    fields: Any = make_dict_structure_fn(kind, _converter, _cattrs_forbid_extra_keys=True)
+
+    def from_object(value: Any, _: type) -> Any:
+        if not isinstance(value, dict):  # a list would give every field its default
+            raise ValueError(f"must be an object with fields, got {value!r:.80}")
+        return fields(value, kind)
+
+    return from_object
 
 
 def to_json(config: Any) -> str:

@@ -42,8 +42,11 @@ MOST_ATTRIBUTE_BYTES = 16 << 20
 MOST_CHUNK_BYTES = 256 << 20
 """Of one chunk, which is unpacked whole; the largest that `scenes` writes have 38 MB."""
 BEAT_S = 1.0
-ORPHAN_S = 600
-"""Seconds after which this process ends itself if HDF5 does not return and nobody waits."""
+SPIN_S = 10.0
+"""Seconds of computing without a sign of life after which this process is ended: damage made HDF5
+spin. A slow disk takes no computing."""
+
+SPIN_TIMER = signal.ITIMER_VIRTUAL
 
 Columns = dict[str, tuple[str, tuple[int, ...]]]
 """Type and shape of each dataset by its key."""
@@ -58,12 +61,13 @@ class Pulse:
 
     def __init__(self) -> None:
         self._last = time.monotonic()
+        signal.setitimer(SPIN_TIMER, SPIN_S)
 
     def __call__(self) -> None:
         """Gives a sign, if the last one was a while ago."""
         if time.monotonic() - self._last >= BEAT_S:
             self._last = time.monotonic()
-            signal.alarm(ORPHAN_S)
+            signal.setitimer(SPIN_TIMER, SPIN_S)
             sys.stdout.write(".")
             sys.stdout.flush()
 
@@ -128,17 +132,20 @@ class _Walk:
         """Checks everything in a group."""
         if depth > MOST_DEPTH:
             raise UnfitError(f"{prefix}: more than {MOST_DEPTH} groups, one in the other")
-        links: list[tuple[bytes, Any]] = []
+        links: list[tuple[bytes, int]] = []
 
         def collect(name: bytes, link: Any) -> bool | None:
-            self._count()
-            links.append((name, link))
-            return None
+            self._beat()
+            links.append((name, link.type))  # h5py fills one and the same `link` each time
+            return True if len(links) > MOST_OBJECTS else None  # it may not raise, but stop
 
         group.links.iterate(collect, info=True)
-        for name, link in links:
+        self._objects += len(links)
+        if self._objects > MOST_OBJECTS:
+            raise UnfitError(f"more than {MOST_OBJECTS} groups and datasets")
+        for name, kind in links:
             key = prefix + name.decode()
-            if link.type != h5l.TYPE_HARD:
+            if kind != h5l.TYPE_HARD:
                 raise UnfitError(f"{key}: a link to elsewhere, which is not followed")
             item = h5o.open(group, name)
             self._check_attributes(item, key)
@@ -148,12 +155,6 @@ class _Walk:
                 self._dataset(item, key)
             else:
                 raise UnfitError(f"{key}: neither a group nor a dataset")
-
-    def _count(self) -> None:
-        self._beat()
-        self._objects += 1
-        if self._objects > MOST_OBJECTS:
-            raise UnfitError(f"more than {MOST_OBJECTS} groups and datasets")
 
     def _dataset(self, dataset: h5d.DatasetID, key: str) -> None:
         plist = dataset.get_create_plist()
@@ -184,20 +185,22 @@ class _Walk:
         if size > MOST_CHUNK_BYTES:
             raise UnfitError(f"{key}: chunks of {size:,} bytes; at most {MOST_CHUNK_BYTES:,}")
         wanted = math.prod(-(-length // step) for length, step in zip(shape, chunk, strict=True))
-        inside = 0
+        inside, wrong = 0, False
 
-        def check(stored: Any) -> None:
-            nonlocal inside
+        def check(stored: Any) -> bool | None:
+            nonlocal inside, wrong
             self._beat()
             end = (stored.byte_offset or 0) + stored.size
-            if stored.byte_offset is None or end > self._bytes or stored.size > 2 * size + 4096:
-                raise UnfitError(f"{key}: a chunk lies outside the file, or is too long")
+            wrong = stored.byte_offset is None or end > self._bytes or stored.size > 2 * size + 4096
             inside += all(
                 start < length for start, length in zip(stored.chunk_offset, shape, strict=True)
             )
+            return wrong or None  # it may not raise, but stop
 
         if wanted <= self._bytes:  # each takes a byte at least
             dataset.chunk_iter(check)
+        if wrong:
+            raise UnfitError(f"{key}: a chunk lies outside the file, or is too long")
         if inside != wanted:
             raise UnfitError(f"{key}: declares {wanted:,} chunks, but {inside:,} are stored")
 
@@ -318,9 +321,8 @@ def _serve() -> None:
     with suppress(ValueError, OSError):  # not every system limits it
         resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     for line in sys.stdin:
-        signal.alarm(ORPHAN_S)
         answer = _answer(Path(json.loads(line)), Pulse())
-        signal.alarm(0)
+        signal.setitimer(SPIN_TIMER, 0)
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 

@@ -24,6 +24,7 @@ from scenes.file.errors import FileError, refusal_of_system
 
 LIMIT_S = 60.0
 """Seconds without a sign of life after which a file is given up."""
+CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL)
 
 
 def check_regular(path: Path) -> None:
@@ -94,12 +95,14 @@ def _ask(path: Path, limit_s: float) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(answer)
         return told
     code = _end(parser)
-    if code is None or code >= 0:
-        raise CommandError(
-            f"{path}: cannot be checked: `python -m scenes.file.metadata` ended with code {code}"
-        )
-    name = signal.Signals(-code).name
-    raise FileError(f"{path}: damaged: to parse it ended a process by {name}")
+    if code == -signal.SIGVTALRM:  # of the timer in `scenes.file.metadata`
+        raise FileError(f"{path}: damaged: to parse it does not end")
+    if code is not None and -code in CRASHES:
+        name = signal.Signals(-code).name
+        raise FileError(f"{path}: damaged: to parse it ended a process by {name}")
+    raise CommandError(
+        f"{path}: cannot be checked: `python -m scenes.file.metadata` ended with code {code}"
+    )
 
 
 class _Parser:
