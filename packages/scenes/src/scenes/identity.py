@@ -63,12 +63,12 @@ def same_scenes(one: str, other: str) -> bool:
 
 
 def _content(dataset: str, config: str) -> dict[str, Any]:
-    """Returns a config as a dict, without the fields that say where its files lie."""
+    """Returns a config as a dict; of where its files lie, only whether there are any."""
     kind = DATASETS.get(dataset)
     if kind is None:
         return parse_json(config)
     whole = parse_json(to_json(from_json(config, kind.config)))  # every default written out
-    return {key: value for key, value in whole.items() if key not in kind.places}
+    return {key: value is not None if key in kind.places else value for key, value in whole.items()}
 
 
 def _parsed(identity: str) -> Mapping[str, Any] | None:

@@ -67,8 +67,10 @@ class SceneFile:
             self._check_attributes()
             self._check_fields()
             self._joined = self._join()
-        except BaseException:
+        except BaseException as error:
             self._file.close()
+            if isinstance(error, KeyError | RuntimeError | TypeError):  # h5py's words for damage
+                raise FileError(f"{self.path}: damaged: {error}") from error
             raise
 
     def _join(self) -> JoinedParts | None:

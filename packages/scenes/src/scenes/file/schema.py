@@ -43,6 +43,7 @@ of parts, the first row of each part and the row after its last.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -57,10 +58,19 @@ PARTS = "parts"
 
 
 def dataset_keys(file: h5py.File) -> list[str]:
-    """Returns the keys of all fields, groups entered."""
-    keys: list[str] = []
-    file.visititems(lambda key, item: keys.append(key) if isinstance(item, h5py.Dataset) else None)
-    return sorted(set(keys) - {CHECKSUMS, PARTS})
+    """Returns the keys of all fields, groups entered.
+
+    HDF5's own visit would parse more than `scenes.file.metadata` has parsed before.
+    """
+
+    def inside(group: h5py.Group) -> Iterator[str]:
+        for name, item in group.items():
+            if isinstance(item, h5py.Group):
+                yield from (f"{name}/{key}" for key in inside(item))
+            else:
+                yield name
+
+    return sorted(set(inside(file)) - {CHECKSUMS, PARTS})
 
 
 def parts_folder(path: Path) -> Path:
