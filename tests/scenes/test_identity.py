@@ -27,7 +27,7 @@ from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.serialise import to_json
 from scenes.verification import verify
 
-IMAGES = 400  # three parts of 128 rows and a bit
+IMAGES = 200  # a part of 128 rows, and a bit
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(IMAGES):
         color = (number % 256, number // 256, 7)
         Image.new("RGB", (320, 240), color).save(folder / "images" / f"CLEVR_{number:06d}.png")
-    build(MultiDSpritesConfig(), n=1_600, seed=0, out=folder / "sprites.h5", workers=1)
+    build(MultiDSpritesConfig(), n=560, seed=0, out=folder / "sprites.h5", workers=1)
     export(folder / "sprites.h5", folder / "sprites.tfrecords", "tfrecord")
     return folder
 
@@ -201,7 +201,7 @@ def test_a_path_that_a_file_names_is_not_opened_to_extend_it(
 ) -> None:
     out = tmp_path / "out.h5"
     forge(originals / "sprites.h5", out, MultiDSpritesConfig(dsprites="/dev/zero"))
-    assert main(["sprites", "--n", "1700", "--out", str(out)]) == 2
+    assert main(["sprites", "--n", "570", "--out", str(out)]) == 2
     assert "exists and is something else" in capsys.readouterr().err
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero")):
