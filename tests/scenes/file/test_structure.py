@@ -427,8 +427,8 @@ def test_hundreds_of_flipped_bits_hang_or_crash_no_command(
 ) -> None:
     (part,) = index.with_name("index.h5.parts").glob("*.h5")
     for path, flipped in ((copy, copy), (index, index), (index, part)):
-        found = try_flips(path, flipped, 200, capsys)
-        assert found > 100, f"{flipped}: most of what is no picture matters"
+        found = try_flips(path, flipped, 120, capsys)
+        assert found > 60, f"{flipped}: most of what is no picture matters"
 
 
 def test_some_flipped_bits_hang_or_crash_no_command(

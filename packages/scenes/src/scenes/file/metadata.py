@@ -42,7 +42,7 @@ MOST_ATTRIBUTE_BYTES = 16 << 20
 MOST_CHUNK_BYTES = 256 << 20
 """Of one chunk, which is unpacked whole; the largest that `scenes` writes have 38 MB."""
 BEAT_S = 1.0
-SPIN_S = 10.0
+SPIN_S = 5.0
 """Seconds of computing without a sign of life after which this process is ended: damage made HDF5
 spin. A slow disk takes no computing."""
 

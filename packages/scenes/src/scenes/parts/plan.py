@@ -15,6 +15,7 @@ import h5py
 from scenes.atomic import whole_or_not, write_whole
 from scenes.command_line import CommandError
 from scenes.file.errors import refusal_of_system
+from scenes.file.part_rows import open_part
 from scenes.file.schema import CHUNK_ROWS, part_name
 from scenes.file.seal import seal
 from scenes.file.writer import append_rows, blank, build_attributes
@@ -123,8 +124,7 @@ def reading_part(path: Path) -> Iterator[h5py.File]:
         OSError: the system refuses it.
     """
     try:
-        # A finished part never changes: it needs no lock, which some disks do not have.
-        file = h5py.File(path, "r", locking=False)
+        file = open_part(path)
     except OSError as error:
         if error.errno is not None:  # the system's word, not HDF5's
             raise refusal_of_system(error.errno, path) from error
