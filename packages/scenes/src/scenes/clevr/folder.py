@@ -111,7 +111,7 @@ def _boiled_down(item: dict[str, Any]) -> Any:
     return item
 
 
-def kept_names(
+def select_names(
     names: Sequence[str], scenes: Mapping[str, Objects] | None, max_objects: int | None
 ) -> list[str]:
     """Returns the names of the scenes with at most `max_objects` objects.

@@ -14,9 +14,9 @@ from scenes.clevr.folder import (
     find_scenes,
     image_folder,
     inspect_all,
-    kept_names,
     png_names,
     read_scenes,
+    select_names,
 )
 from scenes.clevr.images import DISTRIBUTED, STANDARD
 from scenes.clevr.source import count_records
@@ -84,14 +84,14 @@ def _survey_folder(
     if place is not None and not place.exists():
         raise UsageError(f"{place}: no such file or folder")
     scenes = None if place is None else read_scenes(place)
-    kept_names([], scenes, max_objects)  # refuses before the images are read
+    select_names([], scenes, max_objects)  # refuses before the images are read
     inspections = _inspect(folder, names, workers or available_cores(), strict=strict)
     broken = tuple(item.name for item in inspections if item.reason)
     whole = [item for item in inspections if not item.reason]
     if not whole:
         raise CommandError(f"{folder}: none of its {len(names):,} PNGs can be read")
     width, height = _one_size(folder, whole)
-    chosen = kept_names([item.name for item in whole], scenes, max_objects)
+    chosen = select_names([item.name for item in whole], scenes, max_objects)
     if not chosen:
         raise CommandError(f"{folder}: no scene with at most {max_objects} objects")
     by_name = {item.name: item for item in whole}

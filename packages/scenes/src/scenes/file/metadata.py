@@ -115,17 +115,26 @@ def _opened(path: Path, *, locking: bool | None = None) -> h5py.File:
 class _Walk:
     """What lies in one file, by hard links only.
 
+    Args:
+        file: the file.
+        path: of the file.
+        beat: is called now and then.
+        attributes: whether to parse them too; of an index's parts, nobody reads them.
+
     Attributes:
         columns: the datasets met so far.
         sources: names of the files that virtual datasets take their values from.
     """
 
-    def __init__(self, file: h5py.File, path: Path, beat: Callable[[], None]) -> None:
+    def __init__(
+        self, file: h5py.File, path: Path, beat: Callable[[], None], *, attributes: bool = True
+    ) -> None:
         self.columns: Columns = {}
         self.sources: set[str] = set()
         self._bytes = path.stat().st_size
         self._beat = beat
         self._objects = 0
+        self._with_attributes = attributes
         self._check_attributes(file.id, "")
 
     def group(self, group: h5g.GroupID, prefix: str, depth: int) -> None:
@@ -205,6 +214,8 @@ class _Walk:
             raise UnfitError(f"{key}: declares {wanted:,} chunks, but {inside:,} are stored")
 
     def _check_attributes(self, item: Any, key: str) -> None:
+        if not self._with_attributes:
+            return
         count = h5a.get_num_attrs(item)
         if count > MOST_ATTRIBUTES:
             raise UnfitError(f"{key or '/'}: {count:,} attributes; at most {MOST_ATTRIBUTES}")
@@ -289,7 +300,7 @@ def _check_part(part: Path, fields: Columns, rows: int, beat: Callable[[], None]
     _check_regular(part, name)
     try:
         with _opened(part, locking=False) as file:
-            walk = _Walk(file, part, beat)
+            walk = _Walk(file, part, beat, attributes=False)
             walk.group(file.id, "", 0)
     except UnfitError as error:
         raise UnfitError(f"{name}: {error}") from error

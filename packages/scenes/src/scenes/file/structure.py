@@ -47,7 +47,7 @@ def check_regular(path: Path) -> None:
 def check_structure(path: Path, limit_s: float = LIMIT_S) -> None:
     """Refuses an HDF5 file which it would be unsafe to open.
 
-    The first call starts a process (0.3 s), which the later ones use (3 ms for a file, 2 ms for
+    The first call starts a process (0.3 s), which the later ones use (7 ms for a file, 3 ms for
     each part of an index). One file is not looked at twice unless it changed, or is an index.
 
     Args:
