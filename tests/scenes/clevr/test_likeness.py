@@ -16,7 +16,8 @@ from scenes.cli import main
 from scenes.driver import build
 from scenes.file.reader import SceneFile
 from scenes.file.schema import CHECKSUMS, dataset_keys
-from scenes.file.writer import checksum, field_of, seal
+from scenes.file.seal import checksum, seal
+from scenes.file.writer import field_of
 from scenes.formats.tfrecord import decode, read_records
 from scenes.scene import Source, scene_rng
 from scenes.verification import verify

@@ -13,7 +13,8 @@ from scenes.clevr.folder import find_scenes, inspect, read_scenes
 from scenes.clevr.images import crop_image, crop_labels, read_png
 from scenes.clevr.properties import COLORS_RGB
 from scenes.cli import main
-from scenes.file.reader import FileError, SceneFile
+from scenes.file.errors import FileError
+from scenes.file.reader import SceneFile
 from scenes.formats.tfrecord import encode, write_record
 
 

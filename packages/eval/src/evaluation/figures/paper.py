@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from monet.training.data import check_size, held_out
 from monet.training.run_log import METRICS
 from scenes.command_line import UsageError
-from scenes.file.reader import FileError, SceneFile
+from scenes.file.errors import FileError
+from scenes.file.reader import SceneFile
 from scenes.progress import progress_bar
 from scenes.source_list import DATASETS
 

@@ -16,7 +16,8 @@ import h5py
 import numpy as np
 from jaxtyping import Bool, Float, Integer, UInt8
 from scenes.command_line import CommandError
-from scenes.file.reader import FileError, open_hdf5
+from scenes.file.errors import FileError
+from scenes.file.reader import open_hdf5
 
 from evaluation.predictions.order import check_rows
 

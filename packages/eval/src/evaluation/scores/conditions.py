@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from scenes.file.reader import FileError, SceneFile
+from scenes.file.errors import FileError
+from scenes.file.reader import SceneFile
 from scenes.objects_room.config import ObjectsRoomConfig, condition_config
 from scenes.objects_room.kinds import Kind
 

@@ -8,14 +8,16 @@ import math
 import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from scenes.clevr.config import ClevrConfig
 from scenes.clevr.properties import CODES, Objects, code_of
+from scenes.dataset import sha256_of
 
 POOL_FROM = 256
 """Below so many images a pool of processes takes longer to start than to work."""
@@ -30,6 +32,8 @@ class Inspection:
     """Width and height in pixels; (0, 0) where it is broken."""
     reason: str
     """Why it cannot be read; empty where it can."""
+    sha256: str = ""
+    """Digest of the file; empty where it cannot be read."""
 
 
 def image_folder(source: Path) -> Path:
@@ -107,7 +111,7 @@ def _boiled_down(item: dict[str, Any]) -> Any:
     return item
 
 
-def kept_names(
+def select_names(
     names: Sequence[str], scenes: Mapping[str, Objects] | None, max_objects: int | None
 ) -> list[str]:
     """Returns the names of the scenes with at most `max_objects` objects.
@@ -133,6 +137,49 @@ def digest(paths: Sequence[Path]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def content_digest(images: Sequence[Inspection], scenes: Mapping[str, Objects] | None) -> str:
+    """Returns the SHA-256 of images and their objects, in order, wherever they lie."""
+    sha = hashlib.sha256()
+    for image in images:
+        sha.update(f"{image.name}\t{image.sha256}\n".encode())
+        if scenes is not None:
+            objects = scenes[image.name]
+            for values in (objects.codes, objects.position, objects.rotation_rad):
+                sha.update(np.ascontiguousarray(values).data)
+    return sha.hexdigest()
+
+
+def moved_folder(config: ClevrConfig, path: Path, scenes: Path | None) -> ClevrConfig:
+    """Returns a config whose images are read from another folder.
+
+    Whether they are the same is told by the source, which knows their names and lengths.
+
+    Args:
+        config: of the images.
+        path: the folder.
+        scenes: the scenes JSON, if the config has one; looked for beside the images by default.
+
+    Raises:
+        ValueError: there are no images, or no scenes JSON beside them, where there was one.
+        OSError: there is no such folder.
+    """
+    if config.scenes is None:
+        return replace(config, source=str(path))
+    place = scenes or find_scenes(image_folder(path))
+    if place is None:
+        raise ValueError(f"{path}: no scenes JSON beside it; name it by --scenes")
+    return replace(config, source=str(path), scenes=str(place))
+
+
+def moved_records(config: ClevrConfig, path: Path) -> ClevrConfig:
+    """Returns a config whose records are read from another file.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    return replace(config, source=str(path), items=digest([path]), content=sha256_of(path))
+
+
 def inspect(path: Path) -> Inspection:
     """Decodes a whole PNG and verifies its checksums."""
     try:
@@ -140,7 +187,7 @@ def inspect(path: Path) -> Inspection:
             image.verify()
         with Image.open(path, formats=("PNG",)) as image:
             image.load()
-            return Inspection(path.name, image.size, "")
+            return Inspection(path.name, image.size, "", sha256_of(path))
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         reason = " ".join(str(error).replace(str(path), "it").replace(repr(path), "it").split())
         return Inspection(path.name, (0, 0), reason)

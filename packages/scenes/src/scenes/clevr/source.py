@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from scenes.clevr.config import ClevrConfig
-from scenes.clevr.folder import digest, image_folder, kept_names, png_names, read_scenes
+from scenes.clevr.folder import digest, image_folder, png_names, read_scenes, select_names
 from scenes.clevr.images import SIZE, crop_image, crop_labels, read_png
 from scenes.clevr.properties import (
     CODES,
@@ -18,7 +18,7 @@ from scenes.clevr.properties import (
     mask_rows,
     object_fields,
 )
-from scenes.file.reader import FileError
+from scenes.file.errors import FileError
 from scenes.formats.config import ImportedConfig
 from scenes.formats.multi_object_datasets import ImportedSource
 from scenes.formats.tfrecord import RecordError, decode, scan
@@ -43,7 +43,7 @@ class ClevrFolderSource(OneByOne):
         self._scenes = None if config.scenes is None else read_scenes(Path(config.scenes))
         folder = image_folder(Path(config.source))
         whole = [name for name in png_names(folder) if name not in set(config.left_out)]
-        names = kept_names(whole, self._scenes, config.max_objects)
+        names = select_names(whole, self._scenes, config.max_objects)
         self._paths = [folder / name for name in names]
         if digest(self._paths) != config.items:
             raise FileError(f"{folder}: its images changed since they were listed")

@@ -9,17 +9,19 @@ from pathlib import Path
 from scenes.clevr.config import ClevrConfig
 from scenes.clevr.folder import (
     Inspection,
+    content_digest,
     digest,
     find_scenes,
     image_folder,
     inspect_all,
-    kept_names,
     png_names,
     read_scenes,
+    select_names,
 )
 from scenes.clevr.images import DISTRIBUTED, STANDARD
 from scenes.clevr.source import count_records
 from scenes.command_line import CommandError, UsageError
+from scenes.dataset import sha256_of
 from scenes.formats.multi_object_datasets import recognise
 from scenes.parts.local_workers import available_cores
 from scenes.progress import progress_bar
@@ -82,18 +84,20 @@ def _survey_folder(
     if place is not None and not place.exists():
         raise UsageError(f"{place}: no such file or folder")
     scenes = None if place is None else read_scenes(place)
-    kept_names([], scenes, max_objects)  # refuses before the images are read
+    select_names([], scenes, max_objects)  # refuses before the images are read
     inspections = _inspect(folder, names, workers or available_cores(), strict=strict)
     broken = tuple(item.name for item in inspections if item.reason)
     whole = [item for item in inspections if not item.reason]
     if not whole:
         raise CommandError(f"{folder}: none of its {len(names):,} PNGs can be read")
     width, height = _one_size(folder, whole)
-    chosen = kept_names([item.name for item in whole], scenes, max_objects)
+    chosen = select_names([item.name for item in whole], scenes, max_objects)
     if not chosen:
         raise CommandError(f"{folder}: no scene with at most {max_objects} objects")
+    by_name = {item.name: item for item in whole}
     config = ClevrConfig(
         source=str(source),
+        content=content_digest([by_name[name] for name in chosen], scenes),
         items=digest([folder / name for name in chosen]),
         original_width=width,
         original_height=height,
@@ -136,6 +140,7 @@ def _survey_records(source: Path, max_objects: int | None, *, strict: bool) -> S
     config = ClevrConfig(
         source=str(source),
         items=digest([source]),
+        content=sha256_of(source),
         original_width=320,
         original_height=240,
         num_rows=min(objects, max_objects or objects),

@@ -10,7 +10,9 @@ import h5py
 import numpy as np
 
 from scenes.atomic import whole_or_not
-from scenes.file.reader import FileError, SceneFile
+from scenes.file.errors import FileError
+from scenes.file.reader import SceneFile
+from scenes.file.seal import check_seal
 from scenes.formats.config import ImportedConfig
 from scenes.formats.multi_object_datasets import LAYOUTS, Layout
 from scenes.formats.tfrecord import encode, write_record
@@ -42,6 +44,8 @@ def export(path: Path, out: Path, form: ExportFormat) -> int:
         FileError: the file has no such form.
         ValueError: the name would make the other project change the labels.
     """
+    with SceneFile(path) as file:
+        check_seal(path, file.hdf5)
     write = export_tfrecord if form == "tfrecord" else export_object_centric_library
     return write(path, out)
 
