@@ -223,3 +223,145 @@ def test_pixels_in_no_mask_or_in_two_are_counted(tmp_path, capsys):
         assert scenes["mask_conflicts"][:].tolist() == [0, 5]
     assert main(["export", str(file), "--out", str(tmp_path / "b.tfrecords")]) == 2
     assert "masks that overlap cannot be written back" in capsys.readouterr().err
+
+
+def pieces(entities):
+    """A record of the tetrominoes' layout with any number of masks, of a few pixels each."""
+    labels = np.arange(35 * 35).reshape(35, 35) % entities
+    return {
+        "image": np.zeros((35, 35, 3), dtype=np.uint8),
+        "mask": 255 * (labels == np.arange(entities)[:, None, None]).astype(np.uint8),
+        "visibility": np.ones(entities, dtype=np.float32),
+        "color": np.zeros((entities, 3), dtype=np.float32),
+        **{key: np.zeros(entities, dtype=np.float32) for key in ("x", "y", "shape")},
+    }
+
+
+def test_255_entities_are_told_apart_and_verified(tmp_path):
+    origin, file, back = tmp_path / "t.tfrecords", tmp_path / "a.h5", tmp_path / "b.tfrecords"
+    write_records(origin, [pieces(255)])
+    assert main(["import", str(origin), "--out", str(file)]) == 0
+    with SceneFile(file) as scenes:
+        assert np.unique(scenes["segmentation"][:]).tolist() == list(range(255))
+        assert scenes["num_objects"][0] == scenes["num_visible"][0] == 254
+    assert main(["verify", str(file)]) == 0
+    assert main(["export", str(file), "--out", str(back)]) == 0
+    assert_same_records(records_of(origin), records_of(back))
+
+
+@pytest.mark.parametrize("entities", [0, 256, 300])
+def test_more_entities_than_a_byte_tells_apart_are_refused(tmp_path, capsys, entities):
+    origin, file = tmp_path / "t.tfrecords", tmp_path / "a.h5"
+    record = pieces(entities or 1)
+    if not entities:
+        record = {key: value if key == "image" else value[:0] for key, value in record.items()}
+    write_records(origin, [record])
+    assert main(["import", str(origin), "--out", str(file)]) == 1
+    said = f"scenes: {origin}: record 0: {entities} masks; tetrominoes is read with 1 to 255\n"
+    assert capsys.readouterr().err == said
+    assert not file.exists()
+
+
+def test_a_room_without_its_four_backgrounds_is_refused(tmp_path, capsys):
+    origin = tmp_path / "rooms.tfrecords"
+    room = {"image": np.zeros((64, 64, 3), np.uint8), "mask": np.zeros((3, 64, 64), np.uint8)}
+    write_records(origin, [room])
+    assert main(["import", str(origin), "--out", str(tmp_path / "a.h5")]) == 1
+    said = f"scenes: {origin}: record 0: 3 masks; objects_room is read with 4 to 255\n"
+    assert capsys.readouterr().err == said
+
+
+def test_masks_of_0_and_1_are_read_as_those_of_255(tmp_path, capsys):
+    origin, file = tmp_path / "t.tfrecords", tmp_path / "a.h5"
+    records = list(tetrominoes(2))
+    write_records(origin, [{**values, "mask": values["mask"] // 255} for values in records])
+    assert main(["import", str(origin), "--out", str(file)]) == 0
+    said = f"scenes: {origin}: its masks hold 0 and 1, which were read as 0 and 255\n"
+    assert capsys.readouterr().err == said
+    with SceneFile(file) as scenes:
+        for row, values in enumerate(records):
+            expected = values["mask"][..., 0].argmax(axis=0)
+            np.testing.assert_array_equal(scenes["segmentation"][row], expected)
+        assert not scenes["mask_conflicts"][:].any()
+    assert main(["verify", str(file)]) == 0
+
+
+def test_a_mask_of_255_after_masks_of_1_is_refused(tmp_path, capsys):
+    origin, file = tmp_path / "t.tfrecords", tmp_path / "a.h5"
+    first, second = tetrominoes(2)
+    write_records(origin, [{**first, "mask": first["mask"] // 255}, second])
+    assert main(["import", str(origin), "--out", str(file)]) == 1
+    said = f"{origin}: record 1: mask: 255, but those of record 0 hold 0 and 1; the 1 records"
+    assert said in capsys.readouterr().err
+
+
+def test_pixels_in_no_mask_or_in_two_are_said_and_get_the_first(tmp_path, capsys):
+    origin, file = tmp_path / "t.tfrecords", tmp_path / "a.h5"
+    records = list(tetrominoes(3))
+    holes, both = records[1]["mask"].copy(), records[2]["mask"].copy()
+    holes[0, :2] = 0
+    both[2, 10:12] = 255
+    write_records(origin, [records[0], {**records[1], "mask": holes}, {**records[2], "mask": both}])
+    assert main(["import", str(origin), "--out", str(file)]) == 0
+    said = (
+        f"scenes: {origin}: 140 pixels of 2 scenes are not in exactly one mask: they get the first "
+        "of those that hold most (mask_conflicts)\n"
+    )
+    assert capsys.readouterr().err == said
+    with SceneFile(file) as scenes:
+        assert scenes["mask_conflicts"][:].tolist() == [0, 70, 70]
+        assert not scenes["segmentation"][1, :2].any()
+        np.testing.assert_array_equal(
+            scenes["segmentation"][2], records[2]["mask"].argmax(0)[..., 0]
+        )
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("key", ["x", "visibility", "color"])
+def test_what_is_no_number_is_refused_on_import(tmp_path, capsys, key, odd):
+    origin, file = tmp_path / "t.tfrecords", tmp_path / "a.h5"
+    first, second = tetrominoes(2)
+    second[key][2] = odd
+    write_records(origin, [first, second])
+    assert main(["import", str(origin), "--out", str(file)]) == 1
+    said = (
+        f"scenes: {origin}: record 1: {key}: {odd} of entity 2: not a finite number; the 1 records"
+    )
+    assert capsys.readouterr().err.startswith(said)
+    with SceneFile(file) as scenes:
+        assert scenes.n == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "known"), [("shape", 3), ("size", 2), ("material", 2), ("color", 8)]
+)
+@pytest.mark.parametrize("command", ["import", "clevr"])
+def test_codes_that_clevr_does_not_know_are_refused(
+    tmp_path, shared_data, capsys, command, key, known
+):
+    whole = records_of(shared_data / "tfrecords" / "clevr_with_masks.tfrecords")[:3]
+    origin, file = tmp_path / "c.tfrecords", tmp_path / "a.h5"
+    whole[2][key][4] = known + 1
+    write_records(origin, whole)
+    assert main([command, str(origin), "--out", str(file)]) == 1
+    said = f"scenes: {origin}: record 2: {key}: {known + 1} of entity 4: codes are 0 to {known}; "
+    assert capsys.readouterr().err.startswith(said)
+    with SceneFile(file) as scenes:
+        assert scenes.n == 2
+
+
+def test_what_clevr_s_masks_and_visibility_contradict_is_refused_and_odd_pixels_are_said(
+    tmp_path, shared_data, capsys
+):
+    whole = records_of(shared_data / "tfrecords" / "clevr_with_masks.tfrecords")[:3]
+    origin, file = tmp_path / "c.tfrecords", tmp_path / "a.h5"
+    whole[1]["mask"][:7] = 0
+    whole[2]["visibility"][1] = 0
+    write_records(origin, whole)
+    assert main(["clevr", str(origin), "--out", str(file)]) == 1
+    error = capsys.readouterr().err.splitlines()
+    assert error == [
+        f"scenes: {origin}: 7 pixels are not in exactly one mask: they get the first",
+        f"scenes: {origin}: record 2: mask 1 has pixels, but its visibility is 0; {file} has the "
+        "others",
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ class Import:
         imported = import_tfrecord(self.file, out, overwrite=self.overwrite)
         seconds = time.monotonic() - start
         print(f"{out}: {imported.n:,} scenes of {imported.layout}, {seconds:.1f} s")
+        for remark in imported.remarks:
+            print(f"scenes: {remark}", file=sys.stderr)
         if imported.broken:
             raise CommandError(
                 f"{imported.broken}; the {imported.n} records before it are in {out}"
