@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from scenes.clevr.config import ClevrConfig
-from scenes.clevr.folder import find_scenes, inspect, read_scenes
-from scenes.clevr.images import crop_image, crop_labels, read_png
+from scenes.clevr.folder import find_scenes, inspect
+from scenes.clevr.images import crop_image, crop_labels
 from scenes.clevr.properties import COLORS_RGB
+from scenes.clevr.scenes_json import read_scenes
 from scenes.cli import main
 from scenes.file.reader import FileError, SceneFile
+from scenes.formats.image_file import read_rgb
 from scenes.formats.tfrecord import encode, write_record
 
 
@@ -74,21 +76,6 @@ def test_labels_lie_where_the_image_has_them():
     values, reduced = crop_image(image)[..., 0].astype(float), crop_labels(labels)
     # Bilinear samples lie a quarter pixel away, so that a label weighs 0.75 squared at the least.
     assert abs(values - 50.0 * reduced).max() <= (1 - 0.75**2) * 200 + 1
-
-
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
-def test_every_kind_of_png_gives_the_same_pixels(tmp_path, mode):
-    image = np.zeros((240, 320, 3), dtype=np.uint8)
-    image[100:, 100:] = (200, 30, 60)
-    png = Image.fromarray(image)
-    (png.quantize(4) if mode == "P" else png.convert(mode)).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(read_png(tmp_path / "a.png"), image)
-
-
-def test_a_palette_with_transparency_is_read(tmp_path):
-    image = Image.fromarray(np.full((240, 320, 3), 77, dtype=np.uint8)).quantize(4)
-    image.save(tmp_path / "a.png", transparency=bytes([0]))
-    assert (read_png(tmp_path / "a.png") == 77).all()
 
 
 def test_a_folder_without_json_has_images_and_nothing_else(tmp_path):
@@ -316,7 +303,7 @@ def released(shared_data, tmp_path):
         return values
 
     record = {
-        "image": read_png(folder / "image_0.png"),
+        "image": read_rgb(folder / "image_0.png", ("PNG",)),
         "mask": (segmentation == np.arange(11)[:, None, None]).astype(np.uint8) * np.uint8(255),
         "color": column(1, 2, 3, 1, 1, 4, 5),
         "material": column(1, 1, 2, 2, 1, 2, 2),

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from scenes.clevr.config import ClevrConfig
-from scenes.clevr.folder import digest, image_folder, kept_names, png_names, read_scenes
-from scenes.clevr.images import SIZE, crop_image, crop_labels, read_png
+from scenes.clevr.folder import PNG, digest, image_folder, kept_names, png_names, reason
+from scenes.clevr.images import SIZE, crop_image, crop_labels
 from scenes.clevr.properties import (
     CODES,
     Objects,
@@ -18,8 +18,10 @@ from scenes.clevr.properties import (
     mask_rows,
     object_fields,
 )
+from scenes.clevr.scenes_json import read_scenes
 from scenes.file.reader import FileError
 from scenes.formats.config import ImportedConfig
+from scenes.formats.image_file import read_rgb
 from scenes.formats.multi_object_datasets import ImportedSource
 from scenes.formats.tfrecord import RecordError
 from scenes.scene import Field, OneByOne, Scene, UnreadableSceneError
@@ -63,10 +65,10 @@ class ClevrFolderSource(OneByOne):
         """
         path = self._paths[index]
         try:
-            image = crop_image(read_png(path))
-        except (OSError, SyntaxError, ValueError) as error:
+            image = crop_image(read_rgb(path, PNG))
+        except (OSError, ValueError) as error:
             raise UnreadableSceneError(
-                f"{path}: {error}; run the command again to leave it out"
+                f"{path}: {reason(error, path)}; run the command again to leave it out"
             ) from error
         if self._scenes is None:
             return Scene(image)

@@ -16,9 +16,9 @@ from scenes.clevr.folder import (
     inspect_all,
     kept_names,
     png_names,
-    read_scenes,
 )
 from scenes.clevr.images import DISTRIBUTED, STANDARD
+from scenes.clevr.scenes_json import read_scenes
 from scenes.clevr.source import ClevrRecordsSource
 from scenes.command_line import CommandError, UsageError
 from scenes.formats.multi_object_datasets import recognise
