@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from scenes.clevr.stage import AMBIENT, CAMERA_M, LAMPS, QUADRATIC, facing
+from scenes.clevr.stage import AMBIENT, CAMERA_M, LAMPS, QUADRATIC
+from scenes.clevr.view import facing
 
 SKY = 0.2
 """Brightness overhead; it grows towards the horizon, where it is that of the far ground."""
