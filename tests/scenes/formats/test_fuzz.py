@@ -71,7 +71,7 @@ def targets_of(name: str, records: list[bytes]) -> list[Target]:
 
 def test_tfrecords_of_rooms_and_sprites(tmp_path, sprites):
     targets = targets_of("rooms", [room(), room()]) + targets_of("sprites", sprites)
-    assert failures_of(targets, tmp_path, cases=150) == []
+    assert failures_of(targets, tmp_path, cases=60) == []
 
 
 def test_tfrecords_of_clevr(tmp_path, shared_data):

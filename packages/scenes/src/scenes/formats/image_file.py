@@ -41,10 +41,9 @@ def open_image(path: Path, formats: tuple[str, ...]) -> Iterator[Image.Image]:
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             most = f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
             raise ValueError(f"{path}: {most}, the bound against bombs") from error
-        except (SyntaxError, EOFError, OverflowError, MemoryError) as error:  # Pillow's for damage
-            raise ValueError(f"{path}: {error}") from error
-        except OSError as error:
-            if error.errno is not None:
+        except Exception as error:  # Pillow raises any for damage, most without the file's name
+            ours = str(error).startswith(f"{path}: ")
+            if ours or (isinstance(error, OSError) and error.errno is not None):
                 raise
             raise ValueError(f"{path}: {error}") from error
 
