@@ -2,6 +2,7 @@ import colorsys
 import gzip
 import json
 import math
+import os
 import re
 
 import h5py
@@ -380,3 +381,41 @@ def test_another_kind_of_tfrecord_is_refused(tmp_path, capsys):
     assert main(["export", str(sprites), "--out", str(path)]) == 0
     assert clevr(path, "--out", tmp_path / "a.h5") == 2
     assert "multi_dsprites; scenes import reads that" in capsys.readouterr().err
+
+
+def test_what_is_no_png_in_a_folder_is_named_and_left_out(tmp_path, capsys):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    Image.fromarray(ramp()).save(folder / "a.png")
+    Image.fromarray(ramp()).save(folder / "b.png", "JPEG")
+    (folder / "c.png").symlink_to(tmp_path)
+    os.mkfifo(folder / "d.png")
+    (folder / "e.png").symlink_to("/dev/zero")
+    (folder / "f.png").symlink_to(tmp_path / "nowhere")
+    out = tmp_path / "a.h5"
+    assert clevr(folder, "--out", out) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        f"scenes: {folder / 'b.png'}: not a PNG file",
+        f"scenes: {folder / 'c.png'}: a folder, not a file",
+        f"scenes: {folder / 'd.png'}: a pipe, not a file",
+        f"scenes: {folder / 'e.png'}: a device, not a file",
+        f"scenes: {folder / 'f.png'}: no such file or directory",
+        f"scenes: 5 of 6 PNGs could not be read; {out} has the others",
+    ]
+    with SceneFile(out) as file:
+        assert file.n == 1
+
+
+def test_a_16_bit_grey_png_is_read_by_its_range(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    grey = np.full((240, 320), 77 * 257, dtype=np.uint16)
+    Image.fromarray(grey).save(folder / "a.png")
+    assert clevr(folder, "--out", tmp_path / "a.h5") == 0
+    with SceneFile(tmp_path / "a.h5") as file:
+        assert (file["image"][:] == 77).all()
+
+
+def test_an_empty_folder_is_refused(tmp_path, capsys):
+    assert clevr(tmp_path, "--out", tmp_path / "a.h5") == 2
+    assert capsys.readouterr().err.startswith(f"scenes: {tmp_path}: no PNG in it; ")
