@@ -47,6 +47,14 @@ class Column:
     categories: int = 0
     """How many values a code may have; 0 for a number, `NO_METADATA` for pictures."""
 
+    def metadata(self, moments: _Moments) -> dict[str, Any]:
+        """Returns what the metadata say of it; nothing of pictures."""
+        if self.categories == NO_METADATA:
+            return {}
+        if self.categories:
+            return {"type": "categorical", "num_categories": self.categories}
+        return moments.metadata()
+
 
 def metadata_path(out: Path) -> Path:
     """Returns where that library looks for the metadata of a file."""
@@ -86,15 +94,11 @@ def write_object_centric_library(file: SceneFile, out: Path, mark: str) -> None:
                         moments[name].add(values)
                 output.check()
                 advance(rows.stop - start)
-        metadata: dict[str, dict[str, Any]] = {
-            "self.dataset": {"type": "dataset_property", "num_samples": file.n, "made_by": mark}
-        }
+        dataset: dict[str, Any] = {"type": "dataset_property", "num_samples": file.n}
+        metadata = {"self.dataset": {**dataset, "made_by": mark}}
         for name, column in columns.items():
-            if column.categories > 0:
-                about = {"type": "categorical", "num_categories": column.categories}
+            if about := column.metadata(moments[name]):
                 metadata[name] = {**about, "shape": shapes[name]}
-            elif column.categories == 0:
-                metadata[name] = {**moments[name].metadata(), "shape": shapes[name]}
         content = io.BytesIO()
         np.save(content, np.array(metadata), allow_pickle=True)
         with whole_or_not(metadata_path(out)) as described:
