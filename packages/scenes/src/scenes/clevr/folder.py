@@ -1,23 +1,24 @@
-"""A folder of CLEVR's PNGs: which there are, which are broken, and the scenes JSON beside them."""
+"""A folder of CLEVR's PNGs: which there are, which are broken, and where their scenes JSON is."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from scenes.clevr.config import ClevrConfig
-from scenes.clevr.properties import CODES, Objects, code_of
+from scenes.clevr.images import DISTRIBUTED, STANDARD
+from scenes.clevr.properties import Objects
+from scenes.command_line import in_words
 from scenes.dataset import sha256_of
+from scenes.formats.image_file import open_image, read_rgb
+
+PNG = ("PNG",)
 
 POOL_FROM = 256
 """Below so many images a pool of processes takes longer to start than to work."""
@@ -74,41 +75,6 @@ def find_scenes(folder: Path) -> Path | None:
     each = folder.parent / "scenes"
     stems = (Path(name).stem for name in png_names(folder))
     return each if any((each / f"{stem}.json").is_file() for stem in stems) else None
-
-
-def read_scenes(path: Path) -> Mapping[str, Objects]:
-    """Returns each image's objects by its file name.
-
-    Args:
-        path: a scenes JSON, or a folder with one for each scene.
-
-    Raises:
-        ValueError: a file is no scenes JSON; the message names it.
-    """
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
-    scenes: dict[str, Objects] = {}
-    for file in files:
-        try:
-            # Scenes are boiled down while the text is parsed: as dicts, CLEVR's would take 2 GB.
-            whole = json.loads(file.read_text(), object_hook=_boiled_down)
-            scenes.update([whole] if isinstance(whole, tuple) else whole["scenes"])
-        except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(f"{file}: not a CLEVR scenes JSON: {error}") from error
-    return scenes
-
-
-def _boiled_down(item: dict[str, Any]) -> Any:
-    if "3d_coords" in item:
-        codes = [code_of(kind, item[kind]) for kind in CODES]
-        return codes, item["3d_coords"], math.radians(item["rotation"] % 360)
-    if "objects" in item and "image_filename" in item:
-        columns = list(zip(*item["objects"], strict=True)) or [(), (), ()]
-        return item["image_filename"], Objects(
-            codes=np.array(columns[0], dtype=np.uint8).reshape(-1, len(CODES)),
-            position=np.array(columns[1], dtype=np.float32).reshape(-1, 3),
-            rotation_rad=np.array(columns[2], dtype=np.float32),
-        )
-    return item
 
 
 def select_names(
@@ -181,16 +147,23 @@ def moved_records(config: ClevrConfig, path: Path) -> ClevrConfig:
 
 
 def inspect(path: Path) -> Inspection:
-    """Decodes a whole PNG and verifies its checksums."""
+    """Decodes a whole PNG and verifies its checksums; one of another size than CLEVR's is left."""
     try:
-        with Image.open(path, formats=("PNG",)) as image:
+        with open_image(path, PNG) as image:
+            size = image.size
+            if size not in (STANDARD, DISTRIBUTED):
+                return Inspection(path.name, size, "")
             image.verify()
-        with Image.open(path, formats=("PNG",)) as image:
-            image.load()
-            return Inspection(path.name, image.size, "", sha256_of(path))
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        reason = " ".join(str(error).replace(str(path), "it").replace(repr(path), "it").split())
-        return Inspection(path.name, (0, 0), reason)
+        read_rgb(path, PNG)
+        return Inspection(path.name, size, "", sha256_of(path))
+    except (OSError, ValueError) as error:
+        return Inspection(path.name, (0, 0), reason(error, path))
+
+
+def reason(error: OSError | ValueError, path: Path) -> str:
+    """Returns in words, on one line, why a file cannot be read, without its name."""
+    words = in_words(error) if isinstance(error, OSError) else str(error)
+    return " ".join(words.removeprefix(f"{path}: ").split())
 
 
 def inspect_all(

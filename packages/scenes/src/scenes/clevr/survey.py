@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +16,17 @@ from scenes.clevr.folder import (
     image_folder,
     inspect_all,
     png_names,
-    read_scenes,
     select_names,
 )
 from scenes.clevr.images import DISTRIBUTED, STANDARD
-from scenes.clevr.source import count_records
+from scenes.clevr.scenes_json import read_scenes
+from scenes.clevr.source import ClevrRecordsSource
 from scenes.command_line import CommandError, UsageError
 from scenes.dataset import sha256_of
 from scenes.formats.multi_object_datasets import recognise
+from scenes.formats.tfrecord import NoSuchRecordError, RecordError
 from scenes.parts.local_workers import available_cores
-from scenes.progress import progress_bar
+from scenes.progress import counting, progress_bar
 
 
 @dataclass(frozen=True)
@@ -131,11 +133,6 @@ def _survey_records(source: Path, max_objects: int | None, *, strict: bool) -> S
     layout, num_entities = recognise(source)
     if layout != "clevr_with_masks":
         raise UsageError(f"{source}: {layout}; scenes import reads that")
-    count, error = count_records(source, max_objects)
-    if error is not None and strict:
-        raise CommandError(f"{error}; without --strict the records before it are kept")
-    if not count:
-        raise CommandError(f"{source}: no scene with at most {max_objects} objects")
     objects = num_entities - 1
     config = ClevrConfig(
         source=str(source),
@@ -147,7 +144,33 @@ def _survey_records(source: Path, max_objects: int | None, *, strict: bool) -> S
         num_entities=num_entities,
         max_objects=max_objects,
     )
-    return Survey(config, count, "" if error is None else str(error))
+    count, broken = _read_all(ClevrRecordsSource(config, seed=0), strict=strict)
+    if not count:
+        raise CommandError(broken or f"{source}: no scene with at most {max_objects} objects")
+    return Survey(config, count, broken)
+
+
+def _read_all(source: ClevrRecordsSource, *, strict: bool) -> tuple[int, str]:
+    """Returns how many scenes can be read, and in words what is wrong with the next one."""
+    count, broken = 0, ""
+    with counting("checking") as advance:
+        try:
+            while True:
+                source[count]
+                count += 1
+                advance(1)
+        except NoSuchRecordError:
+            pass
+        except RecordError as error:
+            if strict:
+                raise CommandError(
+                    f"{error}; without --strict the records before it are kept"
+                ) from error
+            broken = str(error)
+    if source.odd_pixels:
+        remark = f"{source.odd_pixels:,} pixels are not in exactly one mask: they get the first"
+        print(f"scenes: {source.config.source}: {remark}", file=sys.stderr)  # noqa: T201
+    return count, broken
 
 
 def _one_size(folder: Path, inspections: list[Inspection]) -> tuple[int, int]:

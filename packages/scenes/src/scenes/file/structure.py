@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from scenes import regular_files
 from scenes.command_line import CommandError
 from scenes.file.errors import FileError, refusal_of_system
 
@@ -35,13 +36,15 @@ def check_regular(path: Path) -> None:
         OSError: it is a folder, or the system does not tell.
     """
     try:
-        mode = path.stat().st_mode
+        status = path.stat()
     except FileNotFoundError:
         raise FileError(f"{path}: no such file") from None
-    if stat.S_ISDIR(mode):
+    if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if not stat.S_ISREG(mode):
-        raise FileError(f"{path}: not a regular file")
+    try:
+        regular_files.check_regular(path, status)
+    except ValueError as error:
+        raise FileError(str(error)) from None
 
 
 def check_structure(path: Path, limit_s: float = LIMIT_S) -> None:

@@ -26,7 +26,7 @@ class ImportedConfig:
         >>> from scenes.formats.export import export
         >>> from scenes.formats.multi_object_datasets import describe
         >>> scenes.build(scenes.MultiDSpritesConfig(), n=2, seed=0, out="sprites.h5")
-        >>> export(Path("sprites.h5"), Path("sprites.tfrecords"), "tfrecord")
+        >>> export(Path("sprites.h5"), Path("sprites.tfrecords"), "tfrecord").n
         2
         >>> config = describe(Path("sprites.tfrecords"))
         >>> scenes.build(config, n=2, seed=0, out="imported.h5")
