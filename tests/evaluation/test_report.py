@@ -19,8 +19,9 @@ from evaluation.figures.decompositions import on_white
 from evaluation.figures.drawable import drawable
 from evaluation.predictions.contract import read_output
 from evaluation.report.scene_cards import as_webp, without, worst_and_best
-from evaluation.scores.results import Generalisation, ModelIdentity, write_result
-from evaluation.scores.scoring import read_scenes
+from evaluation.scores.result_files import write_result
+from evaluation.scores.results import Generalisation, ModelIdentity
+from evaluation.scores.truth import read_scenes
 from monet import load
 from monet.model import Monet
 from monet.weights import SHIPPED, read_weights, save_weights

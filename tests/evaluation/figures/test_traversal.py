@@ -11,7 +11,7 @@ import torch
 from evaluation.cli import main
 from evaluation.figures.decompositions import on_white
 from evaluation.figures.traversal import Traversal, ordered, strip_values, traverse, write_gif
-from evaluation.scores.scoring import read_scenes
+from evaluation.scores.truth import read_scenes
 from monet.model import Decompositions, Monet
 
 SLOT = 2

@@ -9,7 +9,7 @@ import torch
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.contract import Predictions
 from evaluation.predictions.models import predict
-from evaluation.scores.scoring import read_scenes
+from evaluation.scores.truth import read_scenes
 from monet.model import Monet
 
 

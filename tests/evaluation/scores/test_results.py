@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
+from evaluation.scores.result_files import from_content, from_json, to_json, write_result
 from evaluation.scores.results import (
     Dci,
     FileScores,
@@ -12,10 +13,6 @@ from evaluation.scores.results import (
     Predicted,
     Representation,
     Statistic,
-    from_content,
-    from_json,
-    to_json,
-    write_result,
 )
 
 HALF = Statistic(mean=0.5, sem=0.01, low=0.46, high=0.52, count=20)

@@ -10,11 +10,8 @@ import imageio.v3 as imageio
 import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
-from monet import Monet
-from monet.training.data import check_size
-from monet.weights import Weights
 from scenes.atomic import whole_or_not
-from scenes.command_line import UsageError
+from scenes.command_line import CommandError, UsageError
 from scenes.file.reader import SceneFile
 from scenes.pictures.palette import slot_palette
 from scenes.pictures.sheet import tile
@@ -24,8 +21,9 @@ from evaluation.figures.decompositions import on_white
 from evaluation.figures.drawable import Drawable, drawable
 from evaluation.figures.style import Canvas, note_height, save
 from evaluation.predictions.cache import Cache
-from evaluation.predictions.model_choice import of_weights
-from evaluation.scores.conditions import DATA_FOLDER, scene_file
+from evaluation.predictions.models import Model, ScoredModel, scored_model
+from evaluation.scores.conditions import DATA_FOLDER, rooms_size, scene_file
+from evaluation.scores.truth import size_of
 
 SPAN = 1.0
 """Latents go from -1 to 1, as in figure 5: a deviation of the prior to either side."""
@@ -64,7 +62,7 @@ class Traversal:
 
 
 def traverse(
-    model: Monet,
+    model: ScoredModel,
     z: Float[np.ndarray, " D"],
     values: Float[np.ndarray, " T"],
     latents: Sequence[int] | None = None,
@@ -79,13 +77,29 @@ def traverse(
         values: what the latent is set to.
         latents: which to change, each on its own; all by default.
         relative: add the values to what the latent was instead.
+
+    Raises:
+        CommandError: the model cannot decode latents.
     """
+    if model.decode is None:
+        raise CommandError(lacks_decode(model))
     chosen = tuple(range(len(z))) if latents is None else tuple(latents)
     changed = np.tile(np.asarray(z, np.float32), (len(chosen), len(values), 1))  # (L, T, D)
     for row, latent in enumerate(chosen):
         changed[row, :, latent] = values + (z[latent] if relative else 0)
-    components, logits = model.render(changed)
+    L, T, D = changed.shape
+    components, logits = (
+        part.reshape(L, T, *part.shape[1:]) for part in model.decode(changed.reshape(-1, D))
+    )
     return Traversal(z, chosen, values, changed, components, 1 / (1 + np.exp(-logits)))
+
+
+def lacks_decode(model: ScoredModel) -> str:
+    """Returns the line that says why a model's latents cannot be traversed."""
+    return (
+        f"{model.identity.name}: has no decode(latents) that returns components and mask logits "
+        "(docs/metrics.md)"
+    )
 
 
 def strip_values(frames: int = STRIP_FRAMES) -> Float[np.ndarray, " T"]:
@@ -98,16 +112,16 @@ def gif_values() -> Float[np.ndarray, " T"]:
     return strip_values(GIF_FRAMES)
 
 
-def scene_of(path: Path, index: int, size: int) -> UInt8[np.ndarray, "H W 3"]:
+def scene_of(path: Path, index: int, size: int | None) -> UInt8[np.ndarray, "H W 3"]:
     """Returns a scene's image at the model's size.
 
     Raises:
         UsageError: the file has no such scene, or another size.
     """
     with SceneFile(path) as file:
-        check_size(file, size)
         if not 0 <= index < file.n:
             raise UsageError(f"{path}: --scene must be from 0 to {file.n - 1}, got {index}")
+        size = size_of(file, size)
         return images_at(file["image"][index : index + 1], size)[0]
 
 
@@ -195,7 +209,7 @@ def write_gif(traversal: Traversal, path: Path) -> None:
 
 
 def write_traversal(
-    weights: Weights,
+    model: Model | ScoredModel,
     scene: int,
     slot: int,
     *,
@@ -212,7 +226,7 @@ def write_traversal(
     """Writes how a slot of a scene changes with its latents, as a strip and as a GIF.
 
     Args:
-        weights: of the MONet whose decoder to use.
+        model: any model that gives latents and can decode them.
         scene: number of the scene in its file, from 0.
         slot: number of the slot, from 1.
         latent: which to change, from 0; by default all, those with the largest effect first.
@@ -230,29 +244,37 @@ def write_traversal(
 
     Raises:
         UsageError: there is no such scene, slot or latent.
+        CommandError: the model gives no latents, or cannot decode them.
     """
-    monet, model = weights.model(), of_weights(weights)
-    num_slots, size = model.slots(slots), monet.config.image_size
+    subject = scored_model(model)
+    num_slots = subject.slots(slots)
     place = check_slot(slot, num_slots)
-    if latent is not None and not 0 <= latent < monet.config.latent_dim:
-        raise UsageError(f"--latent must be from 0 to {monet.config.latent_dim - 1}, got {latent}")
+    if subject.decode is None:
+        raise CommandError(lacks_decode(subject))
+    for name, value in (("--scene", scene), ("--latent", latent)):
+        if value is not None and value < 0:
+            raise UsageError(f"{name} must be at least 0, got {value}")
     if data is None:
-        if scene < 0:
-            raise UsageError(f"--scene must be at least 0, got {scene}")
+        size = rooms_size(subject.image_size)
         data = scene_file("test", size, data_folder, seed=seed, n=scene + 1, workers=workers)
-    image = scene_of(data, scene, size)
-    output = cache.decompositions(model, image[None], num_slots)
+    image = scene_of(data, scene, subject.image_size)
+    if latent is not None and subject.weights is not None:  # known before the work
+        check_latent(latent, subject.weights.config.model.latent_dim)
+    output = cache.decompositions(subject, image[None], num_slots)
     if output.latents is None:
-        raise ValueError(f"{weights.name} gives no latents")
+        raise CommandError(f"{subject.identity.name}: gives no latents to change")
+    place = check_slot(slot, output.latents.shape[1])
+    if latent is not None:
+        check_latent(latent, output.latents.shape[2])
     latents = None if latent is None else (latent,)
     strip, moving = (
-        ordered(traverse(monet, output.latents[0, place], values, latents, relative=relative))
+        ordered(traverse(subject, output.latents[0, place], values, latents, relative=relative))
         for values in (strip_values(), gif_values())
     )
     stem = f"scene_{scene}_slot_{slot}" + ("" if latent is None else f"_latent_{latent}")
     how = "added to what the latent is" if relative else "in place of what the latent is"
     note = (
-        f"{weights.name} at step {weights.step:,}, scene {scene} of {data.name}; {how}; masks not "
+        f"{subject.identity.title}, scene {scene} of {data.name}; {how}; masks not "
         "normalised over slots"
     )
     own = own_component(drawable(image[None], output), place)
@@ -261,6 +283,16 @@ def write_traversal(
     paths = save(figure, out / stem)
     write_gif(moving, gif)
     return [*paths, gif]
+
+
+def check_latent(latent: int, count: int) -> None:
+    """Refuses a latent that is not there.
+
+    Raises:
+        UsageError: it is not from 0 to one less than `count`.
+    """
+    if not 0 <= latent < count:
+        raise UsageError(f"--latent must be from 0 to {count - 1}, got {latent}")
 
 
 def check_slot(slot: int, num_slots: int) -> int:

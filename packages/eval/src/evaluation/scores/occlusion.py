@@ -22,7 +22,8 @@ from evaluation.metrics.overlap import best_iou, iou_of_regions
 from evaluation.predictions.contract import Predictions
 from evaluation.scores.intervals import statistics
 from evaluation.scores.results import Occlusion, RecallInView
-from evaluation.scores.scoring import BOOTSTRAP_SEED, TestScenes
+from evaluation.scores.truth import TestScenes
+from evaluation.scores.values import BOOTSTRAP_SEED
 
 EDGES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
 """Visible fractions between which recall is averaged, upper ends included."""
