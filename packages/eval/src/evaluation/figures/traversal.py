@@ -62,7 +62,7 @@ class Traversal:
 
 
 def traverse(
-    model: ScoredModel,
+    model: Model | ScoredModel,
     z: Float[np.ndarray, " D"],
     values: Float[np.ndarray, " T"],
     latents: Sequence[int] | None = None,
@@ -81,15 +81,16 @@ def traverse(
     Raises:
         CommandError: the model cannot decode latents.
     """
-    if model.decode is None:
-        raise CommandError(lacks_decode(model))
+    subject = scored_model(model)
+    if subject.decode is None:
+        raise CommandError(lacks_decode(subject))
     chosen = tuple(range(len(z))) if latents is None else tuple(latents)
     changed = np.tile(np.asarray(z, np.float32), (len(chosen), len(values), 1))  # (L, T, D)
     for row, latent in enumerate(chosen):
         changed[row, :, latent] = values + (z[latent] if relative else 0)
     L, T, D = changed.shape
     components, logits = (
-        part.reshape(L, T, *part.shape[1:]) for part in model.decode(changed.reshape(-1, D))
+        part.reshape(L, T, *part.shape[1:]) for part in subject.decode(changed.reshape(-1, D))
     )
     return Traversal(z, chosen, values, changed, components, 1 / (1 + np.exp(-logits)))
 

@@ -16,7 +16,7 @@ from evaluation.figures.style import Canvas, note_height
 from evaluation.figures.traversal import Traversal, number, strip_values, traverse
 from evaluation.metrics.overlap import iou_of_regions
 from evaluation.predictions.contract import ModelOutput
-from evaluation.predictions.models import ScoredModel
+from evaluation.predictions.models import Model, ScoredModel
 from evaluation.scores.truth import TestScenes
 
 FRAMES = 5
@@ -70,7 +70,7 @@ def choose_slots(scenes: TestScenes, taken: Integer[np.ndarray, "N H W"]) -> tup
 
 
 def draw_traversals(
-    model: ScoredModel,
+    model: Model | ScoredModel,
     images: UInt8[np.ndarray, "N H W 3"],
     output: ModelOutput,
     slots: Sequence[ChosenSlot],
