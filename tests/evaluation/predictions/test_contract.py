@@ -124,22 +124,31 @@ def test_colours_that_are_not_meant_to_be_in_0_to_1_are_refused(
 
 def test_means_that_are_not_squashed_may_leave_the_range() -> None:
     rng = np.random.default_rng(0)
-    colors = rng.random((4, 32, 32, 3)) + 0.1 * rng.normal(size=(4, 32, 32, 3))
-    check_colors(colors, "mine", "reconstruction")
+    images = rng.integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    colors = images / 255 + 0.1 * rng.normal(size=images.shape)
+    check_colors(colors, images, "mine", "reconstruction")
     colors[0, 0, 0, 0] = 1.9
-    check_colors(colors, "mine", "reconstruction")
+    check_colors(colors, images, "mine", "reconstruction")
     colors[0, 0, 0, 0] = 2.1
     with pytest.raises(CommandError, match=re.escape("must be in [0, 1], got -0.")):
-        check_colors(colors, "mine", "reconstruction")
+        check_colors(colors, images, "mine", "reconstruction")
+    untrained = rng.uniform(-0.6, 0.1, images.shape)  # which follows nothing
+    check_colors(untrained, images, "mine", "reconstruction")
+    with pytest.raises(CommandError, match=re.escape("must be in [0, 1], got -1 to")):
+        check_colors(rng.uniform(-1, 1, images.shape), images, "mine", "reconstruction")
 
 
 @pytest.mark.parametrize("name", ["objects_room_quick", "multi_dsprites_quick"])
-def test_what_shipped_weights_and_an_untrained_model_reconstruct_passes(
+def test_what_shipped_weights_and_untrained_models_reconstruct_passes(
     name: str, model: Monet
 ) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    untrained = []
+    for seed in range(20):
+        torch.manual_seed(seed)
+        untrained.append(Monet(model.config).eval())
     hard = np.concatenate([noise, np.zeros_like(noise), np.full_like(noise, 255)])
-    for each in (load(name), model):
+    for each in (load(name), model, *untrained):
         size = each.config.image_size
         large = hard.repeat(size // 32, axis=1).repeat(size // 32, axis=2)
         assert np.isfinite(predict(each, large).terms["mse"]).all()

@@ -1,9 +1,13 @@
 """The contract between models and scores: what a model returns, and what must hold of it.
 
-Masks are shares of pixels: none is negative, and they sum to one over the slots. Colours are in
-[0, 1]. A model's means are not squashed into that range, so some may leave it: at most a hundredth
-of them by more than a quarter, and none by more than one. Images in [-1, 1] or [0, 255] break that
-rule. Nothing is NaN or infinite.
+Masks are shares of pixels: none is negative, and they sum to one over the slots. Nothing is NaN or
+infinite.
+
+Colours are in [0, 1]. A model's means are not squashed into that range, so they may leave it, but
+none by more than one, and at most a hundredth of them by more than three quarters, or by more than
+a quarter where they follow the image (a correlation of over a half). Reconstructions in [-1, 1],
+[-0.5, 0.5] or [0, 255] break that rule; those of an untrained model, which may be negative
+everywhere, do not.
 """
 
 from __future__ import annotations
@@ -21,8 +25,10 @@ TERMS = ("nll", "kl_latent", "kl_mask")
 MASK_SUM_TOLERANCE = 1e-2
 MOST_SLOTS = 65_536
 """Slots that a segmentation can hold, two bytes for each pixel."""
-NEAR, MOST_BEYOND, FAR = 0.25, 0.01, 1.0
-"""Colours may be `NEAR` outside [0, 1], a share of `MOST_BEYOND` of them as much as `FAR`."""
+NEAR, DISTANT, FAR = 0.25, 0.75, 1.0
+"""How far colours may be outside [0, 1]: see above."""
+MOST_BEYOND = 0.01
+FOLLOWS = 0.5
 
 
 @dataclass(frozen=True)
@@ -107,10 +113,10 @@ def read_output(returned: object, images: UInt8[np.ndarray, "N H W 3"], name: st
         if getattr(returned, key, None) is not None
     }
     if "reconstruction" in arrays:
-        check_colors(arrays["reconstruction"], name, "reconstruction")
+        check_colors(arrays["reconstruction"], images, name, "reconstruction")
     elif "components" in arrays:
         mixed = (masks[..., None] * arrays["components"]).sum(axis=1)
-        check_colors(mixed, name, "components, mixed by the masks")
+        check_colors(mixed, images, name, "components, mixed by the masks")
     if "masks_recon" in arrays:
         check_masks(arrays["masks_recon"], name, "image", "masks_recon")
     terms = {key: arrays.pop(key) for key in TERMS if key in arrays}
@@ -227,19 +233,43 @@ def check_masks(
         )
 
 
-def check_colors(values: np.ndarray, source: str, key: str) -> None:
-    """Refuses colours that are not meant to be in [0, 1].
+def check_colors(
+    colors: np.ndarray, images: UInt8[np.ndarray, "N H W 3"], source: str, key: str
+) -> None:
+    """Refuses colours that are not meant to be in [0, 1], by the rule above.
+
+    Args:
+        colors: of a reconstruction, finite.
+        images: what it is of.
+        source: file or model, for the message.
+        key: what the colours are.
 
     Raises:
         CommandError: they are not; the message names their range.
     """
-    low, high = values.min(initial=0), values.max(initial=0)
-    beyond = np.count_nonzero((values < -NEAR) | (values > 1 + NEAR))
-    if low < -FAR or high > 1 + FAR or beyond > MOST_BEYOND * values.size:
+    low, high = colors.min(initial=0), colors.max(initial=0)
+    if low < -FAR or high > 1 + FAR or _beyond(colors, DISTANT):
+        wrong = True
+    else:
+        wrong = _beyond(colors, NEAR) and _follow(colors, images)
+    if wrong:
         raise CommandError(
             f"{source}: {key}: must be in [0, 1], got {low:.3g} to {high:.3g}; divide by 255 what "
             "is in [0, 255], halve and shift what is in [-1, 1]"
         )
+
+
+def _beyond(colors: np.ndarray, distance: float) -> bool:
+    """Whether more than `MOST_BEYOND` of the colours are that far outside [0, 1]."""
+    beyond = np.count_nonzero((colors < -distance) | (colors > 1 + distance))
+    return bool(beyond > MOST_BEYOND * colors.size)
+
+
+def _follow(colors: np.ndarray, images: UInt8[np.ndarray, "N H W 3"]) -> bool:
+    """Whether the colours rise and fall with those of the images."""
+    one, other = colors.ravel().astype(np.float64), images.ravel().astype(np.float64)
+    one, other = one - one.mean(), other - other.mean()
+    return bool(one @ other > FOLLOWS * np.linalg.norm(one) * np.linalg.norm(other))
 
 
 def slots_of(masks: np.ndarray) -> UInt8[np.ndarray, "N H W"] | UInt16[np.ndarray, "N H W"]:

@@ -40,7 +40,7 @@ GAIN = 0.05
 """Nats of mutual information by which another scene must fit better than that of the own row."""
 SIGNIFICANCE = 1e-4
 """Probability of refusing predictions that were made without knowing the other scenes."""
-BESIDE_NEXT = 1e-3
+BESIDE_NEXT = 1e-2
 """Significance at which the best predictions must win more often than the next best."""
 FEWEST = 20
 """With fewer scenes a fair coin could always win that often, and nothing is refused."""

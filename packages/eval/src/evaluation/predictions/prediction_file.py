@@ -12,6 +12,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from jaxtyping import UInt8
 from scenes.command_line import CommandError
 from scenes.file.reader import FileError, open_hdf5
 
@@ -34,8 +35,7 @@ NUMBERS_AT_ONCE = 2**26
 
 def read_predictions(
     path: Path,
-    n: int,
-    size: tuple[int, int],
+    images: UInt8[np.ndarray, "N H W 3"],
     *,
     may_be_longer: bool = False,
     ignore_label: int | None = None,
@@ -44,8 +44,7 @@ def read_predictions(
 
     Args:
         path: HDF5 file as described above.
-        n: scenes that it must cover.
-        size: height and width of its images, in pixels.
+        images: of the scenes that it must cover.
         may_be_longer: whether predictions of further scenes may follow, which are not read.
         ignore_label: slot whose pixels are left out of every score.
 
@@ -54,6 +53,7 @@ def read_predictions(
     """
     if not path.is_file():
         raise CommandError(f"{path}: {'no regular file' if path.exists() else 'no such file'}")
+    n, size = len(images), images.shape[1:3]
     forms: dict[str, tuple[int | None, ...]] = {
         "scene": (),
         "masks": (None, *size),
@@ -83,7 +83,7 @@ def read_predictions(
         if "reconstruction" in datasets:
             colors = datasets["reconstruction"][:n].astype(np.float32)
             check_finite(colors, str(path), "reconstruction", "scene")
-            check_colors(colors, str(path), "reconstruction")
+            check_colors(colors, images, str(path), "reconstruction")
             predictions = replace(predictions, reconstruction=colors)
     return replace(predictions, names_scenes="scene" in datasets)
 

@@ -35,10 +35,10 @@ NAMES: dict[type[Result], str] = {
 }
 """What the file of each is called."""
 _TELLING = {
-    "ranked": Report,
     "conditions": Generalisation,
     "metrics": FileScores,
     "dci": Representation,
+    "ranked": Report,
 }
 """Which result has a key that no other has."""
 

@@ -145,22 +145,20 @@ def _predictions_of(
     Raises:
         CommandError: they do not fit the scenes, or are in another order.
     """
-    shape = scenes.images.shape[:3]
     if isinstance(source, Predictions):
-        return _checked(source, shape, ignore_label)
+        return _checked(source, scenes, ignore_label)
     path = Path(source)
     predictions = read_predictions(
-        path, shape[0], shape[1:], may_be_longer=cut, ignore_label=ignore_label
+        path, scenes.images, may_be_longer=cut, ignore_label=ignore_label
     )
     if not predictions.names_scenes:
         check_order(path, scenes.segmentation, predictions.segmentation)
     return predictions
 
 
-def _checked(
-    predictions: Predictions, shape: tuple[int, ...], ignore_label: int | None
-) -> Predictions:
+def _checked(predictions: Predictions, scenes: TestScenes, ignore_label: int | None) -> Predictions:
     """Returns the predictions of a program, held to what is asked of those in a file."""
+    shape = scenes.images.shape[:3]
     if predictions.segmentation.shape != shape:
         raise CommandError(
             f"predictions: segmentation: expected {shape}, got {predictions.segmentation.shape}"
@@ -175,5 +173,5 @@ def _checked(
                 f"predictions: reconstruction: expected {(*shape, 3)}, got {colors.shape}"
             )
         check_finite(colors, "predictions", "reconstruction", "scene")
-        check_colors(colors, "predictions", "reconstruction")
+        check_colors(colors, scenes.images, "predictions", "reconstruction")
     return replace(predictions, segmentation=segmentation, ignored=ignored)
