@@ -92,7 +92,7 @@ def test_what_is_no_result_is_refused() -> None:
     with pytest.raises(ValueError, match="has none of conditions, metrics, dci, ranked: no"):
         from_json("[]")
     for content in ("3", "null", '"metrics"', '{"metrics": 1}', '{"conditions": {}, "dci": 1}'):
-        with pytest.raises(ValueError, match="has none of|required field missing"):
+        with pytest.raises(ValueError, match=r"has none of|required field missing"):
             from_json(content)
 
 
