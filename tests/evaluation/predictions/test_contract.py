@@ -127,9 +127,9 @@ def test_means_that_are_not_squashed_may_leave_the_range() -> None:
     images = rng.integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
     colors = images / 255 + 0.1 * rng.normal(size=images.shape)
     check_colors(colors, images, "mine", "reconstruction")
-    colors[0, 0, 0, 0] = 1.9
+    colors[0, 0, 0, 0] = 4.9
     check_colors(colors, images, "mine", "reconstruction")
-    colors[0, 0, 0, 0] = 2.1
+    colors[0, 0, 0, 0] = 5.1
     with pytest.raises(CommandError, match=re.escape("must be in [0, 1], got -0.")):
         check_colors(colors, images, "mine", "reconstruction")
     untrained = rng.uniform(-0.6, 0.1, images.shape)  # which follows nothing

@@ -4,10 +4,9 @@ Masks are shares of pixels: none is negative, and they sum to one over the slots
 infinite.
 
 Colours are in [0, 1]. A model's means are not squashed into that range, so they may leave it, but
-none by more than one, and at most a hundredth of them by more than three quarters, or by more than
+none by more than four, and at most a hundredth of them by more than three quarters, or by more than
 a quarter where they follow the image (a correlation of over a half). Reconstructions in [-1, 1],
-[-0.5, 0.5] or [0, 255] break that rule; those of an untrained model, which may be negative
-everywhere, do not.
+[-0.5, 0.5] or [0, 255] break that rule; those of an untrained MONet, some from -1.4 to 0.9, do not.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ TERMS = ("nll", "kl_latent", "kl_mask")
 MASK_SUM_TOLERANCE = 1e-2
 MOST_SLOTS = 65_536
 """Slots that a segmentation can hold, two bytes for each pixel."""
-NEAR, DISTANT, FAR = 0.25, 0.75, 1.0
+NEAR, DISTANT, FAR = 0.25, 0.75, 4.0
 """How far colours may be outside [0, 1]: see above."""
 MOST_BEYOND = 0.01
 FOLLOWS = 0.5
