@@ -37,12 +37,12 @@ def main(arguments: list[str] | None = None) -> int:
         arguments = [program, *sys.argv[1:]] if program in COMMANDS else sys.argv[1:]
 
     def command() -> int:
-        chosen = parse(
+        fields = parse(
             lambda: tyro.extras.subcommand_cli_from_dict(
                 COMMANDS, args=arguments, prog="eval", description=__doc__
             )
         )
-        return chosen.run()
+        return fields.run()
 
     keep_freed_memory()
     return run_command("eval", command)

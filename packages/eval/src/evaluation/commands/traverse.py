@@ -40,7 +40,7 @@ class Traverse:
 
     def run(self) -> int:
         """Writes the strip and the GIF, and prints their paths."""
-        from evaluation.figures.traversal import write_traversal
+        from evaluation.figures.traversal_files import write_traversal
         from evaluation.predictions.cache import cache_of
         from evaluation.predictions.model_choice import choose_model, scenes_in
 

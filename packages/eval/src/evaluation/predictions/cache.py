@@ -25,7 +25,7 @@ from scenes.atomic import write_whole
 
 from evaluation.folders import check_writable
 from evaluation.metrics import reconstruction
-from evaluation.predictions import baselines, contract, models
+from evaluation.predictions import baselines, checks, contract, models
 from evaluation.predictions.contract import ModelOutput, Predictions
 from evaluation.predictions.fingerprint import hash_of_array, hash_of_code
 from evaluation.predictions.models import Model, ScoredModel, predict, scored_model
@@ -39,7 +39,9 @@ Images = UInt8[np.ndarray, "N H W 3"]
 CACHE = Path("results/.cache")
 """Where every command keeps what it computes, unless `--out` names another folder."""
 CHECKSUM_BYTES = hashlib.sha256().digest_size
-_PREDICTING = tuple(Path(str(module.__file__)) for module in (contract, models, reconstruction))
+_PREDICTING = tuple(
+    Path(str(module.__file__)) for module in (checks, contract, models, reconstruction)
+)
 """Code on which predictions depend, beside the model's own."""
 _ARRAYS = ("segmentation", "reconstruction", "decoded", "extents", "latents")
 

@@ -16,13 +16,8 @@ from jaxtyping import Float, UInt8
 from scenes.command_line import CommandError, UsageError
 
 from evaluation.metrics.reconstruction import mse
-from evaluation.predictions.contract import (
-    ModelOutput,
-    Predictions,
-    read_decoded,
-    read_output,
-    slots_of,
-)
+from evaluation.predictions.checks import slots_of
+from evaluation.predictions.contract import ModelOutput, Predictions, read_decoded, read_output
 from evaluation.predictions.fingerprint import hash_of_code, hash_of_weights
 from evaluation.scores.results import ModelIdentity
 

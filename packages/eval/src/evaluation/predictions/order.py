@@ -83,18 +83,18 @@ def check_order(
     if len(true) < FEWEST:
         return
     slots, scenes, mirrored = _coarse(pred), _coarse(true), _coarse(true[:, :, ::-1])
-    told = np.flatnonzero([len(np.unique(scene)) > 1 for scene in scenes])
-    if len(told) < FEWEST:  # a scene of one entity fits anything
+    rows = np.flatnonzero([len(np.unique(scene)) > 1 for scene in scenes])
+    if len(rows) < FEWEST:  # a scene of one entity fits anything
         return
-    fit, mirror_fit = _fit(slots[told], scenes[told]), _fit(slots[told], mirrored[told])
+    fit, mirror_fit = _fit(slots[rows], scenes[rows]), _fit(slots[rows], mirrored[rows])
     rivals = _rivals(fit, mirror_fit)
     wins = _significant_wins(rivals)
     if wins is None:
         return
     scene = wins[0]
     raise CommandError(
-        f"{path}: not in the order of the data file: prediction {told[rivals.row[scene]]} fits "
-        f"scene {told[scene]}, and {len(wins):,} of {len(told):,} scenes are fitted by the "
+        f"{path}: not in the order of the data file: prediction {rows[rivals.row[scene]]} fits "
+        f"scene {rows[scene]}, and {len(wins):,} of {len(rows):,} scenes are fitted by the "
         "prediction of another row; sort them, or keep each one's row in a dataset `scene`"
     )
 
@@ -151,10 +151,10 @@ def _significant_wins(rivals: Rivals) -> Int64[np.ndarray, " W"] | None:
     for size in sizes:
         scenes = order[:size]
         real = int(rivals.real[scenes].sum())
-        told = scenes[~rivals.next_equal[scenes]]
-        next_real = int(rivals.next_real[told].sum())
+        decided = scenes[~rivals.next_equal[scenes]]
+        next_real = int(rivals.next_real[decided].sum())
         by_coins = binom.sf(real - 1, size, 0.5)
-        beside_next = hypergeom.sf(real - 1, size + len(told), real + next_real, size)
+        beside_next = hypergeom.sf(real - 1, size + len(decided), real + next_real, size)
         if by_coins < SIGNIFICANCE / len(sizes) and beside_next < BESIDE_NEXT:
             return scenes[rivals.real[scenes]]
     return None

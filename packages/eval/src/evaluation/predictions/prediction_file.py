@@ -16,9 +16,8 @@ from jaxtyping import UInt8
 from scenes.command_line import CommandError
 from scenes.file.reader import FileError, open_hdf5
 
-from evaluation.predictions.contract import (
+from evaluation.predictions.checks import (
     MOST_SLOTS,
-    Predictions,
     check_colors,
     check_finite,
     check_masks,
@@ -26,6 +25,7 @@ from evaluation.predictions.contract import (
     slots_of,
     without_ignored,
 )
+from evaluation.predictions.contract import Predictions
 from evaluation.predictions.order import check_rows
 
 SCENES_AT_ONCE = 64

@@ -158,7 +158,7 @@ def read_content(
             "--data"
         )
     left_out: list[str] = []
-    listed, scores = read_runs(runs, model.weights, left_out), read_scores(results, left_out)
+    logged_runs, scores = read_runs(runs, model.weights, left_out), read_scores(results, left_out)
     conditions = ["test"] if data else list(TITLES_OF_CONDITIONS)
     cards: list[SceneCard] = []
     with progress_bar() as progress:
@@ -166,27 +166,27 @@ def read_content(
         for condition in conditions:
             progress.update(task, note=condition)
             first = condition == "test"
-            wanted = n if first else OF_EACH_CONDITION
+            count = n if first else OF_EACH_CONDITION
             path = data or scene_file(
                 condition,
                 rooms_size(model.image_size),
                 data_folder,
                 seed=seed,
-                n=wanted,
+                n=count,
                 workers=workers,
             )
             size = model.image_size or (None if data else rooms_size(None))
-            scenes = read_scenes(path, wanted, size)
+            scenes = read_scenes(path, count, size)
             title = "scenes" if data else TITLES_OF_CONDITIONS[condition]
             output = SceneOutput(model, num_slots, cache, scenes, path)
             if first:
                 cards += output.extreme_cards(metric)
-            cards += output.cards(title, range(min(OF_EACH_CONDITION, wanted)))
+            cards += output.cards(title, range(min(OF_EACH_CONDITION, count)))
             with SceneFile(path) as file:
                 provenance = parse_json(str(file.attributes["provenance"]), f"{path}: provenance")
             progress.advance(task)
     return ReportContent(
-        runs=tuple(listed),
+        runs=tuple(logged_runs),
         scores=tuple(scores),
         model=model.identity,
         config=None if model.weights is None else json.loads(config_to_json(model.weights.config)),

@@ -79,7 +79,7 @@ def to_html(content: ReportContent) -> str:
     ]
     labels = _labels(conditions)
     curves = dict(zip(labels, (result for _, result in conditions), strict=True))
-    logged = [run for run in content.runs if any("nll" in row for row in run.rows)]
+    with_losses = [run for run in content.runs if any("nll" in row for row in run.rows)]
     others = [file for file in content.scores if not isinstance(file.result, Generalisation)]
     script = _asset("report.js")
     words = {
@@ -93,7 +93,7 @@ def to_html(content: ReportContent) -> str:
         "curves": [(color(index), label) for index, label in enumerate(labels)],
         "of_conditions": [Fold(f.path, tables.of_conditions(result)) for f, result in conditions],
         "other_scores": [_fold(file) for file in others],
-        "run_curves": [(color(index), run.path) for index, run in enumerate(logged)],
+        "run_curves": [(color(index), run.path) for index, run in enumerate(with_losses)],
         "runs": _table_of_runs(content),
         "versions": {"versions": versions(), "scenes rendered by": content.provenance},
     }
@@ -101,7 +101,7 @@ def to_html(content: ReportContent) -> str:
         "style": _asset("report.css"),
         "script": script,
         "score_plots": _marked(plots.plot_scores(curves) if curves else {}),
-        "loss_plots": _marked(plots.plot_losses(logged) if logged else {}),
+        "loss_plots": _marked(plots.plot_losses(with_losses) if with_losses else {}),
         "data": _script_json(_browsable(content)),
     }
     return _environment().get_template(PAGE).render(**words, **markup)

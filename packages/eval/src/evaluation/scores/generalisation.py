@@ -165,16 +165,16 @@ def generalise_each(
 def _generalise(
     model: ScoredModel, slots: int, conditions: Sequence[str], rooms: TestRooms, cache: Cache
 ) -> Generalisation:
-    scored = _ScoredConditions()
+    scores = _ScoredConditions()
     with progress_bar() as progress:
         task = progress.add_task(f"{slots} slots", total=len(conditions), note="")
         for condition in conditions:
             progress.update(task, note=f"rendering {condition}")
             path = rooms.file(condition)
             progress.update(task, note=f"scoring {condition}")
-            scored.add(condition, read_scenes(path, rooms.n, rooms.size), model, slots, cache)
+            scores.add(condition, read_scenes(path, rooms.n, rooms.size), model, slots, cache)
             progress.advance(task)
-    return scored.result(with_trained_slots(model), slots, rooms.n, rooms.seed)
+    return scores.result(with_trained_slots(model), slots, rooms.n, rooms.seed)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from scenes.file.reader import SceneFile
 from scenes.segmentation import contingency
 
 from evaluation.metrics.matching import match_objects
-from evaluation.predictions.contract import Predictions, check_finite
+from evaluation.predictions.checks import check_finite
+from evaluation.predictions.contract import Predictions
 from evaluation.scores.truth import TestScenes
 
 if TYPE_CHECKING:
@@ -115,6 +116,6 @@ def whole_image_latents(
         with torch.no_grad():
             everything = torch.zeros(len(rows), 1, *rows.shape[2:])  # the log of 1
             latents.append(model(rows, log_masks=everything).mu[:, 0].cpu().numpy())
-    joined = np.concatenate(latents)
-    check_finite(joined, "MONet", "latents of the whole image", "image")
-    return joined
+    codes = np.concatenate(latents)
+    check_finite(codes, "MONet", "latents of the whole image", "image")
+    return codes

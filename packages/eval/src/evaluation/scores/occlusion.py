@@ -97,22 +97,22 @@ def occlusion(objects: Sequence[ObjectsInView]) -> Occlusion:
     }
     visible, best = every["visible"], every["best_iou"]
     bin_of = _bins(visible)
-    found = best > 0.5
+    is_found = best > 0.5
     recall = statistics(
         {
-            str(b): np.where(bin_of == b, found, np.nan).astype(np.float64)
+            str(b): np.where(bin_of == b, is_found, np.nan).astype(np.float64)
             for b in range(len(EDGES) - 1)
         },
         np.random.default_rng(BOOTSTRAP_SEED),
     )
-    judged = (visible <= PARTLY_HIDDEN) & found
+    counts = (visible <= PARTLY_HIDDEN) & is_found
     completion = {}
     if not np.isnan(every["decoded_iou"]).all():
         completion = statistics(
             {
-                "visible_fraction": visible[judged],
+                "visible_fraction": visible[counts],
                 **{
-                    name: every[name][judged]
+                    name: every[name][counts]
                     for name in ("attention_iou", "largest_iou", "decoded_iou", "hidden_found")
                 },
             },

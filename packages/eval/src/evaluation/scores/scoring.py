@@ -10,12 +10,8 @@ from scenes.command_line import CommandError, UsageError
 from evaluation.folders import check_writable
 from evaluation.predictions.baselines import BASELINES
 from evaluation.predictions.cache import Cache
-from evaluation.predictions.contract import (
-    Predictions,
-    check_colors,
-    check_finite,
-    without_ignored,
-)
+from evaluation.predictions.checks import check_colors, check_finite, without_ignored
+from evaluation.predictions.contract import Predictions
 from evaluation.predictions.models import ROUNDS, Model, ScoredModel, check_slots, scored_model
 from evaluation.predictions.order import check_order
 from evaluation.predictions.prediction_file import read_predictions

@@ -66,8 +66,8 @@ def _metrics(
     table: Int64[np.ndarray, "N E K"], scenes: TestScenes
 ) -> dict[str, Float64[np.ndarray, " N"]]:
     values = metrics_of_tables(table, scenes.entities, scenes.num_background)
-    scored = table.any((1, 2))
-    return {name: np.where(scored, row, np.nan) for name, row in values.items()}
+    has_pixels = table.any((1, 2))
+    return {name: np.where(has_pixels, row, np.nan) for name, row in values.items()}
 
 
 def _table(
