@@ -78,7 +78,7 @@ def untrained_monet(images: np.ndarray, slots: int, rng: np.random.Generator) ->
         decoder_channels=(8, 8),
         unet_channels=(8, 8, 8),
     )
-    return predict(Monet(small).eval(), images, min(slots, 7)).segmentation
+    return Monet(small).eval().decompose(images, min(slots, 7)).masks.argmax(axis=1)
 
 
 @torch.no_grad()

@@ -42,7 +42,7 @@ class Generalise:
         from evaluation.terminal_tables import print_generalisation
 
         cache = cache_of(self.out)
-        model = choose_model(self.checkpoint, self.model, "objects_room", slots=self.slots)
+        model = choose_model(self.checkpoint, self.model, slots=self.slots, n=self.n)
         results = generalise_each(
             model,
             self.slots,

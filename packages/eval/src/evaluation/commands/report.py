@@ -41,13 +41,15 @@ class Report:
         """Writes report.html and report.json."""
         from evaluation.predictions.cache import cache_of
         from evaluation.predictions.checkpoints import tell
-        from evaluation.predictions.model_choice import choose_model, scenes_in
+        from evaluation.predictions.model_choice import choose_model
         from evaluation.report.content import check_metric, read_content
         from evaluation.report.page import write_report
 
         check_metric(self.metric)
         content = read_content(
-            choose_model(self.checkpoint, self.model, *scenes_in(self.data), slots=(self.slots,)),
+            choose_model(
+                self.checkpoint, self.model, self.data, slots=(self.slots,), n=self.n, fewest=2
+            ),
             runs=self.runs,
             results=self.results,
             data=self.data,

@@ -36,13 +36,13 @@ class Represent:
     def run(self) -> int:
         """Scores, prints the table and writes representation.json."""
         from evaluation.predictions.cache import cache_of
-        from evaluation.predictions.model_choice import choose_model, scenes_in
+        from evaluation.predictions.model_choice import choose_model
         from evaluation.scores.representation import represent
         from evaluation.scores.result_files import write_result
         from evaluation.terminal_tables import print_representation
 
         result = represent(
-            choose_model(self.checkpoint, self.model, *scenes_in(self.data), slots=(self.slots,)),
+            choose_model(self.checkpoint, self.model, self.data, slots=(self.slots,), n=self.n),
             self.data,
             slots=self.slots,
             n=self.n,

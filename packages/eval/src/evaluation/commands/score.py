@@ -42,7 +42,12 @@ class Score:
         result = score(
             self.data,
             choose_subject(
-                self.checkpoint, self.model, self.predictions, self.data, slots=(self.slots,)
+                self.checkpoint,
+                self.model,
+                self.predictions,
+                self.data,
+                slots=(self.slots,),
+                n=self.n,
             ),
             slots=self.slots,
             n=self.n,

@@ -42,11 +42,9 @@ class Traverse:
         """Writes the strip and the GIF, and prints their paths."""
         from evaluation.figures.traversal_files import write_traversal
         from evaluation.predictions.cache import cache_of
-        from evaluation.predictions.model_choice import choose_model, scenes_in
+        from evaluation.predictions.model_choice import choose_model
 
-        model = choose_model(
-            self.checkpoint, self.model, *scenes_in(self.data), slots=(self.slots,)
-        )
+        model = choose_model(self.checkpoint, self.model, self.data, slots=(self.slots,))
         paths = write_traversal(
             model,
             self.scene,

@@ -74,12 +74,12 @@ def write_traversal(
     for name, value in (("--scene", scene), ("--latent", latent)):
         if value is not None and value < 0:
             raise UsageError(f"{name} must be at least 0, got {value}")
+    if latent is not None and subject.weights is not None:  # known before the work
+        check_latent(latent, subject.weights.config.model.latent_dim)
     if data is None:
         size = rooms_size(subject.image_size)
         data = scene_file("test", size, data_folder, seed=seed, n=scene + 1, workers=workers)
     image = scene_of(data, scene, subject.image_size)
-    if latent is not None and subject.weights is not None:  # known before the work
-        check_latent(latent, subject.weights.config.model.latent_dim)
     output = cache.decompositions(subject, image[None], num_slots)
     if output.latents is None:
         raise CommandError(f"{subject.identity.name}: gives no latents to change")

@@ -4,9 +4,10 @@ Masks are shares of pixels: none is negative, and they sum to one over the slots
 infinite.
 
 Colours are in [0, 1]. A model's means are not squashed into that range, so they may leave it, but
-none by more than four, and at most a hundredth of them by more than three quarters, or by more than
-a quarter where they follow the image (a correlation of over a half). Reconstructions in [-1, 1],
-[-0.5, 0.5] or [0, 255] break that rule; those of an untrained MONet, some from -1.4 to 0.9, do not.
+none by more than four, at most a tenth of them by more than three quarters, and at most a hundredth
+by more than a quarter where they follow the image (a correlation of over a half). Reconstructions
+in [-1, 1], [-0.5, 0.5] or [0, 255] break that rule; those of an untrained MONet, some from -1.4 to
+0.9, do not.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ MOST_SLOTS = 65_536
 """Slots that a segmentation can hold, two bytes for each pixel."""
 NEAR, DISTANT, FAR = 0.25, 0.75, 4.0
 """How far colours may be outside [0, 1]: see above."""
-MOST_BEYOND = 0.01
+MOST_DISTANT, MOST_BEYOND = 0.1, 0.01
 FOLLOWS = 0.5
 
 
@@ -86,10 +87,10 @@ def check_colors(
         CommandError: they are not; the message names their range.
     """
     low, high = colors.min(initial=0), colors.max(initial=0)
-    if low < -FAR or high > 1 + FAR or _beyond(colors, DISTANT):
+    if low < -FAR or high > 1 + FAR or _beyond(colors, DISTANT) > MOST_DISTANT:
         wrong = True
     else:
-        wrong = _beyond(colors, NEAR) and _follow(colors, images)
+        wrong = _beyond(colors, NEAR) > MOST_BEYOND and _follow(colors, images)
     if wrong:
         raise CommandError(
             f"{source}: {key}: must be in [0, 1], got {low:.3g} to {high:.3g}; divide by 255 what "
@@ -97,10 +98,10 @@ def check_colors(
         )
 
 
-def _beyond(colors: np.ndarray, distance: float) -> bool:
-    """Whether more than `MOST_BEYOND` of the colours are that far outside [0, 1]."""
+def _beyond(colors: np.ndarray, distance: float) -> float:
+    """Returns the share of colours that are that far outside [0, 1]."""
     beyond = np.count_nonzero((colors < -distance) | (colors > 1 + distance))
-    return bool(beyond > MOST_BEYOND * colors.size)
+    return beyond / max(1, colors.size)
 
 
 def _follow(colors: np.ndarray, images: UInt8[np.ndarray, "N H W 3"]) -> bool:

@@ -10,32 +10,35 @@ from scenes.file.reader import SceneFile
 from scenes.objects_room.config import ObjectsRoomConfig
 
 from evaluation.predictions.model_code import load_model
-from evaluation.predictions.models import ScoredModel, check_slots
+from evaluation.predictions.models import ScoredModel
+from evaluation.scores.scoring import check_request
 
 
 def choose_model(
     checkpoint: str | None,
     model: str | None,
-    dataset: str,
-    size: int | None = None,
+    data: Path | None = None,
     *,
     slots: Sequence[int | None] = (),
+    n: int | None = None,
+    fewest: int = 1,
 ) -> ScoredModel:
     """Returns the model of `--checkpoint` or `--model`, else of the weights that are chosen.
 
     Args:
         checkpoint: as in `checkpoints.choose_weights`.
         model: `module:factory` or `FILE.py:factory` of any model.
-        dataset: as in `checkpoints.choose_weights`.
-        size: as in `checkpoints.choose_weights`.
+        data: file of the scenes to take apart; test rooms by default.
         slots: numbers of slots that it will be asked for: checked before anything is loaded.
+        n: scenes that it will be asked for, checked too.
+        fewest: scenes that are needed.
 
     Raises:
         UsageError: both are given, there is no such thing, or no model has so many slots.
         CommandError: the model's code raised an error.
     """
-    for number in slots:
-        check_slots(number)
+    for number in (*slots, None):
+        check_request(number, n, fewest=fewest)
     if model is not None and checkpoint is not None:
         raise UsageError("give one of --checkpoint and --model")
     if model is not None:
@@ -43,7 +46,7 @@ def choose_model(
     # Loads torch, which another model may do without.
     from evaluation.predictions.checkpoints import choose_weights, of_weights
 
-    return of_weights(choose_weights(checkpoint, dataset, size))
+    return of_weights(choose_weights(checkpoint, *scenes_in(data)))
 
 
 def choose_subject(
@@ -53,6 +56,7 @@ def choose_subject(
     data: Path,
     *,
     slots: Sequence[int | None] = (),
+    n: int | None = None,
 ) -> ScoredModel | Path:
     """Returns what `eval score` scores: a model, or a file of predictions.
 
@@ -62,6 +66,7 @@ def choose_subject(
         predictions: file of predictions.
         data: file of the scenes to score it on.
         slots: as in `choose_model`.
+        n: as in `choose_model`.
 
     Raises:
         UsageError: not exactly one of the three is given, or there is no such thing.
@@ -69,11 +74,11 @@ def choose_subject(
     """
     if [checkpoint, model, predictions].count(None) != 2:
         raise UsageError("give one of --checkpoint and --predictions, or --model")
-    return predictions or choose_model(checkpoint, model, *scenes_in(data), slots=slots)
+    return predictions or choose_model(checkpoint, model, data, slots=slots, n=n)
 
 
 def scenes_in(data: Path | None) -> tuple[str, int | None]:
-    """Returns a file's dataset and the side of its images in pixels, for `choose_model`.
+    """Returns a file's dataset and the side of its images in pixels, for `checkpoints.choose_weights`.
 
     Without a file these are the test rooms, which are rendered at the size of the model.
 
