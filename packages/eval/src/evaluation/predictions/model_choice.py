@@ -78,7 +78,7 @@ def choose_subject(
 
 
 def scenes_in(data: Path | None) -> tuple[str, int | None]:
-    """Returns a file's dataset and the side of its images in pixels, for `checkpoints.choose_weights`.
+    """Returns a file's dataset and the side of its images in pixels, for `choose_weights`.
 
     Without a file these are the test rooms, which are rendered at the size of the model.
 
