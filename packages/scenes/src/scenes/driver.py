@@ -214,13 +214,13 @@ def _check_request(
         raise UsageError("--address goes with --engine ray")
 
 
-def _check_there(parts: list[Part], folder: Path, out: Path, kept: int, tally: _Tally) -> None:
+def _check_there(parts: list[Part], folder: Path, out: Path, old_rows: int, tally: _Tally) -> None:
     """Refuses damage in what earlier commands made, before anything is built on it."""
-    if not parts and not kept:
+    if not parts and not old_rows:
         return
-    advance = tally.counting("checking", kept + sum(part.rows for part in parts))
-    if kept:
-        check_kept(out, kept, advance)
+    advance = tally.counting("checking", old_rows + sum(part.rows for part in parts))
+    if old_rows:
+        check_kept(out, old_rows, advance)
     check_parts(parts, folder, advance)
 
 
@@ -250,7 +250,7 @@ def _finish(
     parts: list[Part],
     folder: Path,
     out: Path,
-    kept: int,
+    old_rows: int,
     layout: Layout,
     advance: Callable[[int], None],
 ) -> None:
@@ -259,8 +259,8 @@ def _finish(
             index(parts, folder, temporary)
         return
     origins = [Origin(part.path(folder), part.rows) for part in parts]
-    if kept:
-        origins.insert(0, Origin(out, kept))
+    if old_rows:
+        origins.insert(0, Origin(out, old_rows))
     with whole_or_not(out, folder) as temporary:
         join(origins, temporary, advance)
 

@@ -21,7 +21,7 @@ from scenes.file.schema import CHECKSUMS
 from scenes.file.seal import SEALED_BY, block_rows, changed_chunks, check_seal, chunks_of
 from scenes.identity import identity_of, same_scenes
 from scenes.progress import counting
-from scenes.remake import Remade, difference, remake
+from scenes.remake import RemadeScenes, difference, remake
 from scenes.source_list import DATASETS, OpenSource, other_drawing
 
 
@@ -238,7 +238,7 @@ def _mask_ranges(
 
 
 def _differences(
-    path: Path, stored: dict[int, dict[str, np.ndarray]], anew: Remade, *, exact: bool
+    path: Path, stored: dict[int, dict[str, np.ndarray]], anew: RemadeScenes, *, exact: bool
 ) -> Iterator[str]:
     for number, row in stored.items():
         if row.keys() != anew.fields.keys():

@@ -93,23 +93,23 @@ def _survey_folder(
     if not whole:
         raise CommandError(f"{folder}: none of its {len(names):,} PNGs can be read")
     width, height = _one_size(folder, whole)
-    chosen = select_names([item.name for item in whole], scenes, max_objects)
-    if not chosen:
+    selection = select_names([item.name for item in whole], scenes, max_objects)
+    if not selection:
         raise CommandError(f"{folder}: no scene with at most {max_objects} objects")
     by_name = {item.name: item for item in whole}
     config = ClevrConfig(
         source=str(source),
-        content=content_digest([by_name[name] for name in chosen], scenes),
-        items=digest([folder / name for name in chosen]),
+        content=content_digest([by_name[name] for name in selection], scenes),
+        items=digest([folder / name for name in selection]),
         original_width=width,
         original_height=height,
-        num_rows=0 if scenes is None else max(len(scenes[name].codes) for name in chosen),
+        num_rows=0 if scenes is None else max(len(scenes[name].codes) for name in selection),
         scenes=None if place is None else str(place),
         left_out=broken,
         max_objects=max_objects,
     )
     words = f"{len(broken)} of {len(names):,} PNGs could not be read" if broken else ""
-    return Survey(config, len(chosen), words)
+    return Survey(config, len(selection), words)
 
 
 def _inspect(folder: Path, names: Sequence[str], workers: int, *, strict: bool) -> list[Inspection]:

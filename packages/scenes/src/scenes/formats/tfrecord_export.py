@@ -77,8 +77,8 @@ def _record(file: SceneFile, layout: Layout, row: int) -> dict[str, np.ndarray]:
         name = key if file.has(f"background/{key}") else NAMES.get(key, key)
         objects = _narrowed(file[f"factors/{name}"][row], tail)
         if file.has(f"background/{name}"):
-            given = file[f"background/{name}"][row]
-            background = _narrowed(given.reshape(-1, *given.shape[-1:] if tail else ()), tail)
+            stored = file[f"background/{name}"][row]
+            background = _narrowed(stored.reshape(-1, *stored.shape[-1:] if tail else ()), tail)
         else:
             background = np.full((1, *tail), key == "visibility")
         whole = np.concatenate([background, objects])

@@ -146,11 +146,11 @@ def claim(
         CommandError: the folder, or the file, is another renderer's.
     """
     label = folder / "build.json"
-    wanted = identity_of(config, seed)
+    identity = identity_of(config, seed)
     if overwrite and _is_index(out):
         out.unlink()  # first, so that no index is left without its parts
         _empty(folder)
-    elif label.exists() and not same_scenes(_read_label(label), wanted):
+    elif label.exists() and not same_scenes(_read_label(label), identity):
         if not overwrite:
             raise UsageError(f"{folder} holds parts of another build; --overwrite replaces them")
         _empty(folder)
@@ -162,7 +162,7 @@ def claim(
     if not any(folder.glob("*.h5")):  # no part yet: any renderer, or version, may begin
         for mark in (*folder.glob("renderer-*.json"), folder / CATEGORIES):
             mark.unlink(missing_ok=True)
-    write_whole(label, f"{wanted}\n".encode())
+    write_whole(label, f"{identity}\n".encode())
     if existing.provenance is not None:
         claim_renderer(folder, existing.provenance)
         claim_categories(folder, existing.fields)
