@@ -144,7 +144,8 @@ def judge(drawing: Drawn, truths: Sequence[Truth]) -> Comparison:
         entities,
         float(equal.mean()),
         float(equal[inside].mean()),
-        float(np.nan_to_num(apart_m, nan=np.inf).max(initial=0)),
+        # What is no number counts as the largest one: JSON has neither NaN nor infinity.
+        float(np.nan_to_num(apart_m, nan=np.finfo(np.float32).max).max(initial=0)),
     )
 
 
