@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from scenes.fit import FITS, fit_image, fit_labels
+from scenes.fit import FITS, check_fit, fit_image, fit_labels
 from scenes.segmentation import images_at, segmentation_at
 
 
@@ -66,8 +66,7 @@ def test_floats_stay_floats() -> None:
 
 
 def test_what_is_no_fit_is_refused() -> None:
-    image = np.zeros((4, 6, 3), dtype=np.uint8)
     with pytest.raises(ValueError, match=re.escape("--fit must be one of crop, pad, stretch, got")):
-        fit_image(image, 2, "cut")  # type: ignore[arg-type]
+        check_fit(2, "cut")
     with pytest.raises(ValueError, match="--size must be from 1 to 10000, got 0"):
         images_at(np.zeros((1, 4, 4, 3), dtype=np.uint8), 0, "crop")
