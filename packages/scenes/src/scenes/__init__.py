@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from scenes.objects_room.config import ObjectsRoomConfig
     from scenes.segmentation import images_at, segmentation_at
     from scenes.source_list import open_source
+    from scenes.splits.splitting import split
     from scenes.verification import verify
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "images_at",
     "open_source",
     "segmentation_at",
+    "split",
     "verify",
 ]
 
@@ -60,6 +62,7 @@ _HOMES = {
     "images_at": "scenes.segmentation",
     "open_source": "scenes.source_list",
     "segmentation_at": "scenes.segmentation",
+    "split": "scenes.splits.splitting",
     "verify": "scenes.verification",
 }
 

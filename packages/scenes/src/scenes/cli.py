@@ -12,6 +12,7 @@ from scenes.commands.conversion import Export, Import
 from scenes.commands.doctor import Doctor
 from scenes.commands.render import Render
 from scenes.commands.show import Show
+from scenes.commands.split import Split
 from scenes.commands.sprites import Sprites
 from scenes.commands.verify import Verify
 
@@ -22,6 +23,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "clevr-like": ClevrLike,
     "import": Import,
     "export": Export,
+    "split": Split,
     "show": Show,
     "verify": Verify,
     "doctor": Doctor,

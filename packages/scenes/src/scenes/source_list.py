@@ -17,13 +17,14 @@ from scenes.limits import check_seed
 from scenes.multi_dsprites.config import MULTI_DSPRITES
 from scenes.objects_room.config import OBJECTS_ROOM, ObjectsRoomConfig
 from scenes.render.gl import choose_gl, starting_gl
+from scenes.splits.config import SPLIT
 
 if TYPE_CHECKING:
     from scenes.scene import Source
 
 DATASETS: dict[str, Dataset] = {
     dataset.config.dataset: dataset
-    for dataset in (OBJECTS_ROOM, MULTI_DSPRITES, CLEVR, CLEVR_LIKE, IMPORTED)
+    for dataset in (OBJECTS_ROOM, MULTI_DSPRITES, CLEVR, CLEVR_LIKE, IMPORTED, SPLIT)
 }
 """Every dataset by name, as a file's attribute `dataset` has it."""
 

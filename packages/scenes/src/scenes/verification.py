@@ -91,7 +91,7 @@ def verify(
             rows, fields, problems = file.n, len(keys), tuple(_problems(file, keys))
             if problems:
                 return Verification(rows, fields, problems)
-            config, identity, seed = file.config, file.identity, file.seed
+            config, identity, seed = file.recipe, file.identity, file.seed
             numbers = np.linspace(0, rows - 1, min(remade, rows)).astype(int).tolist()
             stored = {i: {key: np.asarray(file[key][i]) for key in keys} for i in numbers}
             categories = {key: file[key].attrs["categories"].tolist() for key in keys}

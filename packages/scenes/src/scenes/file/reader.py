@@ -19,6 +19,7 @@ from scenes.file.structure import check_structure
 from scenes.identity import identity_of_json, same_scenes
 from scenes.serialise import from_json
 from scenes.source_list import DATASETS
+from scenes.splits.config import SplitConfig
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -206,8 +207,9 @@ class SceneFile:
 
     @property
     def dataset(self) -> str:
-        """Name of the dataset."""
-        return str(self._file.attrs["dataset"])
+        """Name of the dataset; of a split, that of the scenes."""
+        recipe = self._split
+        return str(self._file.attrs["dataset"]) if recipe is None else recipe.of_dataset
 
     @property
     def seed(self) -> int:
@@ -220,7 +222,8 @@ class SceneFile:
         attributes = self._file.attrs
         config, provenance = str(attributes["config"]), str(attributes.get("provenance", "{}"))
         try:
-            return identity_of_json(self.dataset, config, self.seed, provenance)
+            dataset = str(attributes["dataset"])
+            return identity_of_json(dataset, config, self.seed, provenance)
         except ValueError as error:
             raise FileError(f"{self.path}: config: {error}") from error
 
@@ -244,11 +247,31 @@ class SceneFile:
 
     @property
     def config(self) -> Any:
-        """The dataset's config, from its JSON."""
-        if self.dataset not in DATASETS:
-            raise FileError(f"{self.path}: dataset: {self.dataset!r} is unknown to this version")
+        """The dataset's config; of a split, that of the scenes."""
+        recipe = self._split
+        if recipe is None:
+            return self.recipe
+        return self._config_of(recipe.of_dataset, recipe.of_config)
+
+    @property
+    def recipe(self) -> Any:
+        """The config that makes this file: the dataset's, or that of a split of another file."""
+        attributes = self._file.attrs
+        return self._config_of(str(attributes["dataset"]), str(attributes["config"]))
+
+    @property
+    def _split(self) -> SplitConfig | None:
+        """How the rows were chosen from another file; `None` where they were not."""
+        if self._file.attrs["dataset"] != SplitConfig.dataset:
+            return None
+        recipe: SplitConfig = self.recipe
+        return recipe
+
+    def _config_of(self, dataset: str, config: str) -> Any:
+        if dataset not in DATASETS:
+            raise FileError(f"{self.path}: dataset: {dataset!r} is unknown to this version")
         try:
-            return from_json(str(self._file.attrs["config"]), DATASETS[self.dataset].config)
+            return from_json(config, DATASETS[dataset].config)
         except ValueError as error:
             raise FileError(f"{self.path}: config: {error}") from error
 
