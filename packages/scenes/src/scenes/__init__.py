@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from scenes.file.errors import FileError
     from scenes.file.reader import SceneFile
     from scenes.formats.config import ImportedConfig
+    from scenes.image_folder.config import ImageFolderConfig
     from scenes.multi_dsprites.config import MultiDSpritesConfig
     from scenes.objects_room.config import ObjectsRoomConfig
     from scenes.segmentation import images_at, segmentation_at
@@ -37,6 +38,7 @@ __all__ = [
     "ClevrConfig",
     "ClevrLikeConfig",
     "FileError",
+    "ImageFolderConfig",
     "ImportedConfig",
     "MultiDSpritesConfig",
     "ObjectsRoomConfig",
@@ -54,6 +56,7 @@ _HOMES = {
     "ClevrConfig": "scenes.clevr.config",
     "ClevrLikeConfig": "scenes.clevr.config",
     "FileError": "scenes.file.errors",
+    "ImageFolderConfig": "scenes.image_folder.config",
     "ImportedConfig": "scenes.formats.config",
     "MultiDSpritesConfig": "scenes.multi_dsprites.config",
     "ObjectsRoomConfig": "scenes.objects_room.config",

@@ -10,6 +10,7 @@ from scenes.command_line import run_one_of
 from scenes.commands.clevr import Clevr, ClevrLike
 from scenes.commands.conversion import Export, Import
 from scenes.commands.doctor import Doctor
+from scenes.commands.images import Images
 from scenes.commands.render import Render
 from scenes.commands.show import Show
 from scenes.commands.split import Split
@@ -21,6 +22,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "sprites": Sprites,
     "clevr": Clevr,
     "clevr-like": ClevrLike,
+    "images": Images,
     "import": Import,
     "export": Export,
     "split": Split,

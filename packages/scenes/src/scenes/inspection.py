@@ -19,7 +19,6 @@ from scenes.progress import progress_bar
 T = TypeVar("T")
 POOL_FROM = 256
 """Below so many images a pool of processes takes longer to start than to work."""
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 MASK_BESIDE = "_mask"
 """`NAME_mask.png` beside `NAME.png` is that image's masks, as clevr-dataset-gen's forks write."""
 
@@ -43,17 +42,14 @@ class Inspection:
 
 def without_masks(names: Sequence[str]) -> list[str]:
     """Returns the names of a folder's images that are not the masks of another one."""
-    stems = {_stem(name) for name in names}
-    return [name for name in names if _masked(_stem(name)) not in stems]
+    stems = {name[: name.rfind(".")] for name in names}
+    return [name for name in names if masked_stem(name) not in stems]
 
 
-def _stem(name: str) -> str:
-    return name[: name.rfind(".")]
-
-
-def _masked(stem: str) -> str | None:
-    """Returns the stem of the image that masks would belong to, by their own."""
-    return stem.removesuffix(MASK_BESIDE) if stem.endswith(MASK_BESIDE) else None
+def masked_stem(name: str) -> str | None:
+    """Returns the stem of the image whose masks a file would be, by its name; `None` if of none."""
+    ending = f"{MASK_BESIDE}.png"
+    return name[: -len(ending)] if name.lower().endswith(ending) else None
 
 
 def inspect_all(
@@ -109,7 +105,7 @@ def _mapping(
 def digest(paths: Sequence[Path]) -> str:
     """Returns the SHA-256 of the names and lengths of files, by which a later change shows."""
     text = "".join(f"{path.name}\t{path.stat().st_size}\n" for path in paths)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def content_digest(
@@ -123,7 +119,7 @@ def content_digest(
     """
     sha = hashlib.sha256()
     for image in images:
-        sha.update(f"{image.name}\t{image.sha256}\n".encode())
+        sha.update(f"{image.name}\t{image.sha256}\n".encode(errors="surrogateescape"))
         for values in () if details is None else details[image.name]:
             sha.update(np.ascontiguousarray(values).data)
     return sha.hexdigest()

@@ -13,6 +13,7 @@ from scenes.clevr.config import CLEVR, CLEVR_LIKE
 from scenes.command_line import UsageError
 from scenes.dataset import Dataset, DatasetConfig
 from scenes.formats.config import IMPORTED
+from scenes.image_folder.config import IMAGE_FOLDER
 from scenes.limits import check_seed
 from scenes.multi_dsprites.config import MULTI_DSPRITES
 from scenes.objects_room.config import OBJECTS_ROOM, ObjectsRoomConfig
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 DATASETS: dict[str, Dataset] = {
     dataset.config.dataset: dataset
-    for dataset in (OBJECTS_ROOM, MULTI_DSPRITES, CLEVR, CLEVR_LIKE, IMPORTED, SPLIT)
+    for dataset in (OBJECTS_ROOM, MULTI_DSPRITES, CLEVR, CLEVR_LIKE, IMAGE_FOLDER, IMPORTED, SPLIT)
 }
 """Every dataset by name, as a file's attribute `dataset` has it."""
 
