@@ -21,6 +21,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from scenes.arrays.writing import write_arrays
     from scenes.clevr.config import ClevrConfig, ClevrLikeConfig
     from scenes.driver import build
     from scenes.file.errors import FileError
@@ -49,6 +50,7 @@ __all__ = [
     "segmentation_at",
     "split",
     "verify",
+    "write_arrays",
 ]
 
 # Loaded on first use: a command's --help needs none of them, and a reader of files no renderer.
@@ -67,6 +69,7 @@ _HOMES = {
     "segmentation_at": "scenes.segmentation",
     "split": "scenes.splits.splitting",
     "verify": "scenes.verification",
+    "write_arrays": "scenes.arrays.writing",
 }
 
 

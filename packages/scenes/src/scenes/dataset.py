@@ -49,12 +49,14 @@ class Dataset:
     title: str
     """What people call it."""
     command: str
-    """The command that makes it."""
+    """The command that makes it, or the function where there is no command."""
     open: Callable[[Any, int], Source]
     """Opens the source of a config and a seed; imports what makes the scenes only then."""
     test_config: Callable[[Any], DatasetConfig] | None
     """From a config of training scenes to that of the test scenes which follow the same law;
     `None` where no scenes can be made anew."""
+    given: bool = False
+    """Whether its scenes were given as arrays, so that nothing makes them again."""
     drawing: Callable[[Any], Mapping[str, str]] | None = None
     """From a config, the entries of a file's provenance that name the version of what draws its
     scenes; `None` where no version drew otherwise."""

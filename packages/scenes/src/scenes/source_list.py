@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scenes.arrays.config import ARRAYS
 from scenes.clevr.config import CLEVR, CLEVR_LIKE
 from scenes.command_line import UsageError
 from scenes.dataset import Dataset, DatasetConfig
@@ -25,7 +26,16 @@ if TYPE_CHECKING:
 
 DATASETS: dict[str, Dataset] = {
     dataset.config.dataset: dataset
-    for dataset in (OBJECTS_ROOM, MULTI_DSPRITES, CLEVR, CLEVR_LIKE, IMAGE_FOLDER, IMPORTED, SPLIT)
+    for dataset in (
+        OBJECTS_ROOM,
+        MULTI_DSPRITES,
+        CLEVR,
+        CLEVR_LIKE,
+        IMAGE_FOLDER,
+        IMPORTED,
+        ARRAYS,
+        SPLIT,
+    )
 }
 """Every dataset by name, as a file's attribute `dataset` has it."""
 

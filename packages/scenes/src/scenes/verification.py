@@ -132,7 +132,9 @@ def verify(
 
 
 def _unopened(config: DatasetConfig, source: Path | None) -> str:
-    """Returns why no scene is made again: its config names a path, and the user none."""
+    """Returns why no scene is made again: its config names a path and the user none, or arrays."""
+    if DATASETS[config.dataset].given:
+        return "they were given as arrays"
     places = (getattr(config, place) for place in DATASETS[config.dataset].places)
     place = next((place for place in places if place is not None), None)
     if place is None or source is not None:
