@@ -1,6 +1,8 @@
 """What the documents show of Python runs as it stands, and torch's DataLoader reads scenes."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 import scenes
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,17 +21,42 @@ def python_blocks(page: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
 
 
-def test_the_readme_s_python_runs_as_it_stands(
+def test_the_readme_s_python_runs_as_it_stands(tmp_path: Path) -> None:
+    """As a script too, which other processes must not run once more."""
+    (block,) = python_blocks("README.md")
+    shown = """
+print(images.shape, masks.shape, parts.masks.shape, result.n)
+print(result.metrics["ari_fg"].mean)
+"""
+    (tmp_path / "snippet.py").write_text(block + shown)
+    done = subprocess.run(
+        [sys.executable, "snippet.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    shapes, ari_fg = done.stdout.splitlines()[-2:]
+    assert shapes == "(16, 64, 64, 3) (16, 7, 64, 64) (16, 9, 64, 64) 64"
+    assert 0 < float(ari_fg) <= 1
+
+
+def test_the_page_s_python_runs_as_it_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Its blocks are one session: each goes on from those before it."""
     monkeypatch.chdir(tmp_path)
-    (block,) = python_blocks("README.md")
+    (tmp_path / "photographs").mkdir()
+    for number in range(4):
+        picture = np.full((60 + number, 80, 3), 50 * number, dtype=np.uint8)
+        Image.fromarray(picture).save(tmp_path / "photographs" / f"{number}.jpg")
     names: dict[str, Any] = {}
-    exec(compile(block, "README.md", "exec"), names)
-    assert names["parts"].masks.shape == (16, 9, 64, 64)
-    assert names["images"].shape == (16, 64, 64, 3)
-    assert names["result"].n == 64
-    assert 0 < names["result"].metrics["ari_fg"].mean <= 1
+    for block in python_blocks("docs/python.md"):
+        exec(compile(block, "docs/python.md", "exec"), names)
+    assert names["batch"]["image"].shape == (8, 64, 64, 3)
+    assert names["parts"].masks.shape == (4, 7, 32, 32)
+    assert names["fitted"].shape == (2, 32, 32, 3)
+    assert {name: part.n for name, part in names["files"].items()} == {"train": 352, "test": 48}
+    assert names["result"].n == 48
+    assert 0 <= names["result"].metrics["ari"].mean <= 1
+    assert len(scenes.SceneFile("photographs.h5")) == 4
 
 
 @pytest.fixture(scope="module", params=["file", "parts"])

@@ -9,9 +9,10 @@ A scene is a function of (config, seed, number), so a file is its config, its se
     ((16, 64, 64, 3), ('background', 'object_0'))
 
 `build` makes or extends a file, `SceneFile` reads one, `verify` checks one against its config.
-`open_source` gives scenes without a file. There is a config for each dataset: `ObjectsRoomConfig`,
-`MultiDSpritesConfig`, `ClevrConfig`, `ClevrLikeConfig`, `ImportedConfig`. `images_at` and
-`segmentation_at` average down. What is wrong with a file is a `FileError`.
+`write_arrays` makes a file of arrays, `split` training and test files of one, and `open_source`
+gives scenes without a file. There is a config for each dataset: `ObjectsRoomConfig`,
+`MultiDSpritesConfig`, `ClevrConfig`, `ClevrLikeConfig`, `ImageFolderConfig`, `ImportedConfig`.
+`images_at` and `segmentation_at` average down. What is wrong with a file is a `FileError`.
 
 Further in: `scenes.file.schema` says what a file holds, `scenes.source_list` lists the datasets,
 and `scenes.cli` the commands, which are calls of these names.

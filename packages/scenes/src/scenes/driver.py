@@ -101,9 +101,6 @@ def build(
         ...     print(len(file), *file.entities[:4])
         2 sky floor wall_left wall_right
 
-    A script that is run, rather than imported, calls it under `if __name__ == "__main__":`, as
-    scenes that are rendered come from processes of their own.
-
     Args:
         config: which dataset.
         n: number of rows.

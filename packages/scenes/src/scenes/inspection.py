@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from scenes.command_line import CommandError, in_words
+from scenes.parts.local_workers import starting_apart
 from scenes.progress import progress_bar
 
 T = TypeVar("T")
@@ -96,7 +97,9 @@ def _mapping(
         return
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         try:
-            yield pool.map(inspect, items, chunksize=16)
+            with starting_apart():
+                results = pool.map(inspect, items, chunksize=16)
+            yield results
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
