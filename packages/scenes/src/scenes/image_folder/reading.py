@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -43,30 +44,44 @@ def read_labels(picture: Picture, height: int, width: int) -> Labels:
         ValueError: they are of another size, cannot be read, or tell too many entities apart.
         OSError: the system refuses a file.
     """
-    planes = [read_indices(path, MASK_FORMATS) for path in picture.masks]
-    for path, plane in zip(picture.masks, planes, strict=True):
-        if plane.shape != (height, width):
-            raise ValueError(
-                f"{path.name}: {plane.shape[1]} x {plane.shape[0]} pixels, but the picture has "
-                f"{width} x {height}"
-            )
-    conflicts = 0
     if picture.each_object:
-        covered = np.stack([plane > 0 for plane in planes])
-        conflicts = int((covered.sum(axis=0) > 1).sum())
-        values = np.where(covered.any(axis=0), 1 + covered.argmax(axis=0), 0)
-        entities = 1 + len(planes)
-    else:
-        background = _background(planes[0])
-        others = np.setdiff1d(planes[0], [background])
-        values = np.where(planes[0] == background, 0, 1 + np.searchsorted(others, planes[0]))
-        entities = 1 + len(others)
+        return _from_objects(picture, height, width)
+    plane = _plane(picture.masks[0], height, width)
+    background = _background(plane)
+    others = np.setdiff1d(plane, [background])
+    _check_entities(picture, 1 + len(others))
+    values = np.where(plane == background, 0, 1 + np.searchsorted(others, plane))
+    return Labels(values.astype(np.uint8), 1 + len(others))
+
+
+def _from_objects(picture: Picture, height: int, width: int) -> Labels:
+    """Reads one mask after the other, so that no more than one is in memory."""
+    _check_entities(picture, 1 + len(picture.masks))
+    values = np.zeros((height, width), dtype=np.uint8)
+    conflicts = np.zeros((height, width), dtype=bool)
+    for number, path in enumerate(picture.masks, start=1):
+        covered = _plane(path, height, width) > 0
+        conflicts |= covered & (values > 0)
+        values[covered & (values == 0)] = number
+    return Labels(values, 1 + len(picture.masks), int(conflicts.sum()))
+
+
+def _plane(path: Path, height: int, width: int) -> Int64[np.ndarray, "H W"]:
+    plane = read_indices(path, MASK_FORMATS)
+    if plane.shape != (height, width):
+        raise ValueError(
+            f"{path.name}: {plane.shape[1]} x {plane.shape[0]} pixels, but the picture has "
+            f"{width} x {height}"
+        )
+    return plane
+
+
+def _check_entities(picture: Picture, entities: int) -> None:
     if entities > MOST_ENTITIES:
         raise ValueError(
             f"{picture.masks[0].name}: {entities} entities, background included; at most "
             f"{MOST_ENTITIES}, so masks must be flat, not blended at their edges"
         )
-    return Labels(values.astype(np.uint8), entities, conflicts)
 
 
 def _background(values: Int64[np.ndarray, "H W"]) -> int:

@@ -54,8 +54,8 @@ def split(
         >>> parts = scenes.split("sprites.h5", test=4, validation=[0, 7])
         >>> {name: part.n for name, part in parts.items()}
         {'train': 14, 'validation': 2, 'test': 4}
-        >>> scenes.SceneFile("sprites_test.h5").config
-        MultiDSpritesConfig(variant='colored_on_colored', split='train', dsprites=None)
+        >>> scenes.SceneFile("sprites_test.h5").config.variant
+        'colored_on_colored'
 
     Args:
         file: a file of scenes, or an index of parts.
