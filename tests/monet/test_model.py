@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scenes
 import torch
 import torch.nn.functional as F
 from monet.attention import split_scope
@@ -155,6 +156,35 @@ def test_decompose_takes_bytes_and_floats_numpy_and_torch(model: Monet) -> None:
     np.testing.assert_allclose(logits, parts.mask_logits, atol=1e-5)
 
 
+def test_decompose_takes_one_image_any_strides_and_sizes_that_average_down(model: Monet) -> None:
+    given = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    parts = model.decompose(images_at(given, 16))
+    assert parts.masks.shape == (4, 4, 16, 16)
+
+    def check(images: np.ndarray | torch.Tensor, rows: Any = slice(None)) -> None:
+        np.testing.assert_allclose(model.decompose(images).masks, parts.masks[rows], atol=1e-5)
+
+    # Averaged as training averages: bytes are rounded.
+    for same in (given, torch.from_numpy(given)):
+        check(same)
+    floats = images_at(given, 16) / np.float32(255)
+    for kind in (np.float64, ">f4", np.float32):
+        check(floats.astype(kind))
+    unrounded = given.reshape(4, 16, 2, 16, 2, 3).mean(axis=(2, 4)) / 255
+    np.testing.assert_allclose(
+        model.decompose(given / 255).masks, model.decompose(unrounded).masks, atol=1e-5
+    )
+    check(given[2], slice(2, 3))
+    check(given[::-1], slice(None, None, -1))
+    check(given[:, ::-1][:, ::-1])
+    check(np.ascontiguousarray(given.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1))
+    check(np.asfortranarray(given))
+    read_only = given.view()
+    read_only.flags.writeable = False
+    check(read_only)
+    check(np.broadcast_to(given[0], (2, 32, 32, 3)), [0, 0])
+
+
 def test_a_round_of_refining_is_bayes_rule_and_another_pass(model: Monet) -> None:
     given = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
     first = model.decompose(given, 5)
@@ -212,30 +242,34 @@ def test_images_that_are_neither_bytes_nor_in_the_unit_interval_are_refused(mode
         model.decompose(given, 3, masks=masks)
 
 
-@pytest.mark.parametrize(
-    ("shape", "advice"),
-    [
-        ((32, 32), "scenes.images_at(images, 16) averages them down"),
-        ((24, 16), "images = images[:, 4:20, 0:16] crops their centre"),
-        (
-            (240, 321),
-            "images = images[:, 0:240, 40:280] crops their centre, and scenes.images_at(images, "
-            "16) averages them down",
-        ),
-        ((17, 15), "they are smaller than the model's 16 pixels: take a model of smaller images"),
-    ],
-)
-def test_images_of_another_size_are_refused_and_the_way_to_the_models_is_right(
-    model: Monet, shape: tuple[int, int], advice: str
+@pytest.mark.parametrize("shape", [(24, 16), (240, 321), (17, 15), (8, 8), (40, 40)])
+def test_images_of_another_size_are_refused_and_what_to_call_is_right(
+    model: Monet, shape: tuple[int, int]
 ) -> None:
     images = np.zeros((2, *shape, 3), np.uint8)
-    message = f"images must be (N, 16, 16, 3) for this model, got {images.shape}; {advice}"
-    with pytest.raises(ValueError, match=re.escape(message) + "$"):
+    message = (
+        f"images of {shape[0]} x {shape[1]} pixels cannot be averaged down to this model's 16 x "
+        '16; scenes.images_at(images, 16, fit="crop") makes them so, and fit="pad" or "stretch"'
+    )
+    with pytest.raises(ValueError, match=re.escape(message)) as refused:
         model.decompose(images)
-    crop = re.search(r"images\[.*?\]", advice)
-    cropped = images if crop is None else eval(crop[0])
-    if min(shape) >= 16:
-        assert model.decompose(images_at(cropped, 16)).masks.shape == (2, 4, 16, 16)
+    call = re.search(r"scenes\.images_at\(.*?\)", str(refused.value))
+    assert call is not None
+    assert model.decompose(eval(call[0], {"scenes": scenes, "images": images})).masks.shape == (
+        2,
+        4,
+        16,
+        16,
+    )
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (2, 16, 16), (2, 16, 16, 4), (2, 3, 16, 16), (1,) * 5])
+def test_images_that_are_not_channels_last_are_refused(
+    model: Monet, shape: tuple[int, ...]
+) -> None:
+    message = f"images must be (N, H, W, 3) or one of (H, W, 3), got {shape}"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        model.decompose(np.zeros(shape, np.uint8))
 
 
 @pytest.mark.parametrize(

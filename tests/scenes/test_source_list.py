@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
+import scenes
 from scenes import ClevrLikeConfig, MultiDSpritesConfig, ObjectsRoomConfig, open_source
 from scenes.cli import COMMANDS
 from scenes.dataset import Dataset, DatasetConfig
@@ -14,9 +15,12 @@ from scenes.source_list import DATASETS
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
 def test_a_row_names_what_there_is(dataset: Dataset) -> None:
     assert DATASETS[dataset.config.dataset] is dataset
-    program, command = dataset.command.split()
-    assert program == "scenes"
-    assert command in COMMANDS
+    program, _, command = dataset.command.partition(" ")
+    if dataset.given:
+        assert program.removeprefix("scenes.") in scenes.__all__
+    else:
+        assert program == "scenes"
+        assert command in COMMANDS
     assert dataset.title
 
 

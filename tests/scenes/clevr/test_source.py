@@ -4,16 +4,18 @@ import json
 import math
 import os
 import re
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 from PIL import Image
 from scenes.clevr.config import ClevrConfig
-from scenes.clevr.folder import find_scenes, inspect
+from scenes.clevr.folder import find_scenes, inspect, png_names
 from scenes.clevr.images import crop_image, crop_labels
 from scenes.clevr.properties import COLORS_RGB
 from scenes.clevr.scenes_json import read_scenes
+from scenes.clevr.survey import survey
 from scenes.cli import main
 from scenes.file.errors import FileError
 from scenes.file.reader import SceneFile
@@ -420,3 +422,12 @@ def test_a_16_bit_grey_png_is_read_by_its_range(tmp_path):
 def test_an_empty_folder_is_refused(tmp_path, capsys):
     assert clevr(tmp_path, "--out", tmp_path / "a.h5") == 2
     assert capsys.readouterr().err.startswith(f"scenes: {tmp_path}: no PNG in it; ")
+
+
+def test_masks_beside_the_images_are_no_scenes(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name in ("CLEVR_new_000000.png", "CLEVR_new_000000_mask.png", "other_mask.png"):
+        Image.new("RGB", (320, 240), (len(name), 0, 0)).save(folder / name)
+    assert png_names(folder) == ["CLEVR_new_000000.png", "other_mask.png"]
+    assert survey(folder, workers=1).n == 2

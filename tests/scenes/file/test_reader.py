@@ -1,5 +1,7 @@
 """Files: what is written is read, and what is no file of ours is said."""
 
+import copy
+import pickle
 import re
 import subprocess
 import sys
@@ -49,8 +51,48 @@ def test_a_file_says_what_it_is(sprites: Path) -> None:
 def test_a_file_has_a_length_and_prints_as_what_it_is(sprites: Path) -> None:
     with SceneFile(sprites) as file:
         assert len(file) == file.n == 600
-        assert repr(file) == f"SceneFile({str(sprites)!r}, multi_dsprites, 600 rows)"
+        keys = ", ".join(file.keys())
+        assert repr(file) == (
+            f"SceneFile({str(sprites)!r}, multi_dsprites, 600 rows of 64 x 64 pixels: {keys})"
+        )
     assert repr(file) == f"SceneFile({str(sprites)!r}, closed)"
+
+
+@pytest.mark.parametrize("name", ["sprites", "index"])
+def test_a_scene_is_its_fields_by_number(name: str, request: pytest.FixtureRequest) -> None:
+    file = SceneFile(request.getfixturevalue(name))
+    for number, row in ((0, 0), (599, 599), (-1, 599), (-600, 0), (np.int64(3), 3)):
+        scene = file[number]
+        assert list(scene) == file.keys()
+        for key, value in scene.items():
+            assert isinstance(value, np.ndarray)
+            np.testing.assert_array_equal(value, file[key][row])
+    for rows in (slice(2, 5), slice(-2, None), slice(0, 20, 3), slice(5, 5)):
+        for key, values in file[rows].items():
+            np.testing.assert_array_equal(values, file[key][:][rows])
+    for wrong in (600, -601):
+        with pytest.raises(IndexError, match=f"row {wrong} of 600"):
+            file[wrong]
+    with pytest.raises(TypeError):
+        file[1.5]  # type: ignore[call-overload]
+    assert sum(int(scene["num_objects"]) for scene in file) == file["num_objects"][:].sum()
+    file.close()
+    with pytest.raises(ValueError, match="closed; open it again with SceneFile"):
+        file[0]
+
+
+def test_a_file_pickles_by_its_path_and_reads_without_a_with(
+    sprites: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(sprites.parent)
+    packed = pickle.dumps(SceneFile(sprites.name))
+    monkeypatch.chdir(tmp_path)
+    again = pickle.loads(packed)
+    assert again.path == sprites
+    np.testing.assert_array_equal(again[7]["image"], SceneFile(sprites)["image"][7])
+    copied = copy.deepcopy(again)
+    again.close()
+    assert copied.n == 600
 
 
 def test_masks_are_disjoint_and_cover_every_pixel(sprites: Path) -> None:

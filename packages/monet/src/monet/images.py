@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
+from scenes.segmentation import images_at
 from torch import Tensor
 
 RANGE_SLACK = 1e-3
@@ -17,22 +18,29 @@ def to_unit(images: Shaped[Tensor, "B H W 3"]) -> Float[Tensor, "B 3 H W"]:
     return scaled.movedim(-1, 1)
 
 
-def check_images(images: np.ndarray | Tensor, size: int) -> Shaped[Tensor, "N H W 3"]:
-    """Returns images as a tensor.
+def images_of_size(images: np.ndarray | Tensor, size: int) -> Shaped[Tensor, "N S S 3"]:
+    """Returns images as a tensor of the model's size, larger ones averaged down by area.
 
     Args:
-        images: uint8 or floats in [0, 1], channels last.
-        size: side of the model's images.
+        images: uint8 or floats in [0, 1], channels last; many, or one without the first axis.
+        size: side S of the model's images.
 
     Raises:
-        ValueError: they are of another shape, size, type or range, or there are none.
+        ValueError: they are of another shape, type or range, cannot be averaged down to `size`, or
+            there are none.
     """
     tensor = _as_tensor(images, "images")
-    if tensor.ndim != 4 or tensor.shape[1:] != (size, size, 3):
-        shape = tuple(tensor.shape)
-        advice = f"; {way_to(size, *shape[1:3])}" if len(shape) == 4 and shape[3] == 3 else ""
+    if tensor.ndim not in (3, 4) or tensor.shape[-1] != 3:
         raise ValueError(
-            f"images must be (N, {size}, {size}, 3) for this model, got {shape}{advice}"
+            f"images must be (N, H, W, 3) or one of (H, W, 3), got {tuple(tensor.shape)}"
+        )
+    if tensor.ndim == 3:
+        tensor = tensor[None]
+    _, height, width, _ = tensor.shape
+    if height != width or height < size or height % size:
+        raise ValueError(
+            f"images of {height} x {width} pixels cannot be averaged down to this model's {size} x "
+            f"{size}; {way_to(size)}"
         )
     if not len(tensor):
         raise ValueError("there are no images")
@@ -40,7 +48,10 @@ def check_images(images: np.ndarray | Tensor, size: int) -> Shaped[Tensor, "N H 
         if not tensor.is_floating_point():
             raise ValueError(f"images must be uint8 or floats in [0, 1], got {tensor.dtype}")
         _check_range(tensor, "images must be uint8 or floats in [0, 1]")
-    return tensor
+        tensor = tensor.float()
+    if height == size:
+        return tensor
+    return torch.from_numpy(images_at(tensor.detach().cpu().numpy(), size))
 
 
 def check_masks(
@@ -69,17 +80,10 @@ def check_masks(
     return tensor
 
 
-def way_to(size: int, height: int, width: int) -> str:
-    """Returns how images of another size become images of `size` pixels."""
-    side = min(height, width) // size * size
-    if side == 0:
-        return f"they are smaller than the model's {size} pixels: take a model of smaller images"
-    average = f"scenes.images_at(images, {size}) averages them down"
-    if height == width == side:
-        return average
-    top, left = (height - side) // 2, (width - side) // 2
-    crop = f"images = images[:, {top}:{top + side}, {left}:{left + side}] crops their centre"
-    return crop if side == size else f"{crop}, and {average}"
+def way_to(size: int) -> str:
+    """Returns how images of any size become images of `size` pixels."""
+    call = f'scenes.images_at(images, {size}, fit="crop")'
+    return f'{call} makes them so, and fit="pad" or "stretch" without cutting'
 
 
 def _check_range(tensor: Tensor, rule: str) -> None:
@@ -92,7 +96,10 @@ def _as_tensor(values: np.ndarray | Tensor, name: str) -> Tensor:
     if isinstance(values, Tensor):
         return values
     array = np.asarray(values)
+    # Torch takes no negative strides and no other machine's byte order, and warns of memory that
+    # may not be written to.
+    plain = np.require(array, array.dtype.newbyteorder("="), ["C", "W"])
     try:
-        return torch.from_numpy(array)
+        return torch.from_numpy(plain)
     except TypeError:
         raise ValueError(f"{name} must be numbers that torch has, got {array.dtype}") from None

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from monet.attention import LOG_MASK_FLOOR, Attention
 from monet.component_vae import ComponentVAE
 from monet.config import LossConfig, ModelConfig
-from monet.images import check_images, check_masks, to_unit
+from monet.images import check_masks, images_of_size, to_unit
 from monet.initialise import initialise_
 from monet.loss import LossTerms, loss_terms
 from monet.loss_ablations import log_posterior
@@ -161,7 +161,8 @@ class Monet(nn.Module):
         just decoded (`log_posterior`), as the masks, and encodes and decodes the slots again.
 
         Args:
-            images: (N, H, W, 3), uint8 or floats in [0, 1], NumPy or torch.
+            images: (N, H, W, 3), or one of (H, W, 3), which is taken for N = 1; uint8 or floats in
+                [0, 1], NumPy or torch. Larger ones are averaged down to the model's size.
             num_slots: slots to use; as many as in training by default.
             masks: (N, K, H, W), summing to one over K: used instead of the attention's, by which a
                 model trained on given masks (section 2.2) is looked at.
@@ -169,11 +170,12 @@ class Monet(nn.Module):
             batch_size: images at once.
 
         Raises:
-            ValueError: the images are of another shape, size, type or range than the model takes,
-                or there are none; the masks do not suit them, or come with `num_slots`; a number is
-                out of its range; or what the model makes of them is not finite.
+            ValueError: the images are of another shape, type or range than the model takes, cannot
+                be averaged down to its size, or there are none; the masks do not suit them, or come
+                with `num_slots`; a number is out of its range; or what the model makes of them is
+                not finite.
         """
-        pixels = check_images(images, self.config.image_size)
+        pixels = images_of_size(images, self.config.image_size)
         if masks is not None and num_slots is not None:
             raise ValueError("num_slots goes with the attention: masks bring a number of their own")
         log_masks = None if masks is None else check_masks(masks, pixels).clamp(min=0).log()

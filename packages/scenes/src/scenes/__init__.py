@@ -9,9 +9,10 @@ A scene is a function of (config, seed, number), so a file is its config, its se
     ((16, 64, 64, 3), ('background', 'object_0'))
 
 `build` makes or extends a file, `SceneFile` reads one, `verify` checks one against its config.
-`open_source` gives scenes without a file. There is a config for each dataset: `ObjectsRoomConfig`,
-`MultiDSpritesConfig`, `ClevrConfig`, `ClevrLikeConfig`, `ImportedConfig`. `images_at` and
-`segmentation_at` average down. What is wrong with a file is a `FileError`.
+`write_arrays` makes a file of arrays, `split` training and test files of one, and `open_source`
+gives scenes without a file. There is a config for each dataset: `ObjectsRoomConfig`,
+`MultiDSpritesConfig`, `ClevrConfig`, `ClevrLikeConfig`, `ImageFolderConfig`, `ImportedConfig`.
+`images_at` and `segmentation_at` average down. What is wrong with a file is a `FileError`.
 
 Further in: `scenes.file.schema` says what a file holds, `scenes.source_list` lists the datasets,
 and `scenes.cli` the commands, which are calls of these names.
@@ -21,21 +22,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from scenes.arrays.writing import write_arrays
     from scenes.clevr.config import ClevrConfig, ClevrLikeConfig
     from scenes.driver import build
     from scenes.file.errors import FileError
     from scenes.file.reader import SceneFile
     from scenes.formats.config import ImportedConfig
+    from scenes.image_folder.config import ImageFolderConfig
     from scenes.multi_dsprites.config import MultiDSpritesConfig
     from scenes.objects_room.config import ObjectsRoomConfig
     from scenes.segmentation import images_at, segmentation_at
     from scenes.source_list import open_source
+    from scenes.splits.splitting import split
     from scenes.verification import verify
 
 __all__ = [
     "ClevrConfig",
     "ClevrLikeConfig",
     "FileError",
+    "ImageFolderConfig",
     "ImportedConfig",
     "MultiDSpritesConfig",
     "ObjectsRoomConfig",
@@ -44,7 +49,9 @@ __all__ = [
     "images_at",
     "open_source",
     "segmentation_at",
+    "split",
     "verify",
+    "write_arrays",
 ]
 
 # Loaded on first use: a command's --help needs none of them, and a reader of files no renderer.
@@ -52,6 +59,7 @@ _HOMES = {
     "ClevrConfig": "scenes.clevr.config",
     "ClevrLikeConfig": "scenes.clevr.config",
     "FileError": "scenes.file.errors",
+    "ImageFolderConfig": "scenes.image_folder.config",
     "ImportedConfig": "scenes.formats.config",
     "MultiDSpritesConfig": "scenes.multi_dsprites.config",
     "ObjectsRoomConfig": "scenes.objects_room.config",
@@ -60,7 +68,9 @@ _HOMES = {
     "images_at": "scenes.segmentation",
     "open_source": "scenes.source_list",
     "segmentation_at": "scenes.segmentation",
+    "split": "scenes.splits.splitting",
     "verify": "scenes.verification",
+    "write_arrays": "scenes.arrays.writing",
 }
 
 

@@ -10,8 +10,10 @@ from scenes.command_line import run_one_of
 from scenes.commands.clevr import Clevr, ClevrLike
 from scenes.commands.conversion import Export, Import
 from scenes.commands.doctor import Doctor
+from scenes.commands.images import Images
 from scenes.commands.render import Render
 from scenes.commands.show import Show
+from scenes.commands.split import Split
 from scenes.commands.sprites import Sprites
 from scenes.commands.verify import Verify
 
@@ -20,8 +22,10 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "sprites": Sprites,
     "clevr": Clevr,
     "clevr-like": ClevrLike,
+    "images": Images,
     "import": Import,
     "export": Export,
+    "split": Split,
     "show": Show,
     "verify": Verify,
     "doctor": Doctor,

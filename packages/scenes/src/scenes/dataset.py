@@ -49,20 +49,23 @@ class Dataset:
     title: str
     """What people call it."""
     command: str
-    """The command that makes it."""
+    """The command that makes it, or the function where there is no command."""
     open: Callable[[Any, int], Source]
     """Opens the source of a config and a seed; imports what makes the scenes only then."""
     test_config: Callable[[Any], DatasetConfig] | None
     """From a config of training scenes to that of the test scenes which follow the same law;
     `None` where no scenes can be made anew."""
+    given: bool = False
+    """Whether its scenes were given as arrays, so that nothing makes them again."""
     drawing: Callable[[Any], Mapping[str, str]] | None = None
     """From a config, the entries of a file's provenance that name the version of what draws its
     scenes; `None` where no version drew otherwise."""
     places: tuple[str, ...] = ()
     """Fields of its config that say where the scenes were read from, not what they are."""
     moved: Callable[[Any, Path, Path | None], Any] | None = None
-    """From a config, the path of what its scenes are read from and that of CLEVR's scenes JSON to
-    the same config, read from there; `None` where config and seed alone make the scenes."""
+    """From a config, the path of what its scenes are read from and that of CLEVR's scenes JSON, or
+    of a folder of masks, to the same config, read from there; `None` where config and seed alone
+    make the scenes."""
     misnames: Callable[[Any, str, Sequence[str]], bool] | None = None
     """Whether a file of a config gives a field's codes wrong names, as an earlier version did; from
     the config, the field's key and its names. `None` where no version did."""

@@ -90,6 +90,7 @@ def build(
     address: str | None = None,
     hang_s: float = HANG_S,
     by_rays: bool = False,
+    opener: Opener | None = None,
 ) -> None:
     """Makes a file of `n` rows, or extends one that has fewer.
 
@@ -99,9 +100,6 @@ def build(
         >>> with scenes.SceneFile("rooms.h5") as file:
         ...     print(len(file), *file.entities[:4])
         2 sky floor wall_left wall_right
-
-    A script that is run, rather than imported, calls it under `if __name__ == "__main__":`, as
-    scenes that are rendered come from processes of their own.
 
     Args:
         config: which dataset.
@@ -118,6 +116,7 @@ def build(
             did not run does not count.
         by_rays: the Objects Room's entities are told by rays, not by OpenGL's codes: where a driver
             draws colours well and codes wrongly, and there is no other OpenGL.
+        opener: gives the source, where config and seed alone do not open it: arrays in memory.
 
     Raises:
         UsageError: a number is out of range, or `out` holds something else, or is being built.
@@ -134,10 +133,11 @@ def build(
         if not is_rest(folder, config, seed, n):
             print(f"scenes: {folder} holds parts of another build, which are kept", file=sys.stderr)  # noqa: T201
             return
-    opener = OpenByRays(config, seed) if by_rays else OpenSource(config, seed)
+    if opener is None:
+        opener = OpenByRays(config, seed) if by_rays else OpenSource(config, seed)
     if config.isolated and engine == "local":
         choose_gl()  # here, so that its workers need not choose
-    _check_limit(opener, n)
+    _check_limit(config, opener, n)
     with progress_bar() as bar:
         tally = _Tally(bar, folder, n)
         with _errors_with(tally), _sigterm_as_sigint(), locked(folder, "building"):
@@ -159,9 +159,9 @@ def build(
                 shutil.rmtree(folder)
 
 
-def _check_limit(opener: OpenSource | OpenByRays, n: int) -> None:
+def _check_limit(config: DatasetConfig, opener: Opener, n: int) -> None:
     """Refuses more rows than there are; a source that is isolated has no limit."""
-    limit = None if opener.config.isolated else opener().limit
+    limit = None if config.isolated else opener().limit
     if limit is not None and n > limit:
         raise UsageError(f"--n {n} is more than there is: {limit}")
 

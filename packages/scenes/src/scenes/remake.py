@@ -15,7 +15,7 @@ import numpy as np
 from scenes.command_line import CommandError
 from scenes.file.writer import build_attributes
 from scenes.parts.heartbeat import HANG_S, Pulse, Watch
-from scenes.parts.local_workers import end_with_driver, interrupts_held
+from scenes.parts.local_workers import end_with_driver, starting_apart
 from scenes.render.tolerance import IMAGE_TOLERANCE, LABEL_TOLERANCE, VALUE_TOLERANCE
 from scenes.scene import Field
 from scenes.source_list import OpenSource
@@ -68,7 +68,7 @@ def remake(opener: OpenSource, numbers: list[int], *, hang_s: float = HANG_S) ->
     process = multiprocessing.get_context("spawn").Process(
         target=_work, args=(opener, numbers, theirs, hang_s), daemon=True
     )
-    with interrupts_held():
+    with starting_apart():
         process.start()
     theirs.close()
     watch = Watch(hang_s if opener.config.isolated else None)

@@ -1,4 +1,4 @@
-"""Images and segmentations averaged down, and the adjusted Rand index; NumPy alone.
+"""Images and segmentations averaged down, and the adjusted Rand index.
 
 Both training and scoring need them, so they stand beside the data.
 """
@@ -6,7 +6,9 @@ Both training and scoring need them, so they stand beside the data.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float64, Int64, Integer, UInt8
+from jaxtyping import Float, Float64, Int64, Integer, Shaped, UInt8
+
+from scenes.fit import Fit, check_fit, fit_image
 
 _LABELS_AT_ONCE = 2**18
 """Pixels counted in one call: their codes and the table stay in the cache."""
@@ -98,23 +100,46 @@ def _pairs(count: Int64[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
     return count * (count - 1) / 2
 
 
-def images_at(images: UInt8[np.ndarray, "N H W 3"], size: int) -> UInt8[np.ndarray, "N h w 3"]:
-    """Averages images down by area to a height of `size` pixels, rounded to the nearest.
+def images_at(
+    images: UInt8[np.ndarray, "N H W 3"] | Float[np.ndarray, "N H W 3"],
+    size: int,
+    fit: Fit | None = None,
+) -> Shaped[np.ndarray, "N h w 3"]:
+    """Averages images down by area to a height of `size` pixels; bytes are rounded to the nearest.
 
     Example:
         >>> import numpy as np, scenes
         >>> images = np.zeros((8, 64, 64, 3), dtype=np.uint8)
         >>> scenes.images_at(images, 32).shape
         (8, 32, 32, 3)
+        >>> photographs = np.zeros((8, 480, 640, 3), dtype=np.uint8)
+        >>> scenes.images_at(photographs, 64, fit="crop").shape
+        (8, 64, 64, 3)
+
+    Args:
+        images: channels last.
+        size: height in pixels.
+        fit: makes images of any height and width squares of `size`: `crop` cuts the middle, `pad`
+            adds black, `stretch` does neither. Without it nothing is cut, added or interpolated.
 
     Raises:
-        ValueError: the images' height is no multiple of `size`, or their width none of the factor.
+        ValueError: without `fit`, the images' height is no multiple of `size`, or their width none
+            of the factor; with it, `size` or `fit` is none.
     """
     n, height, width, _ = images.shape
+    if fit is not None:
+        check_fit(size, fit)
+    if fit is not None and (height != width or height < size or height % size):
+        fitted = np.empty((n, size, size, 3), dtype=images.dtype)
+        for square, image in zip(fitted, images, strict=True):
+            square[:] = fit_image(image, size, fit)
+        return fitted
     factor = _factor(height, width, size)
     if factor == 1:
         return images
     blocks = images.reshape(n, size, factor, width // factor, factor, 3)
+    if images.dtype != np.uint8:
+        return blocks.mean(axis=(2, 4), dtype=np.float64).astype(images.dtype)
     sums = blocks.sum(axis=(2, 4), dtype=np.uint32)
     return ((2 * sums + factor**2) // (2 * factor**2)).astype(np.uint8)
 

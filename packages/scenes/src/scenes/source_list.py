@@ -9,21 +9,33 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scenes.arrays.config import ARRAYS
 from scenes.clevr.config import CLEVR, CLEVR_LIKE
 from scenes.command_line import UsageError
 from scenes.dataset import Dataset, DatasetConfig
 from scenes.formats.config import IMPORTED
+from scenes.image_folder.config import IMAGE_FOLDER
 from scenes.limits import check_seed
 from scenes.multi_dsprites.config import MULTI_DSPRITES
 from scenes.objects_room.config import OBJECTS_ROOM, ObjectsRoomConfig
 from scenes.render.gl import choose_gl, starting_gl
+from scenes.splits.config import SPLIT
 
 if TYPE_CHECKING:
     from scenes.scene import Source
 
 DATASETS: dict[str, Dataset] = {
     dataset.config.dataset: dataset
-    for dataset in (OBJECTS_ROOM, MULTI_DSPRITES, CLEVR, CLEVR_LIKE, IMPORTED)
+    for dataset in (
+        OBJECTS_ROOM,
+        MULTI_DSPRITES,
+        CLEVR,
+        CLEVR_LIKE,
+        IMAGE_FOLDER,
+        IMPORTED,
+        ARRAYS,
+        SPLIT,
+    )
 }
 """Every dataset by name, as a file's attribute `dataset` has it."""
 

@@ -7,7 +7,7 @@ made again find what another program, or another version, wrote.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +61,12 @@ class Verification:
 
 
 def verify(
-    path: Path | str, *, remade: int = 4, source: Path | None = None, scenes: Path | None = None
+    path: Path | str,
+    *,
+    remade: int = 4,
+    source: Path | None = None,
+    scenes: Path | None = None,
+    masks: Path | None = None,
 ) -> Verification:
     """Checks a file, or an index of parts: whether it is whole, and what its config makes.
 
@@ -75,9 +80,10 @@ def verify(
     Args:
         path: the file.
         remade: how many rows to make again, spread over the file.
-        source: what the scenes were read from, where they were: CLEVR's images, a TFRecord, or
-            dSprites' own file. A path that the file itself names is not opened.
+        source: what the scenes were read from, where they were: pictures, a TFRecord, dSprites' own
+            file, or the file of a split. A path that the file itself names is not opened.
         scenes: CLEVR's scenes JSON; looked for beside `source` by default.
+        masks: the folder of the masks, where `source` is a folder of pictures that have one.
 
     Raises:
         UsageError: `source` is not what the scenes were read from.
@@ -91,7 +97,7 @@ def verify(
             rows, fields, problems = file.n, len(keys), tuple(_problems(file, keys))
             if problems:
                 return Verification(rows, fields, problems)
-            config, identity, seed = file.config, file.identity, file.seed
+            config, identity, seed = file.recipe, file.identity, file.seed
             numbers = np.linspace(0, rows - 1, min(remade, rows)).astype(int).tolist()
             stored = {i: {key: np.asarray(file[key][i]) for key in keys} for i in numbers}
             categories = {key: file[key].attrs["categories"].tolist() for key in keys}
@@ -111,7 +117,7 @@ def verify(
     if unopened := _unopened(config, source):
         return Verification(rows, fields, not_remade=unopened)
     if source is not None:
-        config = _moved(path, config, source, scenes)
+        config = _moved(path, config, source, {"scenes": scenes, "masks": masks})
         if not same_scenes(identity_of(config, seed), identity):
             raise UsageError(f"{source}: not what the scenes of {path} were read from")
     anew = remake(OpenSource(config, seed), numbers)
@@ -126,7 +132,9 @@ def verify(
 
 
 def _unopened(config: DatasetConfig, source: Path | None) -> str:
-    """Returns why no scene is made again: its config names a path, and the user none."""
+    """Returns why no scene is made again: its config names a path and the user none, or arrays."""
+    if DATASETS[config.dataset].given:
+        return "they were given as arrays"
     places = (getattr(config, place) for place in DATASETS[config.dataset].places)
     place = next((place for place in places if place is not None), None)
     if place is None or source is not None:
@@ -134,7 +142,9 @@ def _unopened(config: DatasetConfig, source: Path | None) -> str:
     return f"{place}, which the file names, is not opened for that; --source PATH is"
 
 
-def _moved(path: Path, config: DatasetConfig, source: Path, scenes: Path | None) -> DatasetConfig:
+def _moved(
+    path: Path, config: DatasetConfig, source: Path, others: Mapping[str, Path | None]
+) -> DatasetConfig:
     """Returns the config, read from where the user says.
 
     Raises:
@@ -143,9 +153,11 @@ def _moved(path: Path, config: DatasetConfig, source: Path, scenes: Path | None)
     kind = DATASETS[config.dataset]
     if kind.moved is None:
         raise UsageError(f"{path}: its scenes are made from config and seed; leave --source out")
-    if scenes is not None and getattr(config, "scenes", None) is None:
-        raise UsageError(f"{path}: holds nothing of a scenes JSON; leave --scenes out")
-    moved: DatasetConfig = kind.moved(config, source, scenes)
+    for name, place in others.items():
+        if place is not None and getattr(config, name, None) is None:
+            raise UsageError(f"{path}: holds nothing of {name} elsewhere; leave --{name} out")
+    other = next((place for place in others.values() if place is not None), None)
+    moved: DatasetConfig = kind.moved(config, source, other)
     return moved
 
 

@@ -242,7 +242,7 @@ def check_size(file: SceneFile, size: int) -> None:
         pixels = str(height) if height == width else f"{height} x {width}"
         raise UsageError(
             f"{file.path}: images of {pixels} pixels cannot be averaged down to the model's "
-            f"{size}; {way_to(size, height, width)}"
+            f"{size}; {way_to(size)}"
         )
 
 

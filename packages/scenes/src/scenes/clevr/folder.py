@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import multiprocessing
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from scenes.clevr.config import ClevrConfig
 from scenes.clevr.images import DISTRIBUTED, STANDARD
 from scenes.clevr.properties import Objects
-from scenes.command_line import in_words
 from scenes.dataset import sha256_of
 from scenes.formats.image_file import open_image, read_rgb
+from scenes.inspection import Inspection, content_digest, digest, reason, without_masks
 
 PNG = ("PNG",)
-
-POOL_FROM = 256
-"""Below so many images a pool of processes takes longer to start than to work."""
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """What decoding a PNG showed."""
-
-    name: str
-    size: tuple[int, int]
-    """Width and height in pixels; (0, 0) where it is broken."""
-    reason: str
-    """Why it cannot be read; empty where it can."""
-    sha256: str = ""
-    """Digest of the file; empty where it cannot be read."""
 
 
 def image_folder(source: Path) -> Path:
@@ -52,9 +31,9 @@ def image_folder(source: Path) -> Path:
 
 
 def png_names(folder: Path) -> list[str]:
-    """Returns the names of the PNGs in order."""
+    """Returns the names of the PNGs in order, without those that are another one's masks."""
     paths = (path for path in folder.iterdir() if path.suffix.lower() == ".png")
-    return sorted(path.name for path in paths if not path.name.startswith("."))
+    return without_masks(sorted(path.name for path in paths if not path.name.startswith(".")))
 
 
 def find_scenes(folder: Path) -> Path | None:
@@ -97,22 +76,14 @@ def select_names(
     return [name for name in names if len(scenes[name].codes) <= max_objects]
 
 
-def digest(paths: Sequence[Path]) -> str:
-    """Returns the SHA-256 of the names and lengths of files, by which a later change shows."""
-    text = "".join(f"{path.name}\t{path.stat().st_size}\n" for path in paths)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def content_digest(images: Sequence[Inspection], scenes: Mapping[str, Objects] | None) -> str:
+def objects_content(images: Sequence[Inspection], scenes: Mapping[str, Objects] | None) -> str:
     """Returns the SHA-256 of images and their objects, in order, wherever they lie."""
-    sha = hashlib.sha256()
-    for image in images:
-        sha.update(f"{image.name}\t{image.sha256}\n".encode())
-        if scenes is not None:
-            objects = scenes[image.name]
-            for values in (objects.codes, objects.position, objects.rotation_rad):
-                sha.update(np.ascontiguousarray(values).data)
-    return sha.hexdigest()
+    if scenes is None:
+        return content_digest(images)
+    named = {image.name: scenes[image.name] for image in images}
+    return content_digest(
+        images, {name: (o.codes, o.position, o.rotation_rad) for name, o in named.items()}
+    )
 
 
 def moved_folder(config: ClevrConfig, path: Path, scenes: Path | None) -> ClevrConfig:
@@ -158,36 +129,3 @@ def inspect(path: Path) -> Inspection:
         return Inspection(path.name, size, "", sha256_of(path))
     except (OSError, ValueError) as error:
         return Inspection(path.name, (0, 0), reason(error, path))
-
-
-def reason(error: OSError | ValueError, path: Path) -> str:
-    """Returns in words, on one line, why a file cannot be read, without its name."""
-    words = in_words(error) if isinstance(error, OSError) else str(error)
-    return " ".join(words.removeprefix(f"{path}: ").split())
-
-
-def inspect_all(
-    paths: Sequence[Path], workers: int, report: Callable[[Inspection], None]
-) -> list[Inspection]:
-    """Decodes all PNGs, in order.
-
-    Args:
-        paths: the PNGs.
-        workers: processes.
-        report: is told of each; whatever it raises stops the work.
-    """
-    inspections = []
-    if workers == 1 or len(paths) < POOL_FROM:
-        for path in paths:
-            inspections.append(inspect(path))
-            report(inspections[-1])
-        return inspections
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        try:
-            for inspection in pool.map(inspect, paths, chunksize=16):
-                inspections.append(inspection)
-                report(inspection)
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-    return inspections

@@ -9,9 +9,10 @@ from jaxtyping import UInt8
 
 from scenes.clevr.config import DRAWING, ClevrLikeConfig
 from scenes.clevr.images import SIZE, crop_labels, shrink
-from scenes.clevr.properties import Objects, entity_names, mask_fields, mask_rows, object_fields
+from scenes.clevr.properties import Objects, object_fields
 from scenes.clevr.renderer import Renderer
 from scenes.clevr.sampling import Setting, sample_objects, sample_setting
+from scenes.entities import entity_names, mask_fields, mask_rows
 from scenes.render.codes import scenes_named
 from scenes.scene import Field, OneByOne, Scene, scene_rng
 
@@ -87,7 +88,7 @@ def _fields(config: ClevrLikeConfig) -> dict[str, Field]:
     fields = {
         "image": Field((SIZE, SIZE, 3), "uint8", "RGB"),
         **object_fields(rows),
-        **mask_fields(rows, SIZE),
+        **mask_fields(rows, SIZE, SIZE),
         "camera/position": Field((3,), "float32", "it faces the stage's middle, z up", "m"),
         "background/lamp_position": Field((3, 3), "float32", "key, fill and back lamp", "m"),
     }

@@ -117,26 +117,3 @@ def object_fields(max_objects: int) -> dict[str, Field]:
     for name, names in CODES.items():
         fields[f"factors/{name}"] = Field(rows, "uint8", f"{name}, a code", categories=names)
     return fields
-
-
-def mask_fields(max_objects: int, size: int) -> dict[str, Field]:
-    """Returns the fields of a source that also knows its masks."""
-    return {
-        "segmentation": Field((size, size), "uint8", "entity index of each pixel"),
-        "num_visible": Field((), "uint8", "objects with at least one pixel"),
-        "factors/visible_pixels": Field((max_objects,), "int32", "pixels that nothing hides"),
-    }
-
-
-def mask_rows(segmentation: UInt8[np.ndarray, "H W"], max_objects: int) -> dict[str, np.ndarray]:
-    """Returns the values of the fields of `mask_fields`, apart from the segmentation."""
-    visible = np.bincount(segmentation.ravel(), minlength=max_objects + 1)[1:]
-    return {
-        "num_visible": np.array((visible > 0).sum(), dtype=np.uint8),
-        "factors/visible_pixels": visible.astype(np.int32),
-    }
-
-
-def entity_names(max_objects: int) -> tuple[str, ...]:
-    """Returns the entities' names in index order."""
-    return ("background", *(f"object_{i}" for i in range(max_objects)))

@@ -8,22 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from scenes.clevr.config import ClevrConfig
-from scenes.clevr.folder import PNG, digest, image_folder, png_names, reason, select_names
+from scenes.clevr.folder import PNG, image_folder, png_names, select_names
 from scenes.clevr.images import SIZE, crop_image, crop_labels
-from scenes.clevr.properties import (
-    CODES,
-    Objects,
-    entity_names,
-    mask_fields,
-    mask_rows,
-    object_fields,
-)
+from scenes.clevr.properties import CODES, Objects, object_fields
 from scenes.clevr.scenes_json import read_scenes
+from scenes.entities import entity_names, mask_fields, mask_rows
 from scenes.file.errors import FileError
 from scenes.formats.config import ImportedConfig
 from scenes.formats.image_file import read_rgb
 from scenes.formats.multi_object_datasets import ImportedSource
 from scenes.formats.tfrecord import RecordError
+from scenes.inspection import digest, reason
 from scenes.scene import Field, OneByOne, Scene, UnreadableSceneError
 
 IMAGE = Field((SIZE, SIZE, 3), "uint8", "RGB")
@@ -94,7 +89,7 @@ class ClevrRecordsSource(OneByOne):
         self.fields: Mapping[str, Field] = {
             "image": IMAGE,
             **object_fields(config.num_rows),
-            **mask_fields(config.num_rows, SIZE),
+            **mask_fields(config.num_rows, SIZE, SIZE),
         }
         layout = ImportedConfig(
             config.source, config.items, "clevr_with_masks", config.num_entities, 320

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scenes.clevr.config import ClevrConfig
 from scenes.clevr.folder import (
-    Inspection,
-    content_digest,
-    digest,
     find_scenes,
     image_folder,
-    inspect_all,
+    inspect,
+    objects_content,
     png_names,
     select_names,
 )
@@ -25,8 +22,9 @@ from scenes.command_line import CommandError, UsageError
 from scenes.dataset import sha256_of
 from scenes.formats.multi_object_datasets import recognise
 from scenes.formats.tfrecord import NoSuchRecordError, RecordError
+from scenes.inspection import Inspection, digest, inspect_all
 from scenes.parts.local_workers import available_cores
-from scenes.progress import counting, progress_bar
+from scenes.progress import counting
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,8 @@ def _survey_folder(
         raise UsageError(f"{place}: no such file or folder")
     scenes = None if place is None else read_scenes(place)
     select_names([], scenes, max_objects)  # refuses before the images are read
-    inspections = _inspect(folder, names, workers or available_cores(), strict=strict)
+    paths = [folder / name for name in names]
+    inspections = inspect_all(paths, inspect, workers or available_cores(), folder, strict=strict)
     broken = tuple(item.name for item in inspections if item.reason)
     whole = [item for item in inspections if not item.reason]
     if not whole:
@@ -99,7 +98,7 @@ def _survey_folder(
     by_name = {item.name: item for item in whole}
     config = ClevrConfig(
         source=str(source),
-        content=content_digest([by_name[name] for name in selection], scenes),
+        content=objects_content([by_name[name] for name in selection], scenes),
         items=digest([folder / name for name in selection]),
         original_width=width,
         original_height=height,
@@ -110,23 +109,6 @@ def _survey_folder(
     )
     words = f"{len(broken)} of {len(names):,} PNGs could not be read" if broken else ""
     return Survey(config, len(selection), words)
-
-
-def _inspect(folder: Path, names: Sequence[str], workers: int, *, strict: bool) -> list[Inspection]:
-    """Decodes PNGs, on a bar; names on stderr those that cannot be read, or stops at the first."""
-    with progress_bar() as progress:
-        task = progress.add_task("checking", total=len(names), note="")
-
-        def report(inspection: Inspection) -> None:
-            progress.advance(task)
-            if not inspection.reason:
-                return
-            line = f"{folder / inspection.name}: {inspection.reason}"
-            if strict:
-                raise CommandError(f"{line}; without --strict it is left out")
-            progress.console.print(f"scenes: {line}", markup=False, highlight=False, soft_wrap=True)
-
-        return inspect_all([folder / name for name in names], workers, report)
 
 
 def _survey_records(source: Path, max_objects: int | None, *, strict: bool) -> Survey:

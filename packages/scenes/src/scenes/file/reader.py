@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import operator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, overload
 
 import h5py
 import numpy as np
 from jaxtyping import Bool
 
+from scenes.file.columns import check_attributes, check_fields
 from scenes.file.errors import FileError, refusal_of_system
 from scenes.file.part_rows import JoinedParts, JoinedRows
-from scenes.file.schema import MOST_ENTITIES, PARTS, SCHEMA, dataset_keys, parts_folder
+from scenes.file.schema import PARTS, dataset_keys, parts_folder
 from scenes.file.structure import check_structure
 from scenes.identity import identity_of_json, same_scenes
 from scenes.serialise import from_json
 from scenes.source_list import DATASETS
-
-ATTRIBUTES = {"dataset": str, "config": str, "seed": np.integer, "entities": np.ndarray}
-"""Root attributes that every file has, and their types, besides `schema` and `complete`."""
-KINDS = {str: "text", np.integer: "a whole number", np.ndarray: "a list"}
+from scenes.splits.config import SplitConfig
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -41,14 +40,22 @@ def open_hdf5(path: Path) -> h5py.File:
 
 
 class SceneFile:
-    """A finished file, or index of parts, open for reading; a context manager.
+    """A finished file, or index of parts, open for reading: `len(file)` scenes by number.
+
+    It may be used as a context manager, is closed with its last reference otherwise, and opens the
+    same file again where it is unpickled: the processes of a torch DataLoader can have it.
 
     Example:
         >>> import scenes
         >>> scenes.build(scenes.MultiDSpritesConfig(), n=3, seed=0, out="sprites.h5")
-        >>> with scenes.SceneFile("sprites.h5") as file:
-        ...     print(file, file["image"][:2].shape, file["num_objects"][:])
-        SceneFile('sprites.h5', multi_dsprites, 3 rows) (2, 64, 64, 3) [3 1 2]
+        >>> file = scenes.SceneFile("sprites.h5")
+        >>> len(file), file["image"][:2].shape, file["num_objects"][:].tolist()
+        (3, (2, 64, 64, 3), [3, 1, 2])
+        >>> scene = file[-1]
+        >>> scene["image"].shape, scene["segmentation"].shape, int(scene["num_objects"])
+        ((64, 64, 3), (64, 64), 2)
+        >>> file[:2]["segmentation"].shape
+        (2, 64, 64)
 
     Args:
         path: the file.
@@ -64,8 +71,8 @@ class SceneFile:
             raise FileError(f"{self.path}: no such file; scenes render makes one")
         self._file = open_hdf5(self.path)
         try:
-            self._check_attributes()
-            self._check_fields()
+            check_attributes(self.path, self._file.attrs)
+            check_fields(self.path, {key: self._file[key] for key in self.keys()})
             self._joined = self._join()
         except BaseException as error:
             self._file.close()
@@ -84,58 +91,6 @@ class SceneFile:
                 f"{self.path}: {error}; move the file and that folder together"
             ) from None
 
-    def _check_attributes(self) -> None:
-        attributes = self._file.attrs
-        if "schema" not in attributes or "dataset" not in attributes:
-            raise FileError(f"{self.path}: no attribute 'schema': not a file of this project")
-        schema = attributes["schema"]
-        if not isinstance(schema, np.integer) or schema != SCHEMA:
-            raise FileError(f"{self.path}: schema {schema}, this version reads {SCHEMA}")
-        if not isinstance(complete := attributes.get("complete", False), np.bool_) or not complete:
-            raise FileError(f"{self.path}: half-written; run the command that made it again")
-        for name, kind in ATTRIBUTES.items():
-            if not isinstance(attributes.get(name), kind):
-                raise FileError(f"{self.path}: {name}: missing, or not {KINDS[kind]}")
-        if not 0 <= self.seed < 1 << 63:
-            raise FileError(f"{self.path}: seed: must be from 0 to 2^63 - 1, got {self.seed}")
-        names = attributes["entities"].ravel().tolist()
-        if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
-            raise FileError(f"{self.path}: entities: expected names, each another")
-        if not 1 <= len(names) <= MOST_ENTITIES:
-            raise FileError(
-                f"{self.path}: entities: expected 1 to {MOST_ENTITIES}, got {len(names)}"
-            )
-
-    def _check_fields(self) -> None:
-        if "image" not in self._file or not isinstance(self._file["image"], h5py.Dataset):
-            raise FileError(f"{self.path}: image: missing")
-        image = self._file["image"]
-        if image.ndim != 4 or image.shape[3] != 3 or image.dtype != np.uint8:
-            raise FileError(
-                f"{self.path}: image: expected (N, H, W, 3) uint8, got {image.shape} {image.dtype}"
-            )
-        n, height, width, _ = image.shape
-        pictures = {
-            "segmentation": (n, height, width),
-            "depth": (n, height, width),
-            "amodal": (n, None, height, width),
-        }
-        for key in self.keys():
-            dataset = self._file[key]
-            if dataset.dtype.kind not in "biuf":
-                raise FileError(f"{self.path}: {key}: expected numbers, got {dataset.dtype}")
-            if dataset.shape[:1] != (n,):
-                rows = dataset.shape[0] if dataset.shape else "no"
-                raise FileError(f"{self.path}: {key}: {rows} rows, but {n} images")
-            shape = pictures.get(key, dataset.shape)
-            fits = len(shape) == dataset.ndim and all(
-                want in (None, have) for want, have in zip(shape, dataset.shape, strict=True)
-            )
-            if not fits:
-                raise FileError(
-                    f"{self.path}: {key}: {dataset.shape} for images of {height} x {width}"
-                )
-
     def __len__(self) -> int:
         """Returns the number of rows."""
         return self.n
@@ -143,7 +98,12 @@ class SceneFile:
     def __repr__(self) -> str:
         if not self._file:
             return f"SceneFile({str(self.path)!r}, closed)"
-        return f"SceneFile({str(self.path)!r}, {self.dataset}, {self.n:,} rows)"
+        _, height, width, _ = self._file["image"].shape
+        rows = f"{self.n:,} rows of {height} x {width} pixels"
+        return f"SceneFile({str(self.path)!r}, {self.dataset}, {rows}: {', '.join(self.keys())})"
+
+    def __reduce__(self) -> tuple[type[SceneFile], tuple[Path]]:
+        return SceneFile, (self.path.absolute(),)
 
     def __enter__(self) -> SceneFile:
         return self
@@ -162,12 +122,40 @@ class SceneFile:
             self._joined.close()
         self._file.close()
 
-    def __getitem__(self, key: str) -> h5py.Dataset | JoinedRows:
-        """Returns a field's rows: an HDF5 dataset, or what reads like one from parts.
+    @overload
+    def __getitem__(self, key: str) -> h5py.Dataset | JoinedRows: ...
+
+    @overload
+    def __getitem__(self, key: int | np.integer | slice) -> dict[str, np.ndarray]: ...
+
+    def __getitem__(
+        self, key: str | int | np.integer | slice
+    ) -> h5py.Dataset | JoinedRows | dict[str, np.ndarray]:
+        """Returns a field's rows by its key, or all fields by the number of a row.
+
+        Args:
+            key: a string gives the field's HDF5 dataset, or what reads like one from parts; a
+                number, negative ones counted from the end, one scene as arrays by key; a slice, the
+                arrays of several scenes.
 
         Raises:
             FileError: the file has none of that key, or gives its codes wrong names.
+            IndexError: there is no row of that number.
         """
+        if not self._file:
+            raise ValueError(f"{self.path}: closed; open it again with SceneFile")
+        if isinstance(key, str):
+            return self._field(key)
+        if isinstance(key, slice):
+            rows: Any = key
+        else:
+            rows = operator.index(key)
+            if not -self.n <= rows < self.n:
+                raise IndexError(f"{self.path}: row {rows} of {self.n:,}")
+            rows %= self.n
+        return {name: np.asarray(self._field(name)[rows]) for name in self.keys()}
+
+    def _field(self, key: str) -> h5py.Dataset | JoinedRows:
         if key not in self._file:
             raise FileError(f"{self.path}: {key}: missing; there is {', '.join(self.keys())}")
         dataset = self._file[key]
@@ -219,8 +207,9 @@ class SceneFile:
 
     @property
     def dataset(self) -> str:
-        """Name of the dataset."""
-        return str(self._file.attrs["dataset"])
+        """Name of the dataset; of a split, that of the scenes."""
+        recipe = self._split
+        return str(self._file.attrs["dataset"]) if recipe is None else recipe.of_dataset
 
     @property
     def seed(self) -> int:
@@ -233,7 +222,8 @@ class SceneFile:
         attributes = self._file.attrs
         config, provenance = str(attributes["config"]), str(attributes.get("provenance", "{}"))
         try:
-            return identity_of_json(self.dataset, config, self.seed, provenance)
+            dataset = str(attributes["dataset"])
+            return identity_of_json(dataset, config, self.seed, provenance)
         except ValueError as error:
             raise FileError(f"{self.path}: config: {error}") from error
 
@@ -257,11 +247,31 @@ class SceneFile:
 
     @property
     def config(self) -> Any:
-        """The dataset's config, from its JSON."""
-        if self.dataset not in DATASETS:
-            raise FileError(f"{self.path}: dataset: {self.dataset!r} is unknown to this version")
+        """The dataset's config; of a split, that of the scenes."""
+        recipe = self._split
+        if recipe is None:
+            return self.recipe
+        return self._config_of(recipe.of_dataset, recipe.of_config)
+
+    @property
+    def recipe(self) -> Any:
+        """The config that makes this file: the dataset's, or that of a split of another file."""
+        attributes = self._file.attrs
+        return self._config_of(str(attributes["dataset"]), str(attributes["config"]))
+
+    @property
+    def _split(self) -> SplitConfig | None:
+        """How the rows were chosen from another file; `None` where they were not."""
+        if self._file.attrs["dataset"] != SplitConfig.dataset:
+            return None
+        recipe: SplitConfig = self.recipe
+        return recipe
+
+    def _config_of(self, dataset: str, config: str) -> Any:
+        if dataset not in DATASETS:
+            raise FileError(f"{self.path}: dataset: {dataset!r} is unknown to this version")
         try:
-            return from_json(str(self._file.attrs["config"]), DATASETS[self.dataset].config)
+            return from_json(config, DATASETS[dataset].config)
         except ValueError as error:
             raise FileError(f"{self.path}: config: {error}") from error
 

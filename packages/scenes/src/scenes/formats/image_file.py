@@ -8,14 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
-from PIL import Image, UnidentifiedImageError
+from jaxtyping import Int64, UInt8
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from scenes.regular_files import open_regular
 
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK", "YCbCr")
 """Modes of at most 8 bits, which Pillow converts by their range."""
+
+FIRST_COLOR = 1 << 24
+"""Above the values of grey images and palettes, for `read_indices`."""
 
 
 @contextmanager
@@ -49,7 +52,7 @@ def open_image(path: Path, formats: tuple[str, ...]) -> Iterator[Image.Image]:
 
 
 def read_rgb(path: Path, formats: tuple[str, ...]) -> UInt8[np.ndarray, "H W 3"]:
-    """Reads an image as RGB; transparency is dropped.
+    """Reads an image as RGB, turned as its EXIF orientation says; transparency is dropped.
 
     Of 16 bits the upper 8 are taken, in grey as Pillow does in colour.
 
@@ -58,15 +61,54 @@ def read_rgb(path: Path, formats: tuple[str, ...]) -> UInt8[np.ndarray, "H W 3"]
             or as from `open_image`.
         OSError: as from `open_image`.
     """
-    with open_image(path, formats) as image:
-        frames = getattr(image, "n_frames", 1)
-        if frames != 1:
-            raise ValueError(f"{path}: {frames} images in one file; only single ones are read")
-        image.load()
+    with open_image(path, formats) as opened:
+        image = _single(path, opened)
         if image.mode in SIXTEEN_BITS:
-            grey = (np.asarray(image).astype(np.uint16, casting="same_kind") >> 8).astype(np.uint8)
+            grey = (_sixteen_bits(image) >> 8).astype(np.uint8)
             return np.repeat(grey[..., None], 3, axis=-1)
         if image.mode not in EIGHT_BITS:
             raise ValueError(f"{path}: images of mode {image.mode} are not read; save it as RGB")
         # Not straight to RGB, which palettes with transparency cannot be converted to.
         return np.ascontiguousarray(np.asarray(image.convert("RGBA"))[..., :3])
+
+
+def read_indices(path: Path, formats: tuple[str, ...]) -> Int64[np.ndarray, "H W"]:
+    """Reads an image whose pixels' values say of which entity they are.
+
+    Of grey images and palettes these are the values as they are, up to 16 bits; of colours, a
+    number above `FIRST_COLOR` for each, but 0 for black and for what is wholly transparent.
+
+    Raises:
+        ValueError: its mode has no values of its own; or as from `read_rgb`.
+        OSError: as from `open_image`.
+    """
+    with open_image(path, formats) as opened:
+        image = _single(path, opened)
+        if image.mode in SIXTEEN_BITS:
+            return _sixteen_bits(image).astype(np.int64)
+        if image.mode in ("1", "L", "P"):
+            return np.asarray(image).astype(np.int64)
+        if image.mode in ("LA", "PA"):
+            return np.asarray(image)[..., 0].astype(np.int64)
+        if image.mode not in ("RGB", "RGBA"):
+            raise ValueError(f"{path}: masks of mode {image.mode} are not read; save it as RGB")
+        red, green, blue, alpha = np.moveaxis(np.asarray(image.convert("RGBA"), np.int64), -1, 0)
+        color = (red << 16) + (green << 8) + blue
+        return np.where((alpha > 0) & (color > 0), FIRST_COLOR + color, 0)
+
+
+def _single(path: Path, image: Image.Image) -> Image.Image:
+    """Returns a file's only image, upright.
+
+    Raises:
+        ValueError: it is an animation.
+    """
+    frames = getattr(image, "n_frames", 1)
+    if frames != 1 and image.format != "MPO":  # a telephone's JPEG with a preview after it
+        raise ValueError(f"{path}: {frames} images in one file; only single ones are read")
+    image.load()
+    return ImageOps.exif_transpose(image)
+
+
+def _sixteen_bits(image: Image.Image) -> np.ndarray:
+    return np.asarray(image).astype(np.uint16, casting="same_kind")

@@ -15,6 +15,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from types import ModuleType
 
 from scenes.atomic import clear_unfinished
 from scenes.command_line import CommandError
@@ -151,7 +152,7 @@ class _Team:
         process = multiprocessing.get_context("spawn").Process(
             target=_work, args=(self._opener, self._folder, theirs, self._hang_s), daemon=True
         )
-        with interrupts_held():
+        with starting_apart():
             process.start()
             self._processes[ours] = process
         theirs.close()
@@ -174,11 +175,9 @@ class _Team:
         self._deaths += 1
         cause = f"by signal {-code}" if code < 0 else f"with exit code {code}"
         if self._deaths > MOST_DEATHS:
-            advice = "out of memory? try fewer --workers"
-            if code > 0:  # it failed to start: it imports the script that it was started from
-                advice = "a script that calls `build` does so under `if __name__ == '__main__':`"
             raise CommandError(
-                f"{self._deaths} workers died one after the other, the last {cause}; {advice}"
+                f"{self._deaths} workers died one after the other, the last {cause}; out of "
+                "memory? try fewer --workers"
             )
         _say(f"a worker ended {cause}; {_rows(part)} are made again")
 
@@ -207,13 +206,20 @@ def _say(line: str) -> None:
 
 
 @contextmanager
-def interrupts_held() -> Iterator[None]:
-    """Keeps Ctrl-C from the processes that are started within; this process handles it."""
+def starting_apart() -> Iterator[None]:
+    """Keeps Ctrl-C, and the script that runs, from the processes that are spawned within.
+
+    This process handles Ctrl-C. A spawned one would run the user's script once more, to know its
+    names, and with it whatever is not under `if __name__ == "__main__":`. Ours need none of them.
+    """
     resource_tracker.ensure_running()  # started later, it would let interrupts through
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
     try:
         yield
     finally:
+        sys.modules["__main__"] = script
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 

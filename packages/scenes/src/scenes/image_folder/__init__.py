@@ -1,0 +1,1 @@
+"""A folder of pictures of any size, with masks or without, as scenes."""
