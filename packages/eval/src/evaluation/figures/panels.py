@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from evaluation.scores.conditions import COUNTS, TRAINED_ON
+from evaluation.scores.conditions import COUNTS, TITLES, TRAINED_ON
 from evaluation.scores.results import Generalisation, Row, SlotUse, Statistic
 from evaluation.training_log import Curve
 
 PLOTTED = {"ari_fg": 2, "msc": 1, "recall": 1, "ari_paper": 0, "count": 0}
 """Scores that are plotted, and the fewest objects for which each is defined."""
-APART = {"identical_color": "one\ncolour", "four_identical": "four\nalike"}
+APART = ("identical_color", "four_identical")
 """Conditions that stand beside the numbers of objects."""
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -62,7 +62,7 @@ def draw_scores(
     score: str,
     *,
     baselines: Sequence[str] = tuple(BASELINE_DASHES),
-    apart: Mapping[str, str] = APART,
+    apart: Sequence[str] = APART,
 ) -> None:
     """Draws a score against the number of objects in view, with 95% intervals.
 
@@ -71,7 +71,7 @@ def draw_scores(
         results: by label of their curve; the baselines are those of the first one.
         score: one of `PLOTTED`.
         baselines: which to draw beside.
-        apart: conditions that stand beside the numbers of objects, and their labels.
+        apart: conditions that stand beside the numbers of objects.
     """
     counts = np.arange(PLOTTED[score], len(COUNTS))
     places = len(COUNTS) + 0.5 + 1.3 * np.arange(len(apart))
@@ -98,7 +98,8 @@ def draw_scores(
     axes.set_title(score)
     axes.set_xlabel("objects in view")
     axes.set_xticks(
-        [*range(len(COUNTS)), *places], [*map(str, range(len(COUNTS))), *apart.values()]
+        [*range(len(COUNTS)), *places],
+        [*map(str, range(len(COUNTS))), *(TITLES[each].replace(" ", "\n") for each in apart)],
     )
     for tick in axes.get_xticklabels()[len(COUNTS) :]:
         tick.set_fontsize(7)

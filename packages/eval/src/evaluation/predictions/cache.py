@@ -28,7 +28,13 @@ from evaluation.metrics import reconstruction
 from evaluation.predictions import baselines, checks, contract, models
 from evaluation.predictions.contract import ModelOutput, Predictions
 from evaluation.predictions.fingerprint import hash_of_array, hash_of_code
-from evaluation.predictions.models import Model, ScoredModel, predict, scored_model
+from evaluation.predictions.models import (
+    Model,
+    ScoredModel,
+    decompose_images,
+    predict,
+    scored_model,
+)
 
 if TYPE_CHECKING:
     from monet import Monet
@@ -95,7 +101,10 @@ class Cache:
         slots = subject.slots(num_slots)
         key = _key(subject, images, slots, "decompositions", _PREDICTING, refine=refine)
         return self._get(
-            key, lambda: subject.decompose(images, slots, refine), _write_output, _read_output
+            key,
+            lambda: decompose_images(subject, images, slots, refine),
+            _write_output,
+            _read_output,
         )
 
     def whole_image(self, model: Monet, images: Images) -> Float[np.ndarray, "N D"]:

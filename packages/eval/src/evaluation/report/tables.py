@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from evaluation.scores.conditions import title_of
 from evaluation.scores.labels import FURTHER, as_trained, of_slots
 from evaluation.scores.results import (
     Conditions,
@@ -101,7 +102,7 @@ def of_conditions(result: Generalisation) -> list[PageTable]:
         "condition"
     )
     own = [
-        (words(label), [cell(name, row.get(name)) for name in names])
+        (title_of(label), [cell(name, row.get(name)) for name in names])
         for label, row in conditions.items()
     ]
     rows: dict[str, Conditions] = {of_slots(result.checkpoint, result.num_slots): conditions}
@@ -116,7 +117,7 @@ def of_conditions(result: Generalisation) -> list[PageTable]:
         *(
             table_of(
                 f"{name} beside segmentations that look at colour or place alone",
-                ["", *(words(condition) for condition in conditions)],
+                ["", *(title_of(condition) for condition in conditions)],
                 [
                     (label, [cell(name, scores.get(c, {}).get(name)) for c in conditions])
                     for label, scores in rows.items()
@@ -178,11 +179,3 @@ def _columns(rows: Iterable[Row]) -> list[str]:
     """Returns the scores that any of the rows has, in the order of `COLUMNS`."""
     names = {name for row in rows for name in row}
     return [name for name in COLUMNS if name in names]
-
-
-def words(condition: str) -> str:
-    """Returns a condition's name for people."""
-    prefix, _, count = condition.rpartition("_")
-    if prefix == "objects" and count.isdigit():
-        return f"{count} object{'' if count == '1' else 's'}"
-    return condition.replace("_", " ").replace("color", "colour")

@@ -35,6 +35,7 @@ from evaluation.scores.conditions import (
     TestRooms,
     hold_out_of,
     rooms_size,
+    title_of,
 )
 from evaluation.scores.labels import DECODED, REFINED
 from evaluation.scores.occlusion import ObjectsInView, objects_in_view, occlusion
@@ -169,9 +170,9 @@ def _generalise(
     with progress_bar() as progress:
         task = progress.add_task(f"{slots} slots", total=len(conditions), note="")
         for condition in conditions:
-            progress.update(task, note=f"rendering {condition}")
+            progress.update(task, note=f"rendering: {title_of(condition)}")
             path = rooms.file(condition)
-            progress.update(task, note=f"scoring {condition}")
+            progress.update(task, note=f"scoring: {title_of(condition)}")
             scores.add(condition, read_scenes(path, rooms.n, rooms.size), model, slots, cache)
             progress.advance(task)
     return scores.result(with_trained_slots(model), slots, rooms.n, rooms.seed)

@@ -8,8 +8,18 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, UInt8
 from scenes.command_line import UsageError
+from scenes.file.errors import FileError
 from scenes.file.reader import SceneFile
 from scenes.segmentation import images_at, segmentation_at
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Which entity each pixel of some scenes is of."""
+
+    segmentation: UInt8[np.ndarray, "N H W"]
+    entities: tuple[str, ...]
+    num_background: int
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,46 @@ class TestScenes:
     """Each object's full extent, as if nothing hid it; `None` where the file does not know it."""
     ignored: Bool[np.ndarray, "N H W"] | None = None
     """Pixels that are left out of every score; `None` leaves out none."""
+
+    @property
+    def truth(self) -> Truth:
+        """The truth alone."""
+        return Truth(self.segmentation, self.entities, self.num_background)
+
+
+def read_images(
+    path: Path, n: int, size: int | None = None
+) -> tuple[UInt8[np.ndarray, "N H W 3"], Truth | None]:
+    """Reads the first images of a file, all where there are fewer, and their truth if it is known.
+
+    Args:
+        path: a file of this project's.
+        n: number of images.
+        size: side in pixels of a model's images, as in `read_scenes`.
+
+    Raises:
+        UsageError: the images have another size, or are not square as the model's are.
+        FileError: the file cannot be read.
+    """
+    with SceneFile(path) as file:
+        size, rows = size_of(file, size), slice(0, n)
+        truth = None
+        if file.has("segmentation"):
+            segmentation = segmentation_at(file["segmentation"][rows], size)
+            truth = Truth(segmentation, file.entities, file.num_background)
+            check_names(path, truth)
+        return images_at(file["image"][rows], size), truth
+
+
+def check_names(path: Path, truth: Truth) -> None:
+    """Refuses scenes with entities that have no name, and so no colour.
+
+    Raises:
+        FileError: names the file and the entity.
+    """
+    last, names = int(truth.segmentation.max(initial=0)), len(truth.entities)
+    if last >= names:
+        raise FileError(f"{path}: segmentation: has entity {last}, and names of {names}")
 
 
 def read_scenes(path: Path, n: int | None = None, size: int | None = None) -> TestScenes:
