@@ -21,12 +21,15 @@ APART = ("identical_color", "four_identical")
 """Conditions that stand beside the numbers of objects."""
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
-BASELINE_DASHES = {
-    "2 x 2 grid": (1.0, 1.5),
-    "k-means on colour": (4.0, 2.0),
-    "k-means on colour and place": (6.0, 1.5, 1.0, 1.5),
-    "felzenszwalb": (8.0, 2.0),
+LINES = ("-", (0, (5, 2)), (0, (1, 1.4)), (0, (6, 2, 1, 2)))
+"""Of curves that have no markers: each run's loss."""
+BASELINES = {
+    "2 x 2 grid": ((1.0, 1.5), "s"),
+    "k-means on colour": ((4.0, 2.0), "x"),
+    "k-means on colour and place": ((6.0, 1.5, 1.0, 1.5), "+"),
+    "felzenszwalb": ((8.0, 2.0), "d"),
 }
+"""Dashes and marker of each: all are grey, and told apart without colour."""
 KIND_COLORS = {
     "sky": "#56B4E9",
     "walls": "#E69F00",
@@ -56,12 +59,36 @@ def marker(index: int) -> str:
     return MARKERS[index % len(MARKERS)]
 
 
+def curve_style(index: int) -> dict[str, Any]:
+    """Returns how a model's curve is drawn, by its number."""
+    return {"color": color(index), "marker": marker(index), "ms": 3.5, "lw": 1.5}
+
+
+def baseline_style(name: str) -> dict[str, Any]:
+    """Returns how a baseline's curve is drawn."""
+    dashes, shape = BASELINES[name]
+    return {
+        "color": "0.4",
+        "lw": 0.9,
+        "dashes": dashes,
+        "marker": shape,
+        "ms": 4,
+        "markerfacecolor": "white",
+        "mew": 0.8,
+    }
+
+
+def loss_style(index: int) -> dict[str, Any]:
+    """Returns how a run's loss is drawn, by its number."""
+    return {"color": color(index), "ls": LINES[index % len(LINES)], "lw": 1.4}
+
+
 def draw_scores(
     axes: Axes,
     results: Mapping[str, Generalisation],
     score: str,
     *,
-    baselines: Sequence[str] = tuple(BASELINE_DASHES),
+    baselines: Sequence[str] = tuple(BASELINES),
     apart: Sequence[str] = APART,
 ) -> None:
     """Draws a score against the number of objects in view, with 95% intervals.
@@ -81,10 +108,10 @@ def draw_scores(
     first = next(iter(results.values()))
     for name in baselines:
         rows = first.baselines.get(name, {})
-        style: dict[str, Any] = {"color": "0.45", "lw": 0.9, "dashes": BASELINE_DASHES[name]}
+        style = baseline_style(name)
         axes.plot(counts, _means(rows, [COUNTS[c] for c in counts], score), label=name, **style)
         for place, mean in zip(places, _means(rows, list(apart), score), strict=True):
-            axes.plot([place - 0.5, place + 0.5], [mean, mean], **style)
+            axes.plot([place - 0.5, place, place + 0.5], [mean] * 3, **{**style, "markevery": [1]})
     for index, (label, result) in enumerate(results.items()):
         shift = 0.14 * (index - (len(results) - 1) / 2)  # so that bars do not hide each other
         for at, conditions, line, name in (
@@ -138,9 +165,9 @@ def draw_recall_in_view(axes: Axes, results: Mapping[str, Generalisation]) -> No
     occlusion = next(iter(results.values())).occlusion
     bins = occlusion.model.recall
     middles = np.array([(recall.above + recall.to) / 2 for recall in bins])
-    for label, dashes in BASELINE_DASHES.items():
+    for label in BASELINES:
         means = [recall.mean for recall in occlusion.baselines[label].recall]
-        axes.plot(middles, means, color="0.45", lw=0.9, dashes=dashes, label=label)
+        axes.plot(middles, means, label=label, **baseline_style(label))
     for index, (label, result) in enumerate(results.items()):
         _draw_curve(axes, middles, result.occlusion.model.recall, index, label)
     for recall in bins[:-1]:
@@ -198,8 +225,8 @@ def draw_losses(
     later = []
     for index, (label, curve) in enumerate(curves.items()):
         values = curve.values[term]
-        own = color(index) if colors is None else colors[label]
-        axes.plot(curve.steps, values, color=own, lw=1.4, label=label)
+        own = {} if colors is None else {"color": colors[label]}
+        axes.plot(curve.steps, values, label=label, **{**loss_style(index), **own})
         settled = values[len(values) // SETTLED :]
         later.append(settled[np.isfinite(settled)])
     scale = np.concatenate(later) if later else np.empty(0)
@@ -223,13 +250,10 @@ def _draw_curve(
         at,
         [statistic.mean for statistic in row],
         yerr=interval_bars(row),
-        color=color(index),
-        marker=marker(index),
-        ms=3.5,
-        lw=1.5,
         ls=line,
         capsize=2,
         label=label,
+        **curve_style(index),
     )
 
 

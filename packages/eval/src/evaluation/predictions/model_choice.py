@@ -49,6 +49,40 @@ def choose_model(
     return of_weights(choose_weights(checkpoint, *scenes_in(data)))
 
 
+def choose_models(
+    checkpoints: Sequence[str],
+    models: Sequence[str],
+    data: Path | None = None,
+    *,
+    slots: Sequence[int | None] = (),
+    n: int | None = None,
+    fewest: int = 1,
+) -> list[ScoredModel]:
+    """Returns the models of several `--checkpoint` and `--model`, to stand side by side.
+
+    Args:
+        checkpoints: each as in `choose_model`; without any, and without models, one is chosen.
+        models: each as in `choose_model`, after the checkpoints.
+        data: as in `choose_model`, as are the others.
+        slots: numbers of slots that they will be asked for.
+        n: scenes that they will be asked for.
+        fewest: scenes that are needed.
+
+    Raises:
+        UsageError: there is no such thing, or one is named twice.
+        CommandError: a model's code raised an error.
+    """
+    for flag, names in (("--checkpoint", checkpoints), ("--model", models)):
+        if len(set(names)) < len(names):
+            raise UsageError(f"{flag} must name different models, got {' '.join(names)}")
+    pairs: list[tuple[str | None, str | None]] = [(name, None) for name in checkpoints]
+    pairs += [(None, name) for name in models]
+    return [
+        choose_model(checkpoint, model, data, slots=slots, n=n, fewest=fewest)
+        for checkpoint, model in pairs or [(None, None)]
+    ]
+
+
 def choose_subject(
     checkpoint: str | None,
     model: str | None,

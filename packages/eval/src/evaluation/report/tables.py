@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluation.scores.conditions import title_of
@@ -56,6 +56,14 @@ class PageTable:
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+
+@dataclass(frozen=True)
+class ModelRows:
+    """Scores of a model and of the baselines on scenes as in training, by what rows are called."""
+
+    rows: Mapping[str, Row]
+    baselines: Mapping[str, Row]
 
 
 def table_of(
@@ -173,6 +181,25 @@ def of_representation(result: Representation) -> list[PageTable]:
         ],
     )
     return [properties, disentangling]
+
+
+def beside_each_other(models: Sequence[ModelRows]) -> PageTable:
+    """Returns models as rows on scenes as in training, each with its refined masks.
+
+    Baselines stand below the models, once for each size of images, as their scores depend on it.
+    """
+    rows: dict[str, Row] = {}
+    baselines: dict[str, Row] = {}
+    for model in models:
+        rows |= model.rows
+        baselines |= model.baselines
+    rows |= baselines
+    names = _columns(rows.values())
+    return table_of(
+        "side by side, on test scenes as in training",
+        ["", *names],
+        [(label, [cell(name, row.get(name)) for name in names]) for label, row in rows.items()],
+    )
 
 
 def _columns(rows: Iterable[Row]) -> list[str]:

@@ -241,7 +241,7 @@ class ReportedRun:
 
 @dataclass(frozen=True)
 class ReportedModel:
-    """The model whose scenes the report shows."""
+    """A model whose scenes the report shows."""
 
     path: str | None
     name: str
@@ -260,17 +260,27 @@ class SlotSummary:
     """Entity of which it has the most pixels; `None` where it has none."""
 
 
-@dataclass(frozen=True)
-class SceneSummary:
-    """A scene that the report shows."""
+@dataclass(frozen=True, kw_only=True)
+class SceneView:
+    """What one model makes of a scene that the report shows."""
+
+    scores: Mapping[str, float]
+    slots: tuple[SlotSummary, ...]
+    refined: Mapping[str, float] = field(default_factory=dict)
+    """Scores of the masks after MONet's VAE has corrected them; empty for other models."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneSummary(SceneView):
+    """A scene that the report shows, with what the first of its models makes of it."""
 
     group: str
     source: str
     """Name of its file."""
     index: int
     """Row of the file."""
-    scores: Mapping[str, float]
-    slots: tuple[SlotSummary, ...]
+    beside: tuple[SceneView, ...] = ()
+    """What the other models make of it, in their order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,11 +298,14 @@ class Report:
     left_out: tuple[str, ...]
     """A line for each file that could not be read."""
     checkpoint: ReportedModel
+    """The model whose scores order the scenes."""
+    beside: tuple[ReportedModel, ...] = ()
+    """The models beside it."""
     dataset: str | None
-    """What the model was trained on, where known."""
+    """What that model was trained on, where known."""
     num_slots: int
     metric: str
-    """Orders the worst and the best scenes."""
+    """Orders the scenes from the worst to the best."""
     ranked: int
-    """Number of scenes among which they are the worst and the best."""
+    """Number of scenes among which they are typical, the worst and the best."""
     scenes: tuple[SceneSummary, ...]

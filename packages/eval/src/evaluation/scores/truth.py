@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -41,6 +42,14 @@ class TestScenes:
     def truth(self) -> Truth:
         """The truth alone."""
         return Truth(self.segmentation, self.entities, self.num_background)
+
+    def rows(self, rows: list[int]) -> TestScenes:
+        """Returns some of the scenes, in this order."""
+        fields: dict[str, Any] = {
+            name: values[rows] if isinstance(values, np.ndarray) else values
+            for name, values in vars(self).items()
+        }
+        return TestScenes(**fields)
 
 
 def read_images(
