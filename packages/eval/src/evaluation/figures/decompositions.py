@@ -50,7 +50,7 @@ def draw_decompositions(examples: Sequence[ExampleScenes]) -> Figure:
 def draw_slots(
     groups: Sequence[Group], *, rows: int | None = None, masked: bool = True, note: str = ""
 ) -> Figure:
-    """Draws input, reconstruction, segmentation, and below them each slot's component.
+    """Draws image, reconstruction, segmentation, and below them each slot's component.
 
     Args:
         groups: from left to right.
@@ -69,7 +69,7 @@ def draw_slots(
     )
     below = TITLES + head + rows * (side + GAP) + 0.05
     canvas = Canvas(width, below + note_height(note, width))
-    for index, name in enumerate(("input", "reconstruction", "segmentation")):
+    for index, name in enumerate(("image", "reconstruction", "segmentation")):
         y = TITLES + index * (wide + GAP) + wide / 2
         canvas.words(name, LABELS - 0.1, y, ha="right")
     own_rows = any(group.slots is not None for group in groups)

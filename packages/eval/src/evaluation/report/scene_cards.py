@@ -25,7 +25,7 @@ from evaluation.scores.results import SceneSummary, SceneView, SlotSummary
 from evaluation.scores.truth import check_names, read_scenes
 from evaluation.scores.values import values_of
 
-TOP_ROW = ("input", "truth")
+TOP_ROW = ("image", "truth")
 """What a scene's own sheet shows."""
 VIEW_ROW = ("reconstruction", "segmentation", "refined segmentation")
 SLOT_ROW = ("masked", "unmasked", "removed", "attention", "refined mask")
@@ -78,7 +78,7 @@ class ShownScenes:
         cache: where their output is kept.
         path: the file.
         n: number of its first scenes.
-        size: side in pixels at which input and truth are shown; the file's own by default.
+        size: side in pixels at which image and truth are shown; the file's own by default.
 
     Raises:
         UsageError: the scenes are not square, as the page's pictures are, or do not fit a model.

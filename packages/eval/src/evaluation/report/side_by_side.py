@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from evaluation.predictions.baselines import BASELINES
+from evaluation.figures.panels import BASELINES
 from evaluation.report.content import ReportContent, ShownModel
 from evaluation.report.sources import ScoresFile
 from evaluation.report.tables import ModelRows, PageTable, beside_each_other
@@ -51,7 +51,7 @@ def _rows(model: ShownModel, scores: Sequence[ScoresFile]) -> ModelRows:
                 {
                     f"{name}{pixels}": conditions[CONDITION]
                     for name, conditions in result.baselines.items()
-                    if CONDITION in conditions
+                    if name in BASELINES and CONDITION in conditions
                 },
             )
     label = f"{model.identity.name}, {model.num_slots} slots"

@@ -30,6 +30,7 @@ COLUMNS = (
     "count",
     "mse",
 )
+SIDE_BY_SIDE = ("ari_fg", "ari_merged", "msc", "recall", "count", "mse")
 BESIDE_BASELINES = ("ari_fg", "msc", "recall")
 DIGITS = {"mse": 4}
 """Digits after the decimal point; 2 for the others."""
@@ -194,7 +195,8 @@ def beside_each_other(models: Sequence[ModelRows]) -> PageTable:
         rows |= model.rows
         baselines |= model.baselines
     rows |= baselines
-    names = _columns(rows.values())
+    present = _columns(rows.values())
+    names = [name for name in SIDE_BY_SIDE if name in present]
     return table_of(
         "side by side, on test scenes as in training",
         ["", *names],

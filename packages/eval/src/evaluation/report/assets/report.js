@@ -32,7 +32,7 @@
     return made;
   }
 
-  function input(scene, column, side, label) {
+  function image(scene, column, side, label) {
     return tile(`scene-${scene}`, data.topRow.length, 1, 0, column, side, label);
   }
 
@@ -69,7 +69,7 @@
         fieldset = make("fieldset", {}, make("legend", { textContent: scene.group }));
         element("picker").append(fieldset);
       }
-      const picture = input(index, 0, small, `scene ${index + 1}, ${scene.group}`);
+      const picture = image(index, 0, small, `scene ${index + 1}, ${scene.group}`);
       fieldset.append(...radio("scene", `scene-${index}`, [picture],
         () => choose(index, chosen.model, chosen.slot)));
     });
@@ -109,7 +109,7 @@
     const scene = data.scenes[chosen.scene];
     element("scene-title").textContent =
       `Scene ${chosen.scene + 1}: ${scene.group} (row ${scene.index} of ${scene.source})`;
-    const draw = (column, label) => input(chosen.scene, column, middle, label);
+    const draw = (column, label) => image(chosen.scene, column, middle, label);
     element("scene-row").replaceChildren(...captioned(data.topRow, draw, ""));
     const focused = document.activeElement && document.activeElement.name === "slot";
     element("views").replaceChildren(...scene.views.map(buildView));
