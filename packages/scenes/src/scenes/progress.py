@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -86,3 +86,18 @@ def counting(description: str, total: int | None = None) -> Iterator[Callable[[i
     with progress_bar() as progress:
         task = progress.add_task(description, total=total, note="")
         yield lambda rows: progress.advance(task, rows)
+
+
+def in_turn(description: str, names: Sequence[str]) -> Iterator[str]:
+    """Yields names, each of them beside a bar while what it names is done.
+
+    Args:
+        description: what is done with all of them.
+        names: in their order.
+    """
+    with progress_bar() as progress:
+        task = progress.add_task(description, total=len(names), note="")
+        for name in names:
+            progress.update(task, note=name)
+            yield name
+            progress.advance(task)

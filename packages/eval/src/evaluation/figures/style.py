@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from scenes.atomic import whole_or_not
+from scenes.progress import in_turn
 
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -49,7 +50,8 @@ def save(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) -> list[P
     stem.parent.mkdir(parents=True, exist_ok=True)
     paths = [stem.with_name(f"{stem.name}.{suffix}") for suffix in formats]
     with mpl.rc_context(STYLE):
-        for path in paths:
+        for name in in_turn("drawing", [path.name for path in paths]):
+            path = stem.with_name(name)
             with whole_or_not(path) as temporary:
                 figure.savefig(
                     temporary, format=path.suffix[1:], dpi=DPI, metadata=_undated(path.suffix)

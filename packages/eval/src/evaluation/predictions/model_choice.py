@@ -8,6 +8,7 @@ from pathlib import Path
 from scenes.command_line import UsageError
 from scenes.file.reader import SceneFile
 from scenes.objects_room.config import ObjectsRoomConfig
+from scenes.progress import counting
 
 from evaluation.predictions.model_code import load_model
 from evaluation.predictions.models import ScoredModel
@@ -43,10 +44,11 @@ def choose_model(
         raise UsageError("give one of --checkpoint and --model")
     if model is not None:
         return load_model(model)
-    # Loads torch, which another model may do without.
-    from evaluation.predictions.checkpoints import choose_weights, of_weights
+    with counting("loading the model"):
+        # Loads torch, which another model may do without.
+        from evaluation.predictions.checkpoints import choose_weights, of_weights
 
-    return of_weights(choose_weights(checkpoint, *scenes_in(data)))
+        return of_weights(choose_weights(checkpoint, *scenes_in(data)))
 
 
 def choose_models(

@@ -12,6 +12,7 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scenes.progress import in_turn
 
 from evaluation.figures.panels import (
     BASELINES,
@@ -62,8 +63,7 @@ def plot_scores(results: Mapping[str, Generalisation]) -> list[Plot]:
     """
     return [
         Plot(f"{score} against objects", _svg(_scores(results, score)), MEANINGS[score])
-        for score in PLOTTED
-        if results
+        for score in in_turn("plotting", list(PLOTTED) if results else [])
     ]
 
 

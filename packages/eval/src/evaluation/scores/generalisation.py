@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 from scenes.command_line import UsageError
 from scenes.objects_room.kinds import Kind, parse_kind
-from scenes.progress import progress_bar
+from scenes.progress import in_turn, progress_bar
 
 from evaluation.folders import check_writable
 from evaluation.predictions.baselines import BASELINES
@@ -226,10 +226,9 @@ class _ScoredConditions:
         cache: Cache,
     ) -> None:
         predictions = cache.of_model(model, scenes.images, slots)
-        rows = {_MODEL: predictions} | {
-            name: cache.of_baseline(name, segment, scenes.images)
-            for name, segment in BASELINES.items()
-        }
+        rows = {_MODEL: predictions}
+        for name in in_turn("baselines", list(BASELINES)):
+            rows[name] = cache.of_baseline(name, BASELINES[name], scenes.images)
         if condition in COUNTS:
             for row, each in rows.items():
                 self.objects.setdefault(row, []).append(objects_in_view(scenes, each))

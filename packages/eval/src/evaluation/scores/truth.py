@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,11 @@ from jaxtyping import Bool, UInt8
 from scenes.command_line import UsageError
 from scenes.file.errors import FileError
 from scenes.file.reader import SceneFile
+from scenes.progress import counting
 from scenes.segmentation import images_at, segmentation_at
+
+READ_AT_ONCE = 512
+"""Scenes that are averaged down together."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +110,37 @@ def read_scenes(path: Path, n: int | None = None, size: int | None = None) -> Te
         if n is not None and n > file.n:
             raise UsageError(f"{path}: has {file.n} scenes, fewer than --n {n}")
         size = size_of(file, size)
-        rows = slice(0, n)
+        readers: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+            "image": images_at,
+            "segmentation": segmentation_at,
+        }
+        if file.has("amodal"):
+            readers["amodal"] = _amodal_at
+        arrays = _in_batches(file, file.n if n is None else n, size, readers)
         return TestScenes(
-            images=images_at(file["image"][rows], size),
-            segmentation=segmentation_at(file["segmentation"][rows], size),
+            images=arrays["image"],
+            segmentation=arrays["segmentation"],
             entities=file.entities,
             num_background=file.num_background,
-            amodal=_amodal_at(file["amodal"][rows], size) if file.has("amodal") else None,
+            amodal=arrays.get("amodal"),
         )
+
+
+def _in_batches(
+    file: SceneFile,
+    n: int,
+    size: int,
+    readers: Mapping[str, Callable[[np.ndarray, int], np.ndarray]],
+) -> dict[str, np.ndarray]:
+    """Reads the first rows of some fields batch by batch, behind a bar, at a size in pixels."""
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in readers}
+    with counting("reading", n) as advance:
+        for start in range(0, max(1, n), READ_AT_ONCE):
+            rows = slice(start, min(start + READ_AT_ONCE, n))
+            for name, at_size in readers.items():
+                parts[name].append(at_size(file[name][rows], size))
+            advance(rows.stop - rows.start)
+    return {name: np.concatenate(values) for name, values in parts.items()}
 
 
 def size_of(file: SceneFile, size: int | None) -> int:
