@@ -173,6 +173,27 @@ def test_a_slot_has_the_colour_of_the_entity_that_it_covers_best() -> None:
     assert (alone == palette[0]).all(axis=-1).sum() == 1, "an entity lends its colour once"
 
 
+def test_a_few_pixels_do_not_lend_a_slot_the_colour_of_what_it_hardly_covers() -> None:
+    """A slot with half of an object and one pixel of a wall that another slot has."""
+    truth = np.zeros((1, 8, 8), np.uint8)
+    truth[0, :, 4:] = 1
+    slots = np.zeros((8, 8), int)
+    slots[:4, 4:] = 1  # the object's halves
+    slots[4:, 4:] = 2
+    slots[0, 3] = 2
+    slots[7, 4] = 1  # the first half is the larger one
+    masks = (slots == np.arange(3)[:, None, None]).astype(np.float32)[None]
+    known = Truth(truth, ("wall", "object_1"), 1)
+    palette = entity_palette(known.entities, 1)
+    (colors,) = slot_colors(masks, known)
+    np.testing.assert_array_equal(colors[:2], palette)
+    assert colors[2].tolist() not in palette.tolist()
+    slots[slots == 0] = 2  # now no other slot has the wall: most of the second is wall
+    masks = (slots == np.arange(3)[:, None, None]).astype(np.float32)[None]
+    (colors,) = slot_colors(masks, known)
+    np.testing.assert_array_equal(colors[[2, 1]], palette)
+
+
 @pytest.mark.parametrize(
     ("flags", "line"),
     [

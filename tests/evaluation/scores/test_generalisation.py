@@ -198,7 +198,8 @@ def test_the_tables_show_each_condition_slot_count_and_baseline(
         terminal.print(completion(result))
     printed = capture.get()
     for name in (
-        *map(title_of, CONDITIONS), *BASELINES, "MONet, 9 slots", "MONet, 5 slots", "six objects, 5",
+        *map(title_of, CONDITIONS), *BASELINES, "MONet, 9 slots", "MONet, 5 slots",
+            "six objects, 5",
         "its decoded masks", "its refined masks", "ceiling (walls with sky)", "slot 9",
         "75% to 95%",
     ):  # fmt: skip

@@ -35,8 +35,9 @@ def _matched(
 ) -> UInt8[np.ndarray, "K2 3"]:
     """Returns the colours of a scene's slots: that of the entity that each covers best.
 
-    Entities and slots are matched one-to-one, for the largest sum of intersections over union. A
-    slot that is left over has a dark colour that no entity has.
+    Entities and slots are matched one-to-one, for the largest sum of intersections over union, but
+    only where the slot has most of the entity, or most of what the slot has is the entity: few
+    pixels in common tell nothing. A slot that is left over has a dark colour that no entity has.
 
     Args:
         table: pixels that entity e shares with slot k; the last slots may be missing.
@@ -44,7 +45,8 @@ def _matched(
         slots: number of slots.
     """
     colors = spare_palette(slots)
-    overlap = iou(table[None])[0]
+    most = (table == table.max(axis=0)) | (table == table.max(axis=1, keepdims=True))
+    overlap = np.where(most, iou(table[None])[0], 0)
     for entity, slot in zip(*linear_sum_assignment(overlap, maximize=True), strict=True):
         if overlap[entity, slot] > 0:
             colors[slot] = palette[entity]

@@ -155,7 +155,7 @@ def draw_rows(
         if slots and column is slots[0]:
             x += BEFORE_SLOTS
         middle, top = x + WIDTH / 2, TITLE + HEADINGS
-        canvas.words(column.heading, middle, TITLE + HEADINGS / 2, ha="center", fontsize=8)
+        canvas.words(column.heading, middle, TITLE + HEADINGS / 2, ha="center", fontsize=7.5)
         for index, picture in enumerate(column.pictures):
             edge = {}
             if column.edges is not None:
