@@ -116,7 +116,7 @@ def read_scenes(path: Path, n: int | None = None, size: int | None = None) -> Te
         }
         if file.has("amodal"):
             readers["amodal"] = _amodal_at
-        arrays = _in_batches(file, file.n if n is None else n, size, readers)
+        arrays = _read_fields(file, file.n if n is None else n, size, readers)
         return TestScenes(
             images=arrays["image"],
             segmentation=arrays["segmentation"],
@@ -126,7 +126,7 @@ def read_scenes(path: Path, n: int | None = None, size: int | None = None) -> Te
         )
 
 
-def _in_batches(
+def _read_fields(
     file: SceneFile,
     n: int,
     size: int,
