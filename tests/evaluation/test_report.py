@@ -21,8 +21,8 @@ from evaluation.figures.colors import slot_colors
 from evaluation.figures.decompositions import on_white
 from evaluation.figures.drawable import drawable
 from evaluation.figures.panels import BASELINES, PLOTTED, baseline_style, draw_scores
+from evaluation.predictions.batches import predict
 from evaluation.predictions.contract import read_output
-from evaluation.predictions.models import predict
 from evaluation.report.page import EXPLAINED
 from evaluation.report.scene_cards import (
     SHOWN_SCORES,
@@ -33,8 +33,9 @@ from evaluation.report.scene_cards import (
 )
 from evaluation.report.tables import COLUMNS
 from evaluation.scores.meanings import MEANINGS
+from evaluation.scores.report_results import Report
 from evaluation.scores.result_files import from_content, to_json, write_result
-from evaluation.scores.results import Generalisation, ModelIdentity, Report
+from evaluation.scores.results import Generalisation, ModelIdentity
 from evaluation.scores.truth import read_scenes
 from evaluation.scores.values import NAMES, values_of
 from markupsafe import escape as markup_escape

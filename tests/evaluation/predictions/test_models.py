@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 from evaluation.cli import main
+from evaluation.predictions.batches import predict
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.contract import ModelOutput, read_output
 from evaluation.predictions.model_code import load_model
-from evaluation.predictions.models import predict, scored_model
+from evaluation.predictions.models import scored_model
 from monet.model import Monet
 from scenes.command_line import CommandError, UsageError
 

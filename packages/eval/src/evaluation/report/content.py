@@ -23,8 +23,9 @@ from evaluation.predictions.models import ScoredModel
 from evaluation.report.scene_cards import SceneCard, ShownScenes
 from evaluation.report.sources import LoggedRun, ScoresFile, read_runs, read_scores
 from evaluation.scores.conditions import rooms_size, scene_file, title_of
+from evaluation.scores.report_results import Report, ReportedModel
 from evaluation.scores.result_files import rows_from_json
-from evaluation.scores.results import ModelIdentity, Report, ReportedModel, Row
+from evaluation.scores.results import ModelIdentity, Row
 from evaluation.scores.scoring import check_request
 from evaluation.scores.values import NAMES
 

@@ -21,7 +21,7 @@ from evaluation.predictions.cache import Cache
 from evaluation.predictions.checks import slots_of
 from evaluation.predictions.contract import Predictions
 from evaluation.predictions.models import ROUNDS, ScoredModel
-from evaluation.scores.results import SceneSummary, SceneView, SlotSummary
+from evaluation.scores.report_results import SceneSummary, SceneView, SlotSummary
 from evaluation.scores.truth import check_names, read_scenes
 from evaluation.scores.values import values_of
 

@@ -9,13 +9,7 @@ from evaluation.report.content import ReportContent, ShownModel
 from evaluation.report.sources import ScoresFile
 from evaluation.report.tables import ModelRows, PageTable, beside_each_other
 from evaluation.scores.labels import FURTHER, REFINED
-from evaluation.scores.results import (
-    Conditions,
-    FileScores,
-    Generalisation,
-    ModelIdentity,
-    Row,
-)
+from evaluation.scores.results import Conditions, FileScores, Generalisation, ModelIdentity, Row
 
 CONDITION = "test"
 RECORDED = "recorded with the weights"

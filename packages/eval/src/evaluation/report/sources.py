@@ -15,8 +15,8 @@ from monet.weights import WEIGHTS, Weights, read_weights
 from scenes.command_line import CommandError, UsageError
 
 from evaluation.json_files import read_json
+from evaluation.scores.report_results import ReportedRun
 from evaluation.scores.result_files import REPRESENTATION, SCORES, Result, from_content
-from evaluation.scores.results import ReportedRun
 from evaluation.training_log import read_log
 
 

@@ -15,12 +15,12 @@ from scenes.atomic import write_whole
 from scenes.command_line import CommandError
 
 from evaluation.json_files import parse_json
+from evaluation.scores.report_results import Report
 from evaluation.scores.results import (
     SCHEMA,
     FileScores,
     Generalisation,
     ModelIdentity,
-    Report,
     Representation,
     Row,
     Statistic,
