@@ -39,11 +39,11 @@ def test_every_stage_has_a_bar(
         assert re.search(words, said), words
 
 
-def test_a_mistake_is_told_by_the_name_that_was_typed(tmp_path: Path) -> None:
+def test_a_metric_that_is_none_is_refused_before_any_work(tmp_path: Path) -> None:
     done = subprocess.run(
         [SCRIPT, "report", "--metric", "foo"], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("monet-eval: --metric is one of ari, ")
+    assert done.stderr.startswith("eval: --metric is one of ari, ")
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

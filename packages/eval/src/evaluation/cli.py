@@ -38,8 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         arguments = [program, *sys.argv[1:]] if program in COMMANDS else sys.argv[1:]
 
     keep_freed_memory()
-    name = program if program == "monet-eval" else "eval"
-    return run_one_of(name, COMMANDS, str(__doc__), arguments)
+    return run_one_of("eval", COMMANDS, str(__doc__), arguments)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,10 @@ from evaluation.figures.decompositions import on_white
 from evaluation.figures.drawable import drawable
 from evaluation.figures.style import Canvas, note_height, save
 from evaluation.predictions.cache import Cache
+from evaluation.predictions.contract import ModelOutput
 from evaluation.predictions.models import Model, ScoredModel, scored_model
 from evaluation.scores.conditions import DATA_FOLDER, rooms_size, scene_file
-from evaluation.scores.truth import read_images
+from evaluation.scores.truth import Truth, read_images
 
 STEM = "decompositions"
 WIDTH = 0.78
@@ -93,7 +94,30 @@ def write_decompositions(
         raise FileError(f"{data}: has no scenes")
 
     attention = cache.decompositions(subject, images, num_slots)
-    output = cache.decompositions(subject, images, num_slots, refine) if refine else attention
+    refined = cache.decompositions(subject, images, num_slots, refine) if refine else None
+    columns, slot_columns = columns_of(images, truth, attention, refined)
+    lacking = drawable(images, refined or attention).note
+    notes = [_explained(truth is not None, refine), lacking]
+    note = ". ".join(part[0].upper() + part[1:] for part in notes if part)
+    title = f"{subject.identity.title}: the first {len(images)} scenes of {data.name}"
+    return save(draw_rows(columns, slot_columns, title=title, note=f"{note}."), out / STEM)
+
+
+def columns_of(
+    images: UInt8[np.ndarray, "N H W 3"],
+    truth: Truth | None,
+    attention: ModelOutput,
+    refined: ModelOutput | None,
+) -> tuple[list[Column], list[Column]]:
+    """Returns the columns of the scenes, and one for each slot.
+
+    Args:
+        images: of the scenes.
+        truth: where it is known.
+        attention: what the model makes of them.
+        refined: the same after its VAE has corrected the masks; then the slots are these.
+    """
+    output = refined or attention
     parts, colors = drawable(images, output), slot_colors(output.masks, truth)
     columns = [Column("image", images)]
     if truth is not None:
@@ -102,18 +126,11 @@ def write_decompositions(
     if output.reconstruction is not None or output.components is not None:
         columns.append(Column("reconstruction", to_uint8(parts.reconstruction)))
     columns.append(Column("segmentation", _painted(attention.masks, colors)))
-    if refine:
-        columns.append(Column("refined", _painted(output.masks, colors)))
+    if refined is not None:
+        columns.append(Column("refined", _painted(refined.masks, colors)))
     shown = on_white(parts.components, output.masks)
-    slot_columns = [
-        Column(f"slot {slot + 1}", shown[:, slot], colors[:, slot])
-        for slot in range(output.masks.shape[1])
-    ]
-    title = f"{subject.identity.title}: the first {len(images)} scenes of {data.name}"
-    notes = [_explained(truth is not None, refine), parts.note]
-    note = ". ".join(part[0].upper() + part[1:] for part in notes if part)
-    figure = draw_rows(columns, slot_columns, title=title, note=f"{note}.")
-    return save(figure, out / STEM)
+    slots = range(output.masks.shape[1])
+    return columns, [Column(f"slot {k + 1}", shown[:, k], colors[:, k]) for k in slots]
 
 
 def check_drawable(n: int, slots: int, refine: int) -> None:

@@ -6,7 +6,7 @@ import json
 import math
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,14 @@ from monet.config_file import config_to_json
 from scenes.command_line import UsageError
 from scenes.file.reader import SceneFile
 from scenes.objects_room.config import ObjectsRoomConfig
-from scenes.progress import progress_bar
+from scenes.progress import in_turn
 
 from evaluation.json_files import parse_json
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.models import ScoredModel
 from evaluation.report.scene_cards import SceneCard, ShownScenes
 from evaluation.report.sources import LoggedRun, ScoresFile, read_runs, read_scores
-from evaluation.scores.conditions import rooms_size, scene_file, title_of
+from evaluation.scores.conditions import TestRooms, rooms_size, title_of
 from evaluation.scores.report_results import Report, ReportedModel
 from evaluation.scores.result_files import rows_from_json
 from evaluation.scores.results import ModelIdentity, Row
@@ -31,7 +31,9 @@ from evaluation.scores.values import NAMES
 
 OF_EACH_CONDITION = 3
 """Scenes that are shown of each condition."""
-CONDITIONS = ("test", "objects_0", "objects_6", "identical_color", "four_identical")
+FIRST = "test"
+"""The condition in which scenes are typical, the worst and the best."""
+CONDITIONS = (FIRST, "objects_0", "objects_6", "identical_color", "four_identical")
 """Whose scenes are shown."""
 PACKAGES = ("evaluation", "monet", "scenes", "torch", "numpy", "mujoco", "h5py")
 
@@ -148,28 +150,20 @@ def read_content(
     left_out: list[str] = []
     weights = [model.weights for model in models if model.weights is not None]
     logged_runs, scores = read_runs(runs, weights, left_out), read_scores(results, left_out)
-    conditions = ["test"] if data else CONDITIONS
+    rooms = TestRooms(data_folder, seed, n, rooms_size(_common_size(models)), workers)
     cards: list[SceneCard] = []
-    with progress_bar() as progress:
-        task = progress.add_task("scenes", total=len(conditions), note="")
-        for condition in conditions:
-            progress.update(task, note="scenes" if data else title_of(condition))
-            first = condition == "test"
-            count = n if first else OF_EACH_CONDITION
-            size = _common_size(models)
-            path = data or scene_file(
-                condition, rooms_size(size), data_folder, seed=seed, n=count, workers=workers
-            )
-            if data is None:
-                size = rooms_size(size)
-            shown = ShownScenes(models, num_slots, cache, path, count, size)
-            if first:
-                cards += shown.ranked_cards(metric)
-            title = "scenes" if data else title_of(condition)
-            cards += shown.cards(title, range(min(OF_EACH_CONDITION, count)))
-            with SceneFile(path) as file:
-                provenance = parse_json(str(file.attributes["provenance"]), f"{path}: provenance")
-            progress.advance(task)
+    provenance: dict[str, Any] = {}
+    for condition in in_turn("scenes", [FIRST] if data else CONDITIONS):
+        count = n if condition == FIRST else OF_EACH_CONDITION
+        path = data or replace(rooms, n=count).file(condition)
+        size = _common_size(models) if data else rooms.size
+        shown = ShownScenes(models, num_slots, cache, path, count, size)
+        if condition == FIRST:
+            cards += shown.ranked_cards(metric)
+        title = "scenes" if data else title_of(condition)
+        cards += shown.cards(title, range(min(OF_EACH_CONDITION, count)))
+        with SceneFile(path) as file:
+            provenance = parse_json(str(file.attributes["provenance"]), f"{path}: provenance")
     return ReportContent(
         runs=tuple(logged_runs),
         scores=tuple(scores),
