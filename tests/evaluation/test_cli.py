@@ -279,9 +279,10 @@ def test_commands_share_a_cache_and_a_second_time_nothing_is_decomposed(
         code, _, err = run(capsys, *arguments)
         assert code == 0, err
         added[arguments[0]] = len(kept()) - sum(added.values())
-    # The report's scores are of the scenes and slots of `represent`: it adds three groups of scenes
-    # to look into. Figure 3 is one decomposition; figure 5 chooses from one and shows another.
-    assert added == {"represent": 1, "report": 3, "traverse": 1, "figures": 3}
+    # The report's scores are of the scenes and slots of `represent`: it adds four groups of scenes
+    # to look into, each with the attention's masks and with refined ones. Figure 3 is one
+    # decomposition; figure 5 chooses from one and shows another.
+    assert added == {"represent": 1, "report": 8, "traverse": 1, "figures": 3}
     first, times = made(), kept()
 
     def refuse(*_: object, **__: object) -> None:

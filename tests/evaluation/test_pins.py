@@ -164,7 +164,7 @@ def test_generalise_prints_these_tables(generalised: tuple[Made, Path]) -> None:
         "small at step 4, 6 slots, 3 scenes of each condition; ± half of a 95% interval over "
         "images, (images that counted)",
         "beside segmentations that look at colour or place alone, and the ceiling",
-        "what each of 6 slots holds in objects_6: share of scenes in which it holds anything, and "
+        "what each of 6 slots holds, six objects: share of scenes in which it holds anything, and "
         "mostly what",
         "objects found (recall), by the share of them in view; ± over objects",
         "MONet, 6 slots",
@@ -190,10 +190,12 @@ def test_the_report_has_these_sections(
     }  # fmt: skip
     assert set(content["checkpoint"]) == {"path", "name", "step", "config"}
     assert set(content["runs"][0]) == {"name", "path", "dataset", "step", "config", "last"}
-    assert set(content["scenes"][0]) == {"group", "source", "index", "scores", "slots"}
+    assert set(content["scenes"][0]) == {
+        "group", "source", "index", "scores", "slots", "refined", "beside"
+    }  # fmt: skip
     page = (tmp_path / "report.html").read_text()
     assert re.findall(r"<h[12][^>]*>(.*?)</h[12]>", page) == [
-        "MONet: small", "Generalisation", "Scenes, slot by slot", "Training", "Versions"
+        "MONet: small", "Scenes, slot by slot", "Generalisation", "Training", "Versions"
     ]  # fmt: skip
     captions = re.findall(r"<caption>(.*?)</caption>", page)
     assert captions == [

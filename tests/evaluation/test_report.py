@@ -17,19 +17,35 @@ import h5py
 import numpy as np
 import pytest
 from evaluation.cli import main
+from evaluation.figures.colors import slot_colors
 from evaluation.figures.decompositions import on_white
 from evaluation.figures.drawable import drawable
+from evaluation.figures.panels import BASELINES, PLOTTED, baseline_style, draw_scores
+from evaluation.predictions.batches import predict
 from evaluation.predictions.contract import read_output
-from evaluation.report.scene_cards import as_webp, without, worst_and_best
+from evaluation.report.page import EXPLAINED
+from evaluation.report.scene_cards import (
+    SHOWN_SCORES,
+    as_webp,
+    most_typical,
+    without,
+    worst_and_best,
+)
+from evaluation.report.tables import COLUMNS
+from evaluation.scores.meanings import MEANINGS
+from evaluation.scores.report_results import Report
 from evaluation.scores.result_files import from_content, to_json, write_result
-from evaluation.scores.results import Generalisation, ModelIdentity, Report
+from evaluation.scores.results import Generalisation, ModelIdentity
 from evaluation.scores.truth import read_scenes
+from evaluation.scores.values import NAMES, values_of
+from markupsafe import escape as markup_escape
+from matplotlib.figure import Figure
 from monet import load
 from monet.model import Monet
 from monet.weights import SHIPPED, read_weights, save_weights
 from PIL import Image
 from scenes.cli import main as scenes
-from scenes.pictures.palette import slot_palette
+from scenes.pictures.palette import entity_palette
 
 SLOTS = 6
 
@@ -56,6 +72,10 @@ def page(
 def machines(page: Path) -> dict[str, Any]:
     """Returns report.json."""
     return json.loads(page.with_name("report.json").read_text())
+
+
+def without_tags(text: str) -> str:
+    return re.sub(r"<[^>]*>", "", text)
 
 
 def data_of(page: Path) -> dict[str, Any]:
@@ -95,7 +115,7 @@ def test_runs_are_listed_with_config_and_last_losses(
 def test_scores_of_an_earlier_step_do_not_lead_and_weights_alone_list_no_runs(
     page: Path, run_folder: Path, rooms_file: Path, tmp_path: Path
 ) -> None:
-    assert "On scenes as in training, with 9 slots: ari_fg" in page.read_text()
+    assert "On scenes as in training, with 9 slots: ari_fg" in without_tags(page.read_text())
     assert "the last values that each logged" in page.read_text()
     weights = read_weights(run_folder / "model.safetensors")
     later = tmp_path / "small.safetensors"
@@ -126,9 +146,9 @@ def test_scores_of_a_file_lead_where_the_model_is_not_of_rooms(tmp_path: Path) -
     fits = {name: row["ari_fg"]["mean"] for name, row in scores["baselines"].items()}
     lead = re.search(r"<li>On 8 scenes of .*?</li>", page.read_text())
     assert lead is not None
-    words = re.sub(r" ?<[^>]*>", "", lead[0])
-    assert f"with 5 slots: ari_fg{scores['metrics']['ari_fg']['mean']:.2f}±" in words
-    assert f"; k-means on colour{fits['k-means on colour']:.2f}±" in words
+    words = without_tags(lead[0])
+    assert f"with 5 slots: ari_fg {scores['metrics']['ari_fg']['mean']:.2f} ±" in words
+    assert f"; k-means on colour {fits['k-means on colour']:.2f} ±" in words
     mine = shutil.copy(SHIPPED / "multi_dsprites_quick.safetensors", tmp_path / "mine.safetensors")
     report[report.index("multi_dsprites_quick")] = str(mine)
     assert main(report) == 0
@@ -152,21 +172,31 @@ def test_the_pictures_on_the_page_are_the_models(page: Path, run_folder: Path) -
         row = scene["index"]
         images = scenes.images[row : row + 1]
         parts = drawable(images, read_output(model.decompose(images, SLOTS), images, "model"))
-        sheet = decoded(scene["sheet"])
-        assert sheet.shape == ((SLOTS + 1) * 32, 4 * 32, 3)
+        palette = entity_palette(scenes.entities, scenes.num_background)
+        own = np.concatenate([scenes.images[row], palette[scenes.segmentation[row]]], axis=1)
+        np.testing.assert_array_equal(decoded(scene["sheet"]), own)
+        (view,) = scene["views"]
+        sheet = decoded(view["sheet"])
+        assert sheet.shape == ((SLOTS + 1) * 32, 5 * 32, 3)
 
         def tile(line: int, column: int, sheet: np.ndarray = sheet) -> np.ndarray:
             return sheet[32 * line : 32 * line + 32, 32 * column : 32 * column + 32].astype(int)
 
-        np.testing.assert_array_equal(tile(0, 0), scenes.images[row])
-        segmentation = slot_palette(SLOTS)[parts.masks[0].argmax(0)]
-        assert (tile(0, 2) == segmentation).all(axis=-1).mean() > 0.99
+        truth = replace(scenes.truth, segmentation=scenes.segmentation[row : row + 1])
+        (colors,) = slot_colors(parts.masks, truth)
+        assert view["colors"] == ["#" + bytes(rgb).hex() for rgb in colors]
+        refined = model.decompose(images, SLOTS, refine=3).masks[0]
+        for column, masks in ((1, parts.masks[0]), (2, refined)):
+            painted = colors[masks.argmax(0)]
+            assert (tile(0, column) == painted).all(axis=-1).mean() > 0.99
+        assert view["refined"].keys() == view["scores"].keys() == set(SHOWN_SCORES)
         for slot in range(SLOTS):
             masked = on_white(parts.components[0, slot], parts.masks_recon[0, slot])
             removed = 255 * np.clip(without(parts, 0, slot), 0, 1)
             assert np.abs(tile(slot + 1, 0) - masked).max() <= 1
             assert np.abs(tile(slot + 1, 2) - removed).max() <= 1
             assert np.abs(tile(slot + 1, 3)[..., 0] - 255 * parts.masks[0, slot]).max() <= 1
+            assert np.abs(tile(slot + 1, 4)[..., 0] - 255 * refined[slot]).max() <= 2
 
 
 def model_file(page: Path) -> str:
@@ -206,6 +236,113 @@ def test_worst_and_best_are_the_ends_of_what_is_defined() -> None:
     assert worst_and_best("ari", values, 2) == ([2, 4], [3, 0])
     assert worst_and_best("ari", values[:3], 4) == ([2], [0])
     assert worst_and_best("mse", values, 2) == ([3, 0], [2, 4])
+
+
+def test_typical_scenes_lie_around_the_median_of_what_is_defined() -> None:
+    values = np.array([0.5, np.nan, 0.1, 0.9, 0.3, 0.52])
+    assert most_typical(values, 3) == [0, 5, 4]
+    assert most_typical(values, 9) == [0, 5, 4, 2, 3]
+    assert most_typical(values[1:2], 3) == []
+
+
+def test_the_report_opens_on_the_most_typical_scene(
+    page: Path, machines: dict[str, Any], rooms_file: Path, run_folder: Path
+) -> None:
+    groups = [scene["group"] for scene in machines["scenes"]]
+    assert list(dict.fromkeys(groups)) == ["typical", "worst", "best", "scenes"]
+    scenes = read_scenes(rooms_file, 16)
+    values = values_of(scenes, predict(load(run_folder), scenes.images, SLOTS))["msc"]
+    middle = np.nanmedian(values)
+    nearest = np.nanmin(np.abs(values - middle))
+    shown = machines["scenes"][0]["scores"]["msc"]
+    assert abs(shown - middle) == pytest.approx(nearest, abs=1e-3)
+
+
+def test_every_score_of_the_page_explains_itself(page: Path) -> None:
+    text = page.read_text()
+    heads = set(re.findall(r"<th scope=\"col\">(?:<abbr[^>]*>)?([\w ]+)", text))
+    scores = heads & set(COLUMNS)
+    assert {"ari_fg", "msc", "recall", "count", "mse"} <= scores
+    for name in scores:
+        assert f'<abbr title="{markup_escape(MEANINGS[name])}">{name}</abbr>' in text
+    for name in EXPLAINED:
+        assert f"<dt>{name}</dt><dd>{markup_escape(MEANINGS[name])}.</dd>" in text
+    for name in PLOTTED:
+        meaning = markup_escape(MEANINGS[name])
+        assert f'aria-label="{name} against objects" title="{meaning}"' in text
+    assert set(NAMES) <= MEANINGS.keys()
+
+
+def test_baselines_are_told_apart_without_colour(page: Path, result: Generalisation) -> None:
+    styles = [baseline_style(name) for name in BASELINES]
+    assert len({style["dashes"] for style in styles}) == len(BASELINES)
+    assert len({style["marker"] for style in styles}) == len(BASELINES)
+    figure = Figure()
+    axes = figure.subplots()
+    draw_scores(axes, {"model": result}, "msc")
+    drawn = {line.get_label(): line.get_marker() for line in axes.get_lines()}
+    for name, style in zip(BASELINES, styles, strict=True):
+        assert drawn[name] == style["marker"]
+    text = page.read_text()
+    legend = re.search(r'<ul class="legend">(.*?)</ul>', text, re.S)
+    assert legend is not None
+    samples = re.findall(r"<li><span class=\"sample\">(<svg.*?</svg>)\s*</span>(.*?)</li>",
+                         legend[1], re.S)  # fmt: skip
+    assert [label for _, label in samples] == ["small, 9 slots", *BASELINES]
+    assert len({svg for svg, _ in samples}) == len(samples)
+
+
+def test_models_stand_side_by_side(
+    chromium: str, run_folder: Path, rooms_file: Path, result: Generalisation, tmp_path: Path
+) -> None:
+    """A run of 32 pixels, shipped weights that carry scores, and a program's model."""
+    code = tmp_path / "halves.py"
+    code.write_text(HALVES)
+    scores = replace(result, checkpoint=ModelIdentity(None, "small", 4))
+    write_result(scores, tmp_path / "results/generalise/small")
+    assert main(["report", "--checkpoint", str(run_folder), "objects_room_quick", "--model",
+                 f"{code}:Halves", "--runs", str(run_folder.parent), "--results",
+                 str(tmp_path / "results"), "--data", str(rooms_file), "--n", "6", "--slots", "5",
+                 "--out", str(tmp_path / "out")]) == 0  # fmt: skip
+    page = tmp_path / "out/report.html"
+    machines = json.loads((tmp_path / "out/report.json").read_text())
+    assert machines["checkpoint"]["name"] == "small"
+    assert [model["name"] for model in machines["beside"]] == ["objects_room_quick", "Halves"]
+    rows = read_scenes(rooms_file, 6)
+    quick = values_of(rows, predict(load("objects_room_quick"), rows.images, 5))
+    for scene in machines["scenes"]:
+        beside = scene["beside"][0]
+        assert beside["scores"]["msc"] == pytest.approx(quick["msc"][scene["index"]], abs=1e-5)
+        assert beside["refined"].keys() == beside["scores"].keys()
+        assert scene["beside"][1]["refined"] == {}
+    text = page.read_text()
+    assert "<h1>small beside objects_room_quick beside Halves</h1>" in text
+    assert "side by side, on test scenes as in training" in text
+    weights = read_weights(SHIPPED / "objects_room_quick.safetensors")
+    recorded = json.loads(weights.notes["scores"])
+    for row, label in (("model", ""), ("refined", ": its refined masks")):
+        found = re.search(
+            rf"<th scope=\"row\">objects_room_quick, 7 slots{label} \(recorded with the weights\)"
+            r"</th>(.*?)</tr>", text,
+        )  # fmt: skip
+        assert found is not None
+        assert f">{recorded[row]['ari_fg']['mean']:.2f} <small>" in found[1]
+    shown = dom(chromium, page, tmp_path, "#scene=2&model=2&slot=3")
+    assert len(re.findall(r'<div class="view">', shown)) == 3
+    assert "Slot 3 of objects_room_quick: " in shown
+    assert isinstance(from_content(machines), Report)
+
+
+HALVES = """
+import numpy as np
+
+class Halves:
+    def decompose(self, images, num_slots):
+        masks = np.zeros((len(images), num_slots, *images.shape[1:3]), np.float32)
+        half = images.shape[2] // 2
+        masks[:, 0, :, :half], masks[:, 1, :, half:] = 1, 1
+        return masks
+"""
 
 
 def test_worst_scenes_come_before_best(machines: dict[str, Any]) -> None:
@@ -251,12 +388,17 @@ def test_the_address_opens_a_scene_and_a_slot(
 ) -> None:
     shown = dom(chromium, page, tmp_path, "#scene=2&slot=3")
     scene = machines["scenes"][1]
-    assert f"Scene 2: worst (row {scene['index']} of train.h5), " in shown
+    assert f"Scene 2: typical (row {scene['index']} of train.h5)" in shown
     row = re.search(r'<div id="slot-row" class="row">(.*?)</div>', shown, re.S)
     assert row is not None
-    assert re.findall(r'data-place="([^"]*)"', row[1]) == ["3,0", "3,1", "3,2", "3,3"]
-    captions = re.findall(r"<figcaption>(\w+)</figcaption>", row[1])
-    assert captions == ["masked", "unmasked", "removed", "attention"]
+    assert re.findall(r'data-place="([^"]*)"', row[1]) == [f"3,{column}" for column in range(5)]
+    captions = re.findall(r"<figcaption>([\w ]+)</figcaption>", row[1])
+    assert captions == ["masked", "unmasked", "removed", "attention", "refined mask"]
+    above = re.search(r'<div class="view">(.*?)<div class="slots"', shown, re.S)
+    assert above is not None
+    assert re.findall(r'<abbr title="([^"]+)">(\w+)</abbr>', above[1]) == [
+        (MEANINGS[name], name) for name in SHOWN_SCORES * 2
+    ]
     assert len(re.findall(r'name="slot"', shown)) == SLOTS
     assert len(re.findall(r'name="scene"', shown)) == len(machines["scenes"])
 
@@ -274,7 +416,7 @@ def test_clicks_choose_and_a_narrow_screen_needs_no_scrolling_sideways(
         document.documentElement.scrollWidth - document.documentElement.clientWidth;
     """
     shown = dom(chromium, page, tmp_path, script=script)
-    assert "Scene 5: best" in shown
+    assert "Scene 5: worst" in shown
     assert "Slot 2: " in shown
     assert 'data-hash="#scene=5&amp;slot=2"' in shown
     assert 'data-focus="slot-1"' in shown
@@ -304,7 +446,8 @@ def test_markup_in_names_stays_words(
                  "--out", str(tmp_path / "out")]) == 0  # fmt: skip
     page = tmp_path / "out/report.html"
     assert "<img" not in page.read_text()
-    holds = [slot["holds"] for scene in data_of(page)["scenes"] for slot in scene["slots"]]
+    views = [view for scene in data_of(page)["scenes"] for view in scene["views"]]
+    holds = [slot["holds"] for view in views for slot in view["slots"]]
     assert closing in holds
     script = """
       document.body.dataset.images = document.querySelectorAll("img").length;
@@ -314,7 +457,7 @@ def test_markup_in_names_stays_words(
     assert 'data-images="0"' in shown
     assert "data-planted" not in shown
     assert f"MONet: {escape(name, quote=False)}</h1>" in shown
-    assert "Scene 1: worst (row " in shown
+    assert "Scene 1: typical (row " in shown
 
 
 MARKUP = "</script><script>document.body.dataset.planted=1</script><img src=x onerror="
@@ -378,7 +521,7 @@ def test_markup_in_every_word_and_number_that_files_bring_runs_no_script(
     dumped = dom(chromium, page, tmp_path, "#scene=1&slot=1", script)
     assert "data-planted" not in dumped
     assert 'data-images="0"' in dumped
-    assert "Scene 1: worst (row " in dumped, "the page's own script ran"
+    assert "Scene 1: typical (row " in dumped, "the page's own script ran"
 
 
 def test_a_script_that_came_into_the_page_would_not_run(
@@ -395,7 +538,7 @@ def test_a_script_that_came_into_the_page_would_not_run(
     hole.write_text(page.read_text().replace("<main>", f"<main>{plants}", 1))
     shown = dom(chromium, hole, tmp_path, script="document.getElementById('j').click()")
     assert "data-planted" not in shown
-    assert "Scene 1: worst (row " in shown
+    assert "Scene 1: typical (row " in shown
 
 
 def test_scores_that_this_version_cannot_read_are_shown_as_they_are(

@@ -1,7 +1,5 @@
 """What a command shows while it works: a bar on a terminal, nothing elsewhere."""
 
-import os
-import pty
 import re
 import subprocess
 from pathlib import Path
@@ -9,6 +7,8 @@ from pathlib import Path
 import pytest
 from scenes.driver import build
 from scenes.multi_dsprites.config import MultiDSpritesConfig
+from scenes.progress import counting, in_turn, progress_bar
+from terminals import on_a_terminal
 
 N = 40
 EXPORTS = {"tfrecord": "sprites.tfrecords", "object-centric-library": "sprites-ocl.hdf5"}
@@ -21,27 +21,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build(MultiDSpritesConfig(), n=N, seed=0, out=folder / "sprites.h5", workers=1)
     subprocess.run(["scenes", "export", folder / "sprites.h5"], check=True)
     return folder
-
-
-def on_a_terminal(command: list[str], folder: Path) -> str:
-    """Runs a command; returns what it wrote to a terminal as wide as most."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
-    process = subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=theirs, env=environment
-    )
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            shown += (read := os.read(ours, 4096))
-        except OSError:  # Linux's end of file
-            break
-        if not read:
-            break
-    os.close(ours)
-    assert process.wait() == 0, shown
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
 
 
 @pytest.mark.parametrize(
@@ -69,3 +48,18 @@ def test_nothing_is_shown_where_there_is_no_terminal(folder: Path) -> None:
     command = ["scenes", "verify", str(folder / "sprites.h5"), "--n", "0"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == ""
+
+
+def test_work_within_work_adds_its_bar_below_and_takes_it_away() -> None:
+    with progress_bar() as outer:
+        outer.add_task("outer", total=2, note="")
+        with counting("inner", 3) as advance:
+            advance(3)
+            assert [task.description for task in outer.tasks] == ["outer", "inner"]
+        for name in in_turn("names", ["a", "b"]):
+            last = outer.tasks[-1]
+            assert (last.description, last.fields["note"]) == ("names", name)
+        assert [task.description for task in outer.tasks] == ["outer"]
+    with progress_bar() as another:
+        assert another is not outer
+        assert another.tasks == []

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 from evaluation.cli import main
+from evaluation.predictions.batches import predict
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.contract import Predictions
-from evaluation.predictions.models import predict
 from evaluation.scores.scoring import score
 from evaluation.scores.truth import read_scenes
 from monet.model import Monet

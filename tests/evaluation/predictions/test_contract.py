@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from evaluation.predictions.batches import predict
 from evaluation.predictions.checks import check_colors, slot_type, slots_of
 from evaluation.predictions.contract import read_decoded, read_output
-from evaluation.predictions.models import predict, scored_model
+from evaluation.predictions.models import scored_model
 from monet import load
 from monet.model import Monet
 from scenes.command_line import CommandError

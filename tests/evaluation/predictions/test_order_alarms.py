@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from evaluation.predictions.models import predict
+from evaluation.predictions.batches import predict
 from evaluation.predictions.order import check_order
 from evaluation.scores.truth import TestScenes, read_scenes
 from monet import Monet, load

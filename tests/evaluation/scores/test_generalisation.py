@@ -11,7 +11,13 @@ from evaluation.figures.condition_plots import plot_generalisation, plot_occlusi
 from evaluation.predictions.baselines import BASELINES
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.models import scored_model
-from evaluation.scores.conditions import COMPARED, CONDITIONS, hold_out_of, scene_file
+from evaluation.scores.conditions import (
+    COMPARED,
+    CONDITIONS,
+    hold_out_of,
+    scene_file,
+    title_of,
+)
 from evaluation.scores.generalisation import example_scenes, generalise
 from evaluation.scores.result_files import from_json, to_json, write_result
 from evaluation.scores.results import Generalisation, ModelIdentity
@@ -192,7 +198,8 @@ def test_the_tables_show_each_condition_slot_count_and_baseline(
         terminal.print(completion(result))
     printed = capture.get()
     for name in (
-        *CONDITIONS, *BASELINES, "MONet, 9 slots", "MONet, 5 slots", "objects_6, 5",
+        *map(title_of, CONDITIONS), *BASELINES, "MONet, 9 slots", "MONet, 5 slots",
+            "six objects, 5",
         "its decoded masks", "its refined masks", "ceiling (walls with sky)", "slot 9",
         "75% to 95%",
     ):  # fmt: skip

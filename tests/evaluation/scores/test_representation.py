@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from evaluation.cli import main
+from evaluation.predictions.batches import predict
 from evaluation.predictions.contract import Predictions
-from evaluation.predictions.models import predict
 from evaluation.report.page import render_tables
 from evaluation.report.tables import number, of_representation
 from evaluation.scores.latents import Objects, matched_objects, read_factors, whole_image_latents

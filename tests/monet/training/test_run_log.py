@@ -12,7 +12,7 @@ from monet.training.run_log import METRICS, PICTURE, RunLog
 def write(folder: Path) -> set[str]:
     with RunLog(folder, 0) as log:
         log.scalars(5, {"loss": 2.5})
-        log.picture(5, np.zeros((16, 16, 3), np.uint8), 16)
+        log.picture(5, np.zeros((16, 16, 3), np.uint8))
     assert json.loads((folder / METRICS).read_text()) == {"step": 5, "loss": 2.5}
     return {path.name.split(".out.")[0] for path in folder.iterdir()}
 

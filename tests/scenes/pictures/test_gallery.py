@@ -20,7 +20,7 @@ from scenes.file.reader import SceneFile
 from scenes.multi_dsprites.config import MultiDSpritesConfig
 from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.pictures.palette import SKY_COLOR, colorize_depth, entity_palette
-from scenes.pictures.sheet import tile
+from scenes.pictures.sheet import HEADING, tile
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 QUIET = (
@@ -50,7 +50,8 @@ def test_a_sheet_shows_32_scenes_as_they_are(rooms: Path, tmp_path: Path) -> Non
         images = np.asarray(file["image"][:32])
     sheet = np.asarray(Image.open(out))
     scale = sheet.shape[1] // (8 * 34 + 2)
-    np.testing.assert_array_equal(sheet[::scale, ::scale], tile(images, 8))
+    np.testing.assert_array_equal(sheet[HEADING::scale, ::scale], tile(images, 8))
+    assert sheet[:HEADING].min() < 128, "the title"
 
 
 def test_masks_and_depth_stand_beside_the_scenes(rooms: Path, tmp_path: Path) -> None:
@@ -62,7 +63,11 @@ def test_masks_and_depth_stand_beside_the_scenes(rooms: Path, tmp_path: Path) ->
         depth = colorize_depth(np.asarray(file["depth"][:1]))[0]
     sheet = np.asarray(Image.open(out))
     scale = sheet.shape[1] // (3 * 32 + 12)
-    panels = sheet[::scale, ::scale][6:-6, 6:-6]
+    panels = sheet[2 * HEADING :: scale, ::scale][6:-6, 6:-6]
+    for line in (0, 1):  # a title, and a heading for each of the three columns
+        assert sheet[line * HEADING : (line + 1) * HEADING].min() < 128
+    thirds = np.array_split(sheet[HEADING : 2 * HEADING], 3, axis=1)
+    assert all(third.min() < 128 for third in thirds)
     np.testing.assert_array_equal(panels, np.concatenate([image, palette[labels], depth], axis=1))
 
 

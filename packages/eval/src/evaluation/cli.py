@@ -9,6 +9,7 @@ from typing import Any
 from scenes.command_line import run_one_of
 from scenes.memory import keep_freed_memory
 
+from evaluation.commands.decompose import Decompose
 from evaluation.commands.figures import Figures
 from evaluation.commands.generalise import Generalise
 from evaluation.commands.report import Report
@@ -17,6 +18,7 @@ from evaluation.commands.score import Score
 from evaluation.commands.traverse import Traverse
 
 COMMANDS: dict[str, Any] = {
+    "decompose": Decompose,
     "generalise": Generalise,
     "score": Score,
     "represent": Represent,

@@ -23,8 +23,9 @@ from scenes.serialise import from_json, to_json
 from scenes.source_list import DATASETS, other_drawing
 
 from evaluation.predictions.baselines import BASELINES
+from evaluation.predictions.batches import predict
 from evaluation.predictions.contract import Predictions
-from evaluation.predictions.models import ROUNDS, predict
+from evaluation.predictions.models import ROUNDS
 from evaluation.scores.labels import REFINED
 from evaluation.scores.result_files import rows_to_json
 from evaluation.scores.results import Statistic

@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evaluation.scores.conditions import COMPARED
+from evaluation.scores.conditions import title_of
 from evaluation.scores.labels import CEILING, DECODED, FURTHER, REFINED, as_trained, of_slots
+from evaluation.scores.result_files import rows_from_json
 from evaluation.scores.results import FileScores, Generalisation, Representation, Row, Statistic
+
+if TYPE_CHECKING:
+    from monet.weights import Weights
 
 COLUMNS = ("ari_fg", "ari_merged", "msc", "recall", "count", "mse")
 FURTHER_COLUMNS = (
@@ -75,7 +80,8 @@ def condition_table(title: str, results: Sequence[Generalisation]) -> Table:
     rows = {}
     for condition in results[0].conditions:
         for result in results:
-            label = condition if len(results) == 1 else f"{condition}, {result.num_slots}"
+            title = title_of(condition)
+            label = title if len(results) == 1 else f"{title}, {result.num_slots}"
             rows[label] = result.conditions[condition]
     return score_table(title, rows, CONDITION_COLUMNS)
 
@@ -84,7 +90,7 @@ def comparison_table(results: Sequence[Generalisation]) -> Table:
     """Returns the model beside the baselines, in the conditions of `COMPARED`."""
     table = _table("beside segmentations that look at colour or place alone, and the ceiling")
     for condition, name in COMPARED_COLUMNS:
-        table.add_column(f"{COMPARED[condition]}\n{name}", justify="right", no_wrap=True)
+        table.add_column(f"{title_of(condition)}\n{name}", justify="right", no_wrap=True)
     first = results[0]
     rows: dict[str, Mapping[str, Mapping[str, Statistic]]] = {}
     for result in results:
@@ -106,8 +112,8 @@ def slot_table(result: Generalisation, condition: str) -> Table:
     """Returns what each slot holds in the scenes of a condition."""
     use = result.slot_use[condition]
     table = _table(
-        f"what each of {result.num_slots} slots holds in {condition}: share of scenes in which it "
-        "holds anything, and mostly what"
+        f"what each of {result.num_slots} slots holds, {title_of(condition)}: share of scenes in "
+        "which it holds anything, and mostly what"
     )
     for name in ("used", *use[0].area, "share of all pixels"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -247,6 +253,21 @@ def print_file_scores(result: FileScores) -> None:
     title = f"{result.n} scenes of {result.data}; ± half of a 95% interval over images"
     for table in score_tables(title, rows):
         terminal.print(table)
+
+
+def print_recorded_scores(weights: Weights) -> None:
+    """Prints the scores that weights carry, where they do: of test scenes, when they shipped."""
+    if "scores" not in weights.notes:
+        return
+    recorded = rows_from_json(weights.notes["scores"], f"{weights.path}: scores")
+    names = {"model": weights.name, REFINED: FURTHER[REFINED]}
+    rows = {names.get(row, row): scores for row, scores in recorded.items()}
+    n = max((s.count for scores in rows.values() for s in scores.values()), default=0)
+    title = (
+        f"scores recorded with the weights, {n:,} test scenes of {weights.dataset}, "
+        f"{weights.config.model.num_slots} slots; not scores of this picture"
+    )
+    console().print(score_table(title, rows))
 
 
 def print_generalisation(results: Sequence[Generalisation]) -> None:

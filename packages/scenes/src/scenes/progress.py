@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -27,9 +27,20 @@ class RateColumn(ProgressColumn):
         return Text("" if task.speed is None else f"{task.speed:,.1f}/s")
 
 
+_SHOWN: list[Progress] = []
+"""The bars that are shown now: none, or one."""
+
+
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Shows a bar with rate and time left on stderr; quiet where that is no terminal."""
+    """Shows a bar with rate and time left on stderr, gone when the work is done.
+
+    Quiet where stderr is no terminal. Work within work has its bar below the other's.
+    """
+    if _SHOWN:
+        with _below(_SHOWN[0]) as progress:
+            yield progress
+        return
     console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}", markup=False),
@@ -41,8 +52,24 @@ def progress_bar() -> Iterator[Progress]:
         TextColumn("{task.fields[note]}", markup=False),
         console=console,
         disable=not console.is_terminal,
+        transient=True,
     ) as progress:
-        yield progress
+        _SHOWN.append(progress)
+        try:
+            yield progress
+        finally:
+            _SHOWN.clear()
+
+
+@contextmanager
+def _below(shown: Progress) -> Iterator[Progress]:
+    """Takes away the bars that are added to those shown already."""
+    before = set(shown.task_ids)
+    try:
+        yield shown
+    finally:
+        for task in set(shown.task_ids) - before:
+            shown.remove_task(task)
 
 
 @contextmanager
@@ -59,3 +86,18 @@ def counting(description: str, total: int | None = None) -> Iterator[Callable[[i
     with progress_bar() as progress:
         task = progress.add_task(description, total=total, note="")
         yield lambda rows: progress.advance(task, rows)
+
+
+def in_turn(description: str, names: Sequence[str]) -> Iterator[str]:
+    """Yields names, each of them beside a bar while what it names is done.
+
+    Args:
+        description: what is done with all of them.
+        names: in their order.
+    """
+    with progress_bar() as progress:
+        task = progress.add_task(description, total=len(names), note="")
+        for name in names:
+            progress.update(task, note=name)
+            yield name
+            progress.advance(task)

@@ -12,10 +12,11 @@ RESULTS = Path("results/report")
 class Report:
     """Gather runs and scores into one HTML page, with scenes to look into slot by slot."""
 
-    checkpoint: str | None = None
-    """Run whose scenes to show; by default the newest run on the data's dataset."""
-    model: str | None = None
-    """Instead: any model, as module:factory or FILE.py:factory (docs/metrics.md)."""
+    checkpoint: tuple[str, ...] = ()
+    """Runs or names of shipped weights whose scenes to show side by side; the first one's scores
+    order the scenes. By default the newest run on the data's dataset."""
+    model: tuple[str, ...] = ()
+    """Any models beside them or instead, as module:factory or FILE.py:factory (docs/metrics.md)."""
     runs: Path = Path("runs")
     """Folder of the runs to list."""
     results: Path = Path("results")
@@ -27,7 +28,7 @@ class Report:
     slots: int = 9
     """Slots to use."""
     n: int = 320
-    """Number of test scenes among which the worst and the best are found."""
+    """Number of test scenes among which the typical ones, the worst and the best are found."""
     metric: str = "msc"
     """Score that orders the scenes from the worst to the best."""
     seed: int = 0
@@ -41,13 +42,13 @@ class Report:
         """Writes report.html and report.json."""
         from evaluation.predictions.cache import cache_of
         from evaluation.predictions.checkpoints import tell
-        from evaluation.predictions.model_choice import choose_model
+        from evaluation.predictions.model_choice import choose_models
         from evaluation.report.content import check_metric, read_content
         from evaluation.report.page import write_report
 
         check_metric(self.metric)
         content = read_content(
-            choose_model(
+            choose_models(
                 self.checkpoint, self.model, self.data, slots=(self.slots,), n=self.n, fewest=2
             ),
             runs=self.runs,

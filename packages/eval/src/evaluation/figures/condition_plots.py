@@ -21,17 +21,14 @@ from evaluation.figures.panels import (
 from evaluation.figures.style import STYLE, save
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.models import ScoredModel
+from evaluation.scores.conditions import title_of
 from evaluation.scores.generalisation import example_scenes
 from evaluation.scores.labels import of_slots
 from evaluation.scores.result_files import write_result
 from evaluation.scores.results import Generalisation
 
-SHOWN_USE = {
-    "objects_0": "no object",
-    "objects_3": "three objects",
-    "objects_6": "six objects",
-    "identical_color": "one colour",
-}
+SHOWN_USE = ("objects_0", "objects_3", "objects_6", "identical_color")
+"""Conditions whose slots are plotted."""
 
 
 def write_generalisation(
@@ -60,7 +57,7 @@ def write_generalisation(
         scenes = example_scenes(model, result, data_folder, cache)
         if scenes:
             paths += save(draw_decompositions(scenes), folder / "decompositions")
-        if SHOWN_USE.keys() & result.slot_use.keys():
+        if set(SHOWN_USE) & result.slot_use.keys():
             paths += save(plot_slot_use(result), folder / "slot_use")
     paths += save(plot_generalisation(results), out / "generalisation")
     paths += save(plot_occlusion(results), out / "occlusion")
@@ -86,13 +83,13 @@ def plot_generalisation(results: Sequence[Generalisation]) -> Figure:
 
 def plot_slot_use(result: Generalisation) -> Figure:
     """Plots which share of all pixels each slot takes, and of what."""
-    shown = {c: title for c, title in SHOWN_USE.items() if c in result.slot_use}
+    shown = [condition for condition in SHOWN_USE if condition in result.slot_use]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(2.6 * len(shown), 2.9), layout="constrained")
         panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
         highest = max(
-            draw_slot_use(axes, result.slot_use[condition], title)
-            for axes, (condition, title) in zip(panels, shown.items(), strict=True)
+            draw_slot_use(axes, result.slot_use[condition], title_of(condition))
+            for axes, condition in zip(panels, shown, strict=True)
         )
         panels[0].set_ylim(0, 1.12 * highest)
         panels[0].set_ylabel("share of all pixels;\nabove: scenes that use the slot")

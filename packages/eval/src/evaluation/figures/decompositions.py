@@ -12,6 +12,7 @@ from scenes.pictures.palette import slot_palette, to_uint8
 
 from evaluation.figures.drawable import Drawable, drawable
 from evaluation.figures.style import Canvas, note_height
+from evaluation.scores.conditions import title_of
 from evaluation.scores.generalisation import ExampleScenes
 
 SIDE = 0.46
@@ -24,13 +25,6 @@ LABELS = 1.25
 TITLES = 0.3
 WORDS = 0.24
 """Height above the slots, where words say which pictures are masked."""
-TITLES_OF_CONDITIONS = {
-    "test": "as in training",
-    "objects_0": "no object",
-    "objects_6": "six objects",
-    "identical_color": "one colour",
-    "four_identical": "four alike",
-}
 
 
 @dataclass(frozen=True)
@@ -47,7 +41,7 @@ class Group:
 def draw_decompositions(examples: Sequence[ExampleScenes]) -> Figure:
     """Draws scenes of several conditions beside each other (paper, figures 4 and 8)."""
     groups = [
-        Group(TITLES_OF_CONDITIONS[each.condition], each.images, drawable(each.images, each.output))
+        Group(title_of(each.condition), each.images, drawable(each.images, each.output))
         for each in examples
     ]
     return draw_slots(groups, note=groups[0].parts.note)
@@ -56,7 +50,7 @@ def draw_decompositions(examples: Sequence[ExampleScenes]) -> Figure:
 def draw_slots(
     groups: Sequence[Group], *, rows: int | None = None, masked: bool = True, note: str = ""
 ) -> Figure:
-    """Draws input, reconstruction, segmentation, and below them each slot's component.
+    """Draws image, reconstruction, segmentation, and below them each slot's component.
 
     Args:
         groups: from left to right.
@@ -75,7 +69,7 @@ def draw_slots(
     )
     below = TITLES + head + rows * (side + GAP) + 0.05
     canvas = Canvas(width, below + note_height(note, width))
-    for index, name in enumerate(("input", "reconstruction", "segmentation")):
+    for index, name in enumerate(("image", "reconstruction", "segmentation")):
         y = TITLES + index * (wide + GAP) + wide / 2
         canvas.words(name, LABELS - 0.1, y, ha="right")
     own_rows = any(group.slots is not None for group in groups)

@@ -11,22 +11,25 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from evaluation.scores.conditions import COUNTS, TRAINED_ON
+from evaluation.scores.conditions import COUNTS, TITLES, TRAINED_ON
 from evaluation.scores.results import Generalisation, Row, SlotUse, Statistic
 from evaluation.training_log import Curve
 
 PLOTTED = {"ari_fg": 2, "msc": 1, "recall": 1, "ari_paper": 0, "count": 0}
 """Scores that are plotted, and the fewest objects for which each is defined."""
-APART = {"identical_color": "one\ncolour", "four_identical": "four\nalike"}
+APART = ("identical_color", "four_identical")
 """Conditions that stand beside the numbers of objects."""
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
-BASELINE_DASHES = {
-    "2 x 2 grid": (1.0, 1.5),
-    "k-means on colour": (4.0, 2.0),
-    "k-means on colour and place": (6.0, 1.5, 1.0, 1.5),
-    "felzenszwalb": (8.0, 2.0),
+LINES = ("-", (0, (5, 2)), (0, (1, 1.4)), (0, (6, 2, 1, 2)))
+"""Of curves that have no markers: each run's loss."""
+BASELINES = {
+    "2 x 2 grid": ((1.0, 1.5), "s"),
+    "k-means on colour": ((4.0, 2.0), "x"),
+    "k-means on colour and place": ((6.0, 1.5, 1.0, 1.5), "+"),
+    "felzenszwalb": ((8.0, 2.0), "d"),
 }
+"""Dashes and marker of each: all are grey, and told apart without colour."""
 KIND_COLORS = {
     "sky": "#56B4E9",
     "walls": "#E69F00",
@@ -56,13 +59,37 @@ def marker(index: int) -> str:
     return MARKERS[index % len(MARKERS)]
 
 
+def curve_style(index: int) -> dict[str, Any]:
+    """Returns how a model's curve is drawn, by its number."""
+    return {"color": color(index), "marker": marker(index), "ms": 3.5, "lw": 1.5}
+
+
+def baseline_style(name: str) -> dict[str, Any]:
+    """Returns how a baseline's curve is drawn."""
+    dashes, shape = BASELINES[name]
+    return {
+        "color": "0.4",
+        "lw": 0.9,
+        "dashes": dashes,
+        "marker": shape,
+        "ms": 4,
+        "markerfacecolor": "white",
+        "mew": 0.8,
+    }
+
+
+def loss_style(index: int) -> dict[str, Any]:
+    """Returns how a run's loss is drawn, by its number."""
+    return {"color": color(index), "ls": LINES[index % len(LINES)], "lw": 1.4}
+
+
 def draw_scores(
     axes: Axes,
     results: Mapping[str, Generalisation],
     score: str,
     *,
-    baselines: Sequence[str] = tuple(BASELINE_DASHES),
-    apart: Mapping[str, str] = APART,
+    baselines: Sequence[str] = tuple(BASELINES),
+    apart: Sequence[str] = APART,
 ) -> None:
     """Draws a score against the number of objects in view, with 95% intervals.
 
@@ -71,7 +98,7 @@ def draw_scores(
         results: by label of their curve; the baselines are those of the first one.
         score: one of `PLOTTED`.
         baselines: which to draw beside.
-        apart: conditions that stand beside the numbers of objects, and their labels.
+        apart: conditions that stand beside the numbers of objects.
     """
     counts = np.arange(PLOTTED[score], len(COUNTS))
     places = len(COUNTS) + 0.5 + 1.3 * np.arange(len(apart))
@@ -81,10 +108,10 @@ def draw_scores(
     first = next(iter(results.values()))
     for name in baselines:
         rows = first.baselines.get(name, {})
-        style: dict[str, Any] = {"color": "0.45", "lw": 0.9, "dashes": BASELINE_DASHES[name]}
+        style = baseline_style(name)
         axes.plot(counts, _means(rows, [COUNTS[c] for c in counts], score), label=name, **style)
         for place, mean in zip(places, _means(rows, list(apart), score), strict=True):
-            axes.plot([place - 0.5, place + 0.5], [mean, mean], **style)
+            axes.plot([place - 0.5, place, place + 0.5], [mean] * 3, **{**style, "markevery": [1]})
     for index, (label, result) in enumerate(results.items()):
         shift = 0.14 * (index - (len(results) - 1) / 2)  # so that bars do not hide each other
         for at, conditions, line, name in (
@@ -98,7 +125,8 @@ def draw_scores(
     axes.set_title(score)
     axes.set_xlabel("objects in view")
     axes.set_xticks(
-        [*range(len(COUNTS)), *places], [*map(str, range(len(COUNTS))), *apart.values()]
+        [*range(len(COUNTS)), *places],
+        [*map(str, range(len(COUNTS))), *(TITLES[each].replace(" ", "\n") for each in apart)],
     )
     for tick in axes.get_xticklabels()[len(COUNTS) :]:
         tick.set_fontsize(7)
@@ -137,9 +165,9 @@ def draw_recall_in_view(axes: Axes, results: Mapping[str, Generalisation]) -> No
     occlusion = next(iter(results.values())).occlusion
     bins = occlusion.model.recall
     middles = np.array([(recall.above + recall.to) / 2 for recall in bins])
-    for label, dashes in BASELINE_DASHES.items():
+    for label in BASELINES:
         means = [recall.mean for recall in occlusion.baselines[label].recall]
-        axes.plot(middles, means, color="0.45", lw=0.9, dashes=dashes, label=label)
+        axes.plot(middles, means, label=label, **baseline_style(label))
     for index, (label, result) in enumerate(results.items()):
         _draw_curve(axes, middles, result.occlusion.model.recall, index, label)
     for recall in bins[:-1]:
@@ -197,8 +225,8 @@ def draw_losses(
     later = []
     for index, (label, curve) in enumerate(curves.items()):
         values = curve.values[term]
-        own = color(index) if colors is None else colors[label]
-        axes.plot(curve.steps, values, color=own, lw=1.4, label=label)
+        own = {} if colors is None else {"color": colors[label]}
+        axes.plot(curve.steps, values, label=label, **{**loss_style(index), **own})
         settled = values[len(values) // SETTLED :]
         later.append(settled[np.isfinite(settled)])
     scale = np.concatenate(later) if later else np.empty(0)
@@ -222,13 +250,10 @@ def _draw_curve(
         at,
         [statistic.mean for statistic in row],
         yerr=interval_bars(row),
-        color=color(index),
-        marker=marker(index),
-        ms=3.5,
-        lw=1.5,
         ls=line,
         capsize=2,
         label=label,
+        **curve_style(index),
     )
 
 

@@ -18,7 +18,6 @@ from scenes.source_list import DATASETS
 
 from evaluation.figures.dataset import EXAMPLES, draw_examples
 from evaluation.figures.decompositions import (
-    TITLES_OF_CONDITIONS,
     Group,
     draw_slots,
     largest_slots,
@@ -29,6 +28,7 @@ from evaluation.figures.style import save
 from evaluation.figures.traversal import lacks_decode
 from evaluation.figures.traversal_figure import choose_slots, draw_traversals
 from evaluation.predictions.models import ScoredModel
+from evaluation.scores.conditions import title_of
 from evaluation.scores.truth import size_of
 from evaluation.training_log import read_curve
 
@@ -68,10 +68,10 @@ def figure_3(materials: Materials) -> Figure:
 
 
 def figure_4(materials: Materials) -> Figure:
-    """Nine slots on scenes unlike the training's; as in the paper, eight are shown."""
+    """Nine slots on scenes unlike the training's, all shown; the paper shows eight of them."""
     conditions = {"objects_0": 2, "objects_6": 3, "identical_color": 2, "four_identical": 2}
     model = materials.subject("objects_room")
-    return _rooms(materials, model, conditions, EXTRA_SLOTS, rows=EXTRA_SLOTS - 1)
+    return _rooms(materials, model, conditions, EXTRA_SLOTS)
 
 
 def figure_5(materials: Materials) -> Figure:
@@ -205,18 +205,17 @@ def _rooms(
     model: ScoredModel,
     conditions: dict[str, int],
     slots: int,
-    rows: int | None = None,
 ) -> Figure:
     groups = []
     for condition, count in conditions.items():
         images = materials.rooms(condition, count, model.image_size).images
         parts = materials.decompositions(model, images, slots)
-        groups.append(Group(TITLES_OF_CONDITIONS[condition], images, parts))
+        groups.append(Group(title_of(condition), images, parts))
     note = (
         f"{materials.named(model, groups[0].parts)}, {slots} slots; the first test scenes of each "
         "kind, not chosen"
     )
-    return draw_slots(groups, rows=rows, note=note)
+    return draw_slots(groups, note=note)
 
 
 def _others(

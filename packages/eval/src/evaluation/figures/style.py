@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from scenes.atomic import whole_or_not
+from scenes.progress import in_turn
 
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -49,7 +50,8 @@ def save(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) -> list[P
     stem.parent.mkdir(parents=True, exist_ok=True)
     paths = [stem.with_name(f"{stem.name}.{suffix}") for suffix in formats]
     with mpl.rc_context(STYLE):
-        for path in paths:
+        for name in in_turn("drawing", [path.name for path in paths]):
+            path = stem.with_name(name)
             with whole_or_not(path) as temporary:
                 figure.savefig(
                     temporary, format=path.suffix[1:], dpi=DPI, metadata=_undated(path.suffix)
@@ -108,21 +110,22 @@ class Canvas:
         image: UInt8[np.ndarray, "H W 3"],
         x: float,
         y: float,
-        side: float,
+        width: float,
         *,
         edge: Any = "0.75",
         edge_width: float = 0.5,
     ) -> None:
-        """Places a square picture, each pixel a square of its own."""
+        """Places a picture of this width, each pixel a square of its own."""
         # Viewers of PDF and SVG smooth a picture of few pixels.
-        scale = -(-SHARP_SIDE // len(image))
+        scale = -(-SHARP_SIDE // min(image.shape[:2]))
         sharp = image.repeat(scale, axis=0).repeat(scale, axis=1)
-        extent = (x, x + side, y + side, y)
+        height = width * image.shape[0] / image.shape[1]
+        extent = (x, x + width, y + height, y)
         self._page.imshow(sharp, extent=extent, interpolation="none", aspect="auto")
         self._page.set_xlim(0, self._width)  # which imshow changes
         self._page.set_ylim(self._height, 0)
         frame = Rectangle(
-            (x, y), side, side, fill=False, edgecolor=edge, linewidth=edge_width, zorder=3
+            (x, y), width, height, fill=False, edgecolor=edge, linewidth=edge_width, zorder=3
         )
         self._page.add_patch(frame)
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 from scenes.command_line import CommandError, UsageError
 from scenes.file.reader import SceneFile
+from scenes.progress import in_turn
 from scenes.segmentation import images_at
 
 from evaluation.figures.drawable import drawable
@@ -87,9 +88,12 @@ def write_traversal(
     if latent is not None:
         check_latent(latent, output.latents.shape[2])
     latents = None if latent is None else (latent,)
+    shown = {"strip": strip_values(), "GIF": gif_values()}
     strip, moving = (
-        ordered(traverse(subject, output.latents[0, place], values, latents, relative=relative))
-        for values in (strip_values(), gif_values())
+        ordered(
+            traverse(subject, output.latents[0, place], shown[name], latents, relative=relative)
+        )
+        for name in in_turn("decoding", list(shown))
     )
     stem = f"scene_{scene}_slot_{slot}" + ("" if latent is None else f"_latent_{latent}")
     how = "added to what the latent is" if relative else "in place of what the latent is"

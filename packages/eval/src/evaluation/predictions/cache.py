@@ -25,10 +25,11 @@ from scenes.atomic import write_whole
 
 from evaluation.folders import check_writable
 from evaluation.metrics import reconstruction
-from evaluation.predictions import baselines, checks, contract, models
+from evaluation.predictions import baselines, batches, checks, contract, models
+from evaluation.predictions.batches import decompose_images, predict
 from evaluation.predictions.contract import ModelOutput, Predictions
 from evaluation.predictions.fingerprint import hash_of_array, hash_of_code
-from evaluation.predictions.models import Model, ScoredModel, predict, scored_model
+from evaluation.predictions.models import Model, ScoredModel, scored_model
 
 if TYPE_CHECKING:
     from monet import Monet
@@ -40,7 +41,7 @@ CACHE = Path("results/.cache")
 """Where every command keeps what it computes, unless `--out` names another folder."""
 CHECKSUM_BYTES = hashlib.sha256().digest_size
 _PREDICTING = tuple(
-    Path(str(module.__file__)) for module in (checks, contract, models, reconstruction)
+    Path(str(module.__file__)) for module in (batches, checks, contract, models, reconstruction)
 )
 """Code on which predictions depend, beside the model's own."""
 _ARRAYS = ("segmentation", "reconstruction", "decoded", "extents", "latents")
@@ -95,7 +96,10 @@ class Cache:
         slots = subject.slots(num_slots)
         key = _key(subject, images, slots, "decompositions", _PREDICTING, refine=refine)
         return self._get(
-            key, lambda: subject.decompose(images, slots, refine), _write_output, _read_output
+            key,
+            lambda: decompose_images(subject, images, slots, refine),
+            _write_output,
+            _read_output,
         )
 
     def whole_image(self, model: Monet, images: Images) -> Float[np.ndarray, "N D"]:

@@ -5,7 +5,7 @@ What must hold of it is in `evaluation.predictions.checks`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,6 +70,20 @@ class ModelOutput:
     """The same before they are normalised over slots."""
     terms: Mapping[str, Float[np.ndarray, " N"]] = field(default_factory=dict)
     """Further values of each image: those of `TERMS` that it has."""
+
+
+def join_outputs(outputs: Sequence[ModelOutput]) -> ModelOutput:
+    """Returns the outputs of batches of images as one."""
+    first = outputs[0]
+    arrays = {
+        name: np.concatenate([getattr(output, name) for output in outputs])
+        for name, values in vars(first).items()
+        if isinstance(values, np.ndarray)
+    }
+    terms = {
+        name: np.concatenate([output.terms[name] for output in outputs]) for name in first.terms
+    }
+    return ModelOutput(**arrays, terms=terms)
 
 
 def read_output(returned: object, images: UInt8[np.ndarray, "N H W 3"], name: str) -> ModelOutput:

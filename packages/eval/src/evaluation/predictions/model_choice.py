@@ -8,6 +8,7 @@ from pathlib import Path
 from scenes.command_line import UsageError
 from scenes.file.reader import SceneFile
 from scenes.objects_room.config import ObjectsRoomConfig
+from scenes.progress import counting
 
 from evaluation.predictions.model_code import load_model
 from evaluation.predictions.models import ScoredModel
@@ -43,10 +44,45 @@ def choose_model(
         raise UsageError("give one of --checkpoint and --model")
     if model is not None:
         return load_model(model)
-    # Loads torch, which another model may do without.
-    from evaluation.predictions.checkpoints import choose_weights, of_weights
+    with counting("loading the model"):
+        # Loads torch, which another model may do without.
+        from evaluation.predictions.checkpoints import choose_weights, of_weights
 
-    return of_weights(choose_weights(checkpoint, *scenes_in(data)))
+        return of_weights(choose_weights(checkpoint, *scenes_in(data)))
+
+
+def choose_models(
+    checkpoints: Sequence[str],
+    models: Sequence[str],
+    data: Path | None = None,
+    *,
+    slots: Sequence[int | None] = (),
+    n: int | None = None,
+    fewest: int = 1,
+) -> list[ScoredModel]:
+    """Returns the models of several `--checkpoint` and `--model`, to stand side by side.
+
+    Args:
+        checkpoints: each as in `choose_model`; without any, and without models, one is chosen.
+        models: each as in `choose_model`, after the checkpoints.
+        data: as in `choose_model`, as are the others.
+        slots: numbers of slots that they will be asked for.
+        n: scenes that they will be asked for.
+        fewest: scenes that are needed.
+
+    Raises:
+        UsageError: there is no such thing, or one is named twice.
+        CommandError: a model's code raised an error.
+    """
+    for flag, names in (("--checkpoint", checkpoints), ("--model", models)):
+        if len(set(names)) < len(names):
+            raise UsageError(f"{flag} must name different models, got {' '.join(names)}")
+    pairs: list[tuple[str | None, str | None]] = [(name, None) for name in checkpoints]
+    pairs += [(None, name) for name in models]
+    return [
+        choose_model(checkpoint, model, data, slots=slots, n=n, fewest=fewest)
+        for checkpoint, model in pairs or [(None, None)]
+    ]
 
 
 def choose_subject(

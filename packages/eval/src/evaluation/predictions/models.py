@@ -15,9 +15,11 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from scenes.command_line import CommandError, UsageError
 
-from evaluation.metrics.reconstruction import mse
-from evaluation.predictions.checks import slots_of
-from evaluation.predictions.contract import ModelOutput, Predictions, read_decoded, read_output
+from evaluation.predictions.contract import (
+    ModelOutput,
+    read_decoded,
+    read_output,
+)
 from evaluation.predictions.fingerprint import hash_of_code, hash_of_weights
 from evaluation.scores.results import ModelIdentity
 
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from monet import Monet
     from monet.weights import Weights
 
-AT_ONCE = 64
-"""Images in one call of `decompose`."""
 ASKABLE_SLOTS = (2, 255)
 """Fewest and most slots that a model is asked for."""
 ROUNDS = 3
@@ -232,62 +232,6 @@ def _number(model: Model, key: str, name: str) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return value
     raise UsageError(f"{name}: {key} must be a number of at least 1, got {value!r}")
-
-
-def predict(
-    model: Model | ScoredModel,
-    images: Images,
-    num_slots: int | None = None,
-    refine: int = 0,
-) -> Predictions:
-    """Decomposes images, keeping what scores need: errors, not reconstructions.
-
-    Args:
-        model: any model.
-        images: as many as there are.
-        num_slots: slots to use; the model's own number by default.
-        refine: rounds in which MONet's VAE corrects the masks.
-
-    Raises:
-        CommandError: what the model returns does not fit the images; the message says why.
-    """
-    subject = scored_model(model)
-    slots = subject.slots(num_slots)
-    parts = [
-        _summary(images[start : start + AT_ONCE], subject, slots, refine)
-        for start in range(0, len(images), AT_ONCE)
-    ]
-    first = parts[0]
-    for index, part in enumerate(parts):
-        if part.num_slots != first.num_slots:
-            raise CommandError(
-                f"{subject.identity.name}: masks: has {part.num_slots} slots in images from "
-                f"{index * AT_ONCE} and {first.num_slots} in those before"
-            )
-    joined: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("segmentation", "decoded", "extents", "latents")
-        if getattr(first, name) is not None
-    }
-    terms = {name: np.concatenate([part.terms[name] for part in parts]) for name in first.terms}
-    return Predictions(num_slots=first.num_slots, terms=terms, **joined)
-
-
-def _summary(images: Images, model: ScoredModel, num_slots: int, refine: int) -> Predictions:
-    """Returns what scores need of one batch."""
-    output = model.decompose(images, num_slots, refine)
-    errors = {}
-    if output.reconstruction is not None:
-        errors["mse"] = mse(images, output.reconstruction)
-    decoded, logits = output.masks_recon, output.mask_logits
-    return Predictions(
-        segmentation=slots_of(output.masks),
-        num_slots=output.masks.shape[1],
-        terms=errors | {name: term.astype(np.float64) for name, term in output.terms.items()},
-        decoded=None if decoded is None else slots_of(decoded),
-        extents=None if logits is None else logits > 0,
-        latents=output.latents,
-    )
 
 
 def with_trained_slots(model: ScoredModel) -> ModelIdentity:

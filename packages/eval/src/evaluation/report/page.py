@@ -8,25 +8,35 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import UInt8
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from monet.weights import SHIPPED
 from scenes.atomic import write_whole
 from scenes.objects_room.config import ObjectsRoomConfig
-from scenes.pictures.palette import slot_palette
 from scenes.pictures.policy import content_policy
 
-from evaluation.figures.panels import color
 from evaluation.report import plots, tables
-from evaluation.report.content import ReportContent, ScoresFile, versions
-from evaluation.report.scene_cards import SLOT_ROW, TOP_ROW, as_webp
+from evaluation.report.content import ReportContent, ShownModel, versions
+from evaluation.report.scene_cards import (
+    SHOWN_SCORES,
+    SLOT_ROW,
+    TOP_ROW,
+    VIEW_ROW,
+    View,
+    as_webp,
+)
+from evaluation.report.side_by_side import compare, results_of
+from evaluation.report.sources import ScoresFile
+from evaluation.scores.meanings import MEANINGS
 from evaluation.scores.result_files import to_plain, write_result
 from evaluation.scores.results import FileScores, Generalisation, ModelIdentity, Representation, Row
 
@@ -37,6 +47,10 @@ LEADING = (
     ("identical_color", "ari_fg", "Where all objects have one colour"),
 )
 """Condition, score and words of the sentences that the page begins with."""
+BASELINE = "k-means on colour"
+"""The baseline of those sentences."""
+EXPLAINED = ("ari_fg", "ari", "ari_merged", "ari_paper", "msc", "recall", "count", "mse")
+"""Scores in the page's legend; the others explain themselves where the pointer rests."""
 LAST = ("loss", "nll", "ari", "ari_fg")
 """What the table of runs shows of their logs."""
 
@@ -45,6 +59,7 @@ LAST = ("loss", "nll", "ari", "ari_fg")
 class Sentence:
     """One of the sentences that the page begins with: a score beside the baseline's."""
 
+    model: str
     where: str
     slots: int
     name: str
@@ -82,26 +97,36 @@ def to_html(content: ReportContent) -> str:
     with_losses = [run for run in content.runs if any("nll" in row for row in run.rows)]
     others = [file for file in content.scores if not isinstance(file.result, Generalisation)]
     script = _asset("report.js")
+    datasets = {model.dataset for model in content.models}
     words = {
         "policy": content_policy(script),
         "content": content,
-        "lacking": content.lacking,
-        "sentences": _sentences(content),
-        "of_rooms": content.dataset in (None, ObjectsRoomConfig.dataset),
-        "checkpoint": _named(content.model),
-        "baseline": plots.BASELINE,
-        "curves": [(color(index), label) for index, label in enumerate(labels)],
+        "title": _title([model.identity for model in content.models]),
+        "lacking": {m.identity.name: m.lacking for m in content.models if m.lacking},
+        "sentences": [one for model in content.models for one in _sentences(content, model)],
+        "unscored": [
+            model.identity.name
+            for model in content.models
+            if not any(results_of(content.scores, model.identity))
+        ],
+        "of_rooms": datasets <= {None, ObjectsRoomConfig.dataset},
+        "checkpoint": _named(content.models[0].identity),
+        "baseline": BASELINE,
+        "side_by_side": compare(content),
+        "meanings": {name: MEANINGS[name] for name in EXPLAINED},
+        "score_legend": plots.score_legend(labels),
         "of_conditions": [Fold(f.path, tables.of_conditions(result)) for f, result in conditions],
         "other_scores": [_fold(file) for file in others],
-        "run_curves": [(color(index), run.path) for index, run in enumerate(with_losses)],
+        "loss_legend": plots.loss_legend([run.path for run in with_losses]),
         "runs": _table_of_runs(content),
         "versions": {"versions": versions(), "scenes rendered by": content.provenance},
+        "refines": any(view.refines for card in content.scenes for view in card.views),
     }
     markup = {
         "style": _asset("report.css"),
         "script": script,
-        "score_plots": _marked(plots.plot_scores(curves) if curves else {}),
-        "loss_plots": _marked(plots.plot_losses(with_losses) if with_losses else {}),
+        "score_plots": plots.plot_scores(curves),
+        "loss_plots": plots.plot_losses(with_losses),
         "data": _script_json(_browsable(content)),
     }
     return _environment().get_template(PAGE).render(**words, **markup)
@@ -116,6 +141,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["meanings_of_all"] = MEANINGS
     environment.filters["indented"] = lambda content: json.dumps(to_plain(content), indent=1)
     return environment
 
@@ -130,10 +156,6 @@ def _asset(name: str) -> Markup:
     return Markup((files("evaluation.report") / "assets" / name).read_text(encoding="utf-8"))
 
 
-def _marked(svgs: Mapping[str, str]) -> dict[str, Markup]:
-    return {name: Markup(svg) for name, svg in svgs.items()}
-
-
 def _script_json(content: object) -> Markup:
     """Returns JSON that no word in it can end the element of, because `<` is escaped."""
     text = json.dumps(content, separators=(",", ":"), allow_nan=False)
@@ -142,49 +164,73 @@ def _script_json(content: object) -> Markup:
 
 def _browsable(content: ReportContent) -> dict[str, Any]:
     """Returns what the page's script needs: the scenes with their sheets as data addresses."""
-    slots = max((len(card.summary.slots) for card in content.scenes), default=content.num_slots)
     return {
-        "size": content.image_size,
-        "colors": ["#" + bytes(rgb).hex() for rgb in slot_palette(slots)],
+        "size": max(card.image_size for card in content.scenes),
+        "models": [model.identity.name for model in content.models],
+        "meanings": {name: MEANINGS[name] for name in SHOWN_SCORES},
         "topRow": TOP_ROW,
-        "slotRow": SLOT_ROW,
         "scenes": [
             {
-                **to_plain(card.summary),
-                "sheet": "data:image/webp;base64," + b64encode(as_webp(card.sheet)).decode(),
+                "group": card.summary.group,
+                "source": card.summary.source,
+                "index": card.summary.index,
+                "sheet": _address(card.sheet),
+                "views": [_browsable_view(view) for view in card.views],
             }
             for card in content.scenes
         ],
     }
 
 
-def _sentences(content: ReportContent) -> list[Sentence]:
-    """Returns what the scores of the shown model, at this step, come to."""
-    sentences = []
-    own = [file.result for file in content.scores if _is_of(file, content.model)]
+def _browsable_view(view: View) -> dict[str, Any]:
+    summary = view.summary
+    return {
+        "scores": to_plain(summary.scores),
+        "refined": to_plain(summary.refined),
+        "slots": to_plain(summary.slots),
+        "colors": ["#" + bytes(rgb).hex() for rgb in view.colors],
+        "row": VIEW_ROW if view.refines else VIEW_ROW[:-1],
+        "slotRow": SLOT_ROW if view.refines else SLOT_ROW[:-1],
+        "sheet": _address(view.sheet),
+    }
+
+
+def _address(picture: UInt8[np.ndarray, "Y X 3"]) -> str:
+    return "data:image/webp;base64," + b64encode(as_webp(picture)).decode()
+
+
+def _title(models: Sequence[ModelIdentity]) -> str:
+    """Returns the page's heading: the models that stand side by side."""
+    if len(models) == 1 and models[0].label != models[0].name:
+        return f"{models[0].label}: {models[0].name}"
+    return " beside ".join(model.name for model in models)
+
+
+def _sentences(content: ReportContent, model: ShownModel) -> list[Sentence]:
+    """Returns what the scores of a shown model, at this step, come to."""
+    sentences, name = [], model.identity.name
+    own = list(results_of(content.scores, model.identity))
     rooms = next((result for result in own if isinstance(result, Generalisation)), None)
     if rooms is not None:
-        baseline = rooms.baselines.get(plots.BASELINE, {})
-        for condition, name, where in LEADING:
+        baseline = rooms.baselines.get(BASELINE, {})
+        for condition, score, where in LEADING:
             row, beside = rooms.conditions.get(condition, {}), baseline.get(condition)
-            sentences.append(_sentence(where, rooms.num_slots, name, row, beside))
+            sentences.append(_sentence(name, where, rooms.num_slots, score, row, beside))
     for result in own:
         if isinstance(result, FileScores):
             where = f"On {result.n:,} scenes of {result.data}"
-            beside = result.baselines.get(plots.BASELINE)
-            sentences.append(_sentence(where, result.num_slots, "ari_fg", result.metrics, beside))
+            beside = result.baselines.get(BASELINE)
+            sentences.append(
+                _sentence(name, where, result.num_slots, "ari_fg", result.metrics, beside)
+            )
     return sentences
 
 
-def _sentence(where: str, slots: int, name: str, row: Row, beside: Row | None) -> Sentence:
+def _sentence(
+    model: str, where: str, slots: int, name: str, row: Row, beside: Row | None
+) -> Sentence:
     baseline = None if beside is None else tables.cell(name, beside.get(name))
-    return Sentence(where, slots, name, tables.cell(name, row.get(name)), baseline)
-
-
-def _is_of(file: ScoresFile, model: ModelIdentity) -> bool:
-    """Whether a file holds scores of this model at this step."""
-    identity = None if file.result is None else file.result.checkpoint
-    return identity is not None and (identity.name, identity.step) == (model.name, model.step)
+    return Sentence(model, where, slots, name, tables.cell(name, row.get(name)), baseline)
 
 
 def _named(model: ModelIdentity) -> str:

@@ -4,47 +4,95 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import matplotlib as mpl
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scenes.progress import in_turn
 
-from evaluation.figures.panels import PLOTTED, draw_losses, draw_scores
+from evaluation.figures.panels import (
+    BASELINES,
+    PLOTTED,
+    baseline_style,
+    curve_style,
+    draw_losses,
+    draw_scores,
+    loss_style,
+)
 from evaluation.figures.style import STYLE, to_svg
-from evaluation.report.content import LoggedRun
+from evaluation.report.sources import LoggedRun
+from evaluation.scores.meanings import MEANINGS
 from evaluation.scores.results import Generalisation
 from evaluation.training_log import curve_of
 
-BASELINE = "k-means on colour"
 TERMS = {
     "nll": "negative log-likelihood",
     "kl_latent": "KL of the latents",
     "kl_mask": "KL of the masks",
 }
-SIZE = (3.3, 2.5)
+SIZE = (3.9, 2.9)
+SAMPLE = (0.5, 0.16)
 
 
-def plot_scores(results: Mapping[str, Generalisation]) -> dict[str, str]:
-    """Returns SVGs of scores against the number of objects, by what they show.
+@dataclass(frozen=True)
+class Plot:
+    """An SVG and what it shows."""
+
+    title: str
+    svg: Markup
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An entry of a legend: a piece of the curve, and its name."""
+
+    svg: Markup
+    label: str
+
+
+def plot_scores(results: Mapping[str, Generalisation]) -> list[Plot]:
+    """Returns plots of scores against the number of objects.
 
     Args:
-        results: by label; each is a curve, and the baseline is that of the first one.
+        results: by label; each is a curve, and the baselines are those of the first one.
     """
-    return {f"{score} against objects": _svg(_scores(results, score)) for score in PLOTTED}
+    return [
+        Plot(f"{score} against objects", _svg(_scores(results, score)), MEANINGS[score])
+        for score in in_turn("plotting", list(PLOTTED) if results else [])
+    ]
 
 
-def plot_losses(runs: Sequence[LoggedRun]) -> dict[str, str]:
-    """Returns SVGs of the terms of the loss over the steps, by what they show.
+def plot_losses(runs: Sequence[LoggedRun]) -> list[Plot]:
+    """Returns plots of the terms of the loss over the steps.
 
     Args:
         runs: each is a curve.
     """
-    return {f"{name} over the steps": _svg(_losses(runs, term)) for term, name in TERMS.items()}
+    return [
+        Plot(f"{name} over the steps", _svg(_losses(runs, term)), MEANINGS[term])
+        for term, name in TERMS.items()
+        if runs
+    ]
+
+
+def score_legend(labels: Sequence[str]) -> list[Sample]:
+    """Returns the legend of `plot_scores`: its curves by label, then the baselines."""
+    curves = [Sample(_sample(curve_style(index)), label) for index, label in enumerate(labels)]
+    return curves + [Sample(_sample(baseline_style(name)), name) for name in BASELINES]
+
+
+def loss_legend(labels: Sequence[str]) -> list[Sample]:
+    """Returns the legend of `plot_losses`."""
+    return [Sample(_sample(loss_style(index)), label) for index, label in enumerate(labels)]
 
 
 def _scores(results: Mapping[str, Generalisation], score: str) -> Callable[[Axes], None]:
-    return partial(draw_scores, results=results, score=score, baselines=(BASELINE,), apart={})
+    return partial(draw_scores, results=results, score=score, apart=())
 
 
 def _losses(runs: Sequence[LoggedRun], term: str) -> Callable[[Axes], None]:
@@ -52,11 +100,23 @@ def _losses(runs: Sequence[LoggedRun], term: str) -> Callable[[Axes], None]:
     return partial(draw_losses, curves=curves, term=term, title=TERMS[term])
 
 
-def _svg(draw: Callable[[Axes], None]) -> str:
+def _sample(style: Mapping[str, Any]) -> Markup:
+    """Draws a piece of a curve, with its marker in the middle."""
+
+    def draw(axes: Axes) -> None:
+        axes.set_axis_off()
+        axes.set_xlim(0, 2)
+        axes.set_ylim(-1, 1)
+        axes.plot([0, 1, 2], [0, 0, 0], markevery=[1], **style)
+
+    return _svg(draw, SAMPLE)
+
+
+def _svg(draw: Callable[[Axes], None], size: tuple[float, float] = SIZE) -> Markup:
     """Draws one panel; what an SVG inside a page does not need is left out."""
     with mpl.rc_context({**STYLE, "font.family": "sans-serif"}):
-        figure = Figure(figsize=SIZE, layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         draw(figure.subplots())
         svg = to_svg(figure)
     spare = r'<metadata>.*?</metadata>| xmlns(:\w+)?="[^"]*"| id="[A-Za-z.\d]+_\d+"'
-    return re.sub(spare, "", svg, flags=re.S)
+    return Markup(re.sub(spare, "", svg, flags=re.S))

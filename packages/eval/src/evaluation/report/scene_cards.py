@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -12,25 +12,48 @@ import numpy as np
 from jaxtyping import Float, Float64, UInt8
 from PIL import Image
 from scenes.command_line import UsageError
-from scenes.pictures.palette import entity_palette, slot_palette, to_uint8
+from scenes.pictures.palette import entity_palette, to_uint8
 
+from evaluation.figures.colors import slot_colors
 from evaluation.figures.decompositions import on_white
 from evaluation.figures.drawable import Drawable, drawable
 from evaluation.predictions.cache import Cache
-from evaluation.predictions.models import ScoredModel
-from evaluation.scores.results import SceneSummary, SlotSummary
-from evaluation.scores.truth import TestScenes
+from evaluation.predictions.checks import slots_of
+from evaluation.predictions.contract import Predictions
+from evaluation.predictions.models import ROUNDS, ScoredModel
+from evaluation.scores.report_results import SceneSummary, SceneView, SlotSummary
+from evaluation.scores.truth import check_names, read_scenes
 from evaluation.scores.values import values_of
 
-TOP_ROW = ("input", "reconstruction", "segmentation", "truth")
-SLOT_ROW = ("masked", "unmasked", "removed", "attention")
-"""What a sheet shows in its first row, and in one further row for each slot."""
+TOP_ROW = ("image", "truth")
+"""What a scene's own sheet shows."""
+VIEW_ROW = ("reconstruction", "segmentation", "refined segmentation")
+SLOT_ROW = ("masked", "unmasked", "removed", "attention", "refined mask")
+"""What a model's sheet shows in its first row, and in one further row for each slot; the last of
+each only where the model can refine its masks."""
 SHOWN_SCORES = ("ari_fg", "ari_merged", "msc", "recall")
 DIGITS = 6
 """Digits after the decimal point of numbers for machines."""
-EXTREMES = 4
-"""Number of worst scenes, and of best ones."""
+RANKED = 4
+"""Number of typical scenes, of worst and of best ones."""
 LOWER_IS_BETTER = {"mse", "nll", "kl_latent", "kl_mask"}
+
+
+@dataclass(frozen=True)
+class View:
+    """What one model makes of a scene."""
+
+    summary: SceneView
+    sheet: UInt8[np.ndarray, "Y X 3"]
+    """Pictures side by side: `VIEW_ROW`, and below it `SLOT_ROW` for each slot."""
+    colors: UInt8[np.ndarray, "K 3"]
+    """Of its slots: those of the entities that they hold."""
+    image_size: int
+    """Side in pixels of each picture on the sheet."""
+    refines: bool
+    """Whether the sheet has refined masks."""
+    lacking: str = ""
+    """What stands in for what the model does not give (`Drawable.note`)."""
 
 
 @dataclass(frozen=True)
@@ -39,76 +62,129 @@ class SceneCard:
 
     summary: SceneSummary
     sheet: UInt8[np.ndarray, "Y X 3"]
-    """Pictures side by side: `TOP_ROW`, and below it `SLOT_ROW` for each slot."""
+    """Pictures side by side: `TOP_ROW`."""
     image_size: int
     """Side in pixels of each picture on the sheet."""
-    lacking: str = ""
-    """What stands in for what the model does not give (`Drawable.note`)."""
+    views: tuple[View, ...]
+    """What each model makes of it."""
 
 
-class SceneOutput:
-    """What a model makes of a file's scenes, from which cards of some of them are made.
+class ShownScenes:
+    """A file's scenes and what models make of them, from which cards of some are made.
 
     Args:
-        model: the model.
+        models: side by side.
         num_slots: slots to use.
-        cache: where its output is kept.
-        scenes: scenes of the file.
+        cache: where their output is kept.
         path: the file.
+        n: number of its first scenes.
+        size: side in pixels at which image and truth are shown; the file's own by default.
 
     Raises:
-        UsageError: the scenes are not square, as the page's pictures are.
+        UsageError: the scenes are not square, as the page's pictures are, or do not fit a model.
+        FileError: they cannot be read, or have entities without a name.
     """
 
     def __init__(
-        self, model: ScoredModel, num_slots: int, cache: Cache, scenes: TestScenes, path: Path
+        self,
+        models: Sequence[ScoredModel],
+        num_slots: int,
+        cache: Cache,
+        path: Path,
+        n: int,
+        size: int | None,
     ) -> None:
-        height, width = scenes.images.shape[1:3]
+        self._models, self._num_slots, self._cache, self._path = models, num_slots, cache, path
+        self._scenes = read_scenes(path, n, size)
+        height, width = self._scenes.images.shape[1:3]
         if height != width:
             raise UsageError(f"{path}: the page shows square scenes, got {height} x {width}")
-        self._model, self._num_slots, self._cache = model, num_slots, cache
-        self._scenes, self._path = scenes, path
-        self._values = values_of(scenes, cache.of_model(model, scenes.images, num_slots))
+        check_names(path, self._scenes.truth)
+        self._inputs = [read_scenes(path, n, model.image_size or height) for model in models]
+        self._values = [
+            values_of(inputs, cache.of_model(model, inputs.images, num_slots))
+            for model, inputs in zip(models, self._inputs, strict=True)
+        ]
 
-    def extreme_cards(self, metric: str) -> list[SceneCard]:
-        """Returns cards of the worst and of the best scenes by a metric.
+    def ranked_cards(self, metric: str) -> list[SceneCard]:
+        """Returns cards of typical scenes, of the worst and of the best by the first model's score.
 
         Raises:
-            UsageError: there is no such metric.
+            UsageError: that model has no such score.
         """
-        if metric not in self._values:
-            names = ", ".join(sorted(self._values))
-            raise UsageError(f"--metric is one of {names}, got {metric!r}")
-        worst, best = worst_and_best(metric, self._values[metric], EXTREMES)
-        return self.cards("worst", worst) + self.cards("best", best)
+        values = self._values[0]
+        if metric not in values:
+            raise UsageError(f"--metric is one of {', '.join(sorted(values))}, got {metric!r}")
+        worst, best = worst_and_best(metric, values[metric], RANKED)
+        typical = most_typical(values[metric], RANKED)
+        groups = {"typical": typical, "worst": worst, "best": best}
+        return [card for group, rows in groups.items() for card in self.cards(group, rows)]
 
     def cards(self, group: str, rows: Sequence[int]) -> list[SceneCard]:
         """Returns a card for each of some rows, under the title of a group."""
-        images = self._scenes.images[list(rows)]
-        segmentation = self._scenes.segmentation[list(rows)]
-        entities, num_background = self._scenes.entities, self._scenes.num_background
-        output = self._cache.decompositions(self._model, images, self._num_slots)
-        parts = drawable(images, output)
-        truth = entity_palette(entities, num_background)[segmentation]
+        if not rows:
+            return []
+        views = [self._views(place, list(rows)) for place in range(len(self._models))]
+        images, truth = self._scenes.images[list(rows)], self._scenes.segmentation[list(rows)]
+        palette = entity_palette(self._scenes.entities, self._scenes.num_background)
         return [
             SceneCard(
                 SceneSummary(
                     group=group,
                     source=self._path.name,
                     index=row,
-                    scores={
-                        name: round(float(self._values[name][row]), DIGITS)
-                        for name in SHOWN_SCORES
-                        if name in self._values
-                    },
-                    slots=_slot_summaries(segmentation[i], parts.masks[i], entities),
+                    beside=tuple(view.summary for view in others),
+                    **vars(first.summary),
                 ),
-                sheet=sheet(images[i], truth[i], parts, i),
+                sheet=np.concatenate([images[i], palette[truth[i]]], axis=1),
                 image_size=images.shape[1],
+                views=(first, *others),
+            )
+            for i, (row, (first, *others)) in enumerate(
+                zip(rows, zip(*views, strict=True), strict=True)
+            )
+        ]
+
+    def _views(self, place: int, rows: list[int]) -> list[View]:
+        """Returns what the model at a place makes of some rows."""
+        model, scenes = self._models[place], self._inputs[place].rows(rows)
+        output = self._cache.decompositions(model, scenes.images, self._num_slots)
+        refined, refined_values = None, {}
+        if model.refines:
+            refined = self._cache.decompositions(model, scenes.images, self._num_slots, ROUNDS)
+            predictions = Predictions(slots_of(refined.masks), num_slots=refined.masks.shape[1])
+            refined_values = values_of(scenes, predictions)
+        parts, colors = drawable(scenes.images, output), slot_colors(output.masks, scenes.truth)
+        return [
+            View(
+                SceneView(
+                    scores=_shown_scores(self._values[place], row),
+                    slots=_slot_summaries(scenes.segmentation[i], parts.masks[i], scenes.entities),
+                    refined=_shown_scores(refined_values, i),
+                ),
+                sheet=sheet(parts, i, colors[i], None if refined is None else refined.masks[i]),
+                colors=colors[i],
+                image_size=scenes.images.shape[1],
+                refines=refined is not None,
                 lacking=parts.note,
             )
             for i, row in enumerate(rows)
         ]
+
+
+def _shown_scores(values: Mapping[str, np.ndarray], row: int) -> dict[str, float]:
+    return {
+        name: round(float(values[name][row]), DIGITS) for name in SHOWN_SCORES if name in values
+    }
+
+
+def most_typical(values: Float64[np.ndarray, " N"], count: int) -> list[int]:
+    """Returns the rows around the median of what is defined, the nearest to it first."""
+    defined = values[~np.isnan(values)]
+    if not len(defined):
+        return []
+    distance = np.abs(values - np.median(defined))  # NaN comes last
+    return [int(row) for row in np.argsort(distance, kind="stable")[: min(count, len(defined))]]
 
 
 def worst_and_best(
@@ -140,28 +216,43 @@ def without(parts: Drawable, index: int, slot: int) -> Float[np.ndarray, "H W 3"
 
 
 def sheet(
-    image: UInt8[np.ndarray, "H W 3"],
-    truth: UInt8[np.ndarray, "H W 3"],
     parts: Drawable,
     index: int,
+    colors: UInt8[np.ndarray, "K 3"],
+    refined: Float[np.ndarray, "K H W"] | None,
 ) -> UInt8[np.ndarray, "Y X 3"]:
-    """Lays out all pictures of a scene without gaps."""
-    slots = parts.masks.shape[1]
-    palette = slot_palette(slots)
-    segmentation = palette[parts.masks[index].argmax(axis=0)]
-    rows = [[image, to_uint8(parts.reconstruction[index]), segmentation, truth]]
-    for slot in range(slots):
+    """Lays out all pictures of a model's view of a scene without gaps, white where a row ends.
+
+    Args:
+        parts: what the model makes of several scenes.
+        index: which of them.
+        colors: of the slots.
+        refined: masks that its VAE has corrected, where it can.
+    """
+    masks = parts.masks[index]
+    rows = [[to_uint8(parts.reconstruction[index]), colors[masks.argmax(axis=0)]]]
+    if refined is not None:
+        rows[0].append(colors[refined.argmax(axis=0)])
+    for slot in range(len(masks)):
         component = parts.components[index, slot]
-        attention = np.repeat(to_uint8(parts.masks[index, slot])[..., None], 3, axis=-1)
         rows.append(
             [
                 on_white(component, parts.masks_recon[index, slot]),
                 to_uint8(component),
                 to_uint8(without(parts, index, slot)),
-                attention,
+                _grey(masks[slot]),
             ]
         )
-    return np.concatenate([np.concatenate(row, axis=1) for row in rows], axis=0)
+        if refined is not None:
+            rows[-1].append(_grey(refined[slot]))
+    blank = np.full_like(rows[0][0], 255)
+    columns = len(rows[-1])
+    whole = [row + [blank] * (columns - len(row)) for row in rows]
+    return np.concatenate([np.concatenate(row, axis=1) for row in whole], axis=0)
+
+
+def _grey(mask: Float[np.ndarray, "H W"]) -> UInt8[np.ndarray, "H W 3"]:
+    return np.repeat(to_uint8(mask)[..., None], 3, axis=-1)
 
 
 def as_webp(picture: UInt8[np.ndarray, "Y X 3"]) -> bytes:

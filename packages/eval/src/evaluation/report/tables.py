@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from evaluation.scores.conditions import title_of
 from evaluation.scores.labels import FURTHER, as_trained, of_slots
 from evaluation.scores.results import (
     Conditions,
@@ -29,6 +30,7 @@ COLUMNS = (
     "count",
     "mse",
 )
+SIDE_BY_SIDE = ("ari_fg", "ari_merged", "msc", "recall", "count", "mse")
 BESIDE_BASELINES = ("ari_fg", "msc", "recall")
 DIGITS = {"mse": 4}
 """Digits after the decimal point; 2 for the others."""
@@ -55,6 +57,14 @@ class PageTable:
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+
+@dataclass(frozen=True)
+class ModelRows:
+    """Scores of a model and of the baselines on scenes as in training, by what rows are called."""
+
+    rows: Mapping[str, Row]
+    baselines: Mapping[str, Row]
 
 
 def table_of(
@@ -101,7 +111,7 @@ def of_conditions(result: Generalisation) -> list[PageTable]:
         "condition"
     )
     own = [
-        (words(label), [cell(name, row.get(name)) for name in names])
+        (title_of(label), [cell(name, row.get(name)) for name in names])
         for label, row in conditions.items()
     ]
     rows: dict[str, Conditions] = {of_slots(result.checkpoint, result.num_slots): conditions}
@@ -116,7 +126,7 @@ def of_conditions(result: Generalisation) -> list[PageTable]:
         *(
             table_of(
                 f"{name} beside segmentations that look at colour or place alone",
-                ["", *(words(condition) for condition in conditions)],
+                ["", *(title_of(condition) for condition in conditions)],
                 [
                     (label, [cell(name, scores.get(c, {}).get(name)) for c in conditions])
                     for label, scores in rows.items()
@@ -174,15 +184,27 @@ def of_representation(result: Representation) -> list[PageTable]:
     return [properties, disentangling]
 
 
+def beside_each_other(models: Sequence[ModelRows]) -> PageTable:
+    """Returns models as rows on scenes as in training, each with its refined masks.
+
+    Baselines stand below the models, once for each size of images, as their scores depend on it.
+    """
+    rows: dict[str, Row] = {}
+    baselines: dict[str, Row] = {}
+    for model in models:
+        rows |= model.rows
+        baselines |= model.baselines
+    rows |= baselines
+    present = _columns(rows.values())
+    names = [name for name in SIDE_BY_SIDE if name in present]
+    return table_of(
+        "side by side, on test scenes as in training",
+        ["", *names],
+        [(label, [cell(name, row.get(name)) for name in names]) for label, row in rows.items()],
+    )
+
+
 def _columns(rows: Iterable[Row]) -> list[str]:
     """Returns the scores that any of the rows has, in the order of `COLUMNS`."""
     names = {name for row in rows for name in row}
     return [name for name in COLUMNS if name in names]
-
-
-def words(condition: str) -> str:
-    """Returns a condition's name for people."""
-    prefix, _, count = condition.rpartition("_")
-    if prefix == "objects" and count.isdigit():
-        return f"{count} object{'' if count == '1' else 's'}"
-    return condition.replace("_", " ").replace("color", "colour")

@@ -21,13 +21,29 @@ HELD = ("held_in", "held_out")
 of them in every scene."""
 TRAINED_ON = (1, 3)
 """Fewest and most objects in view in the training scenes."""
-COMPARED = {
+TITLES = {
     "test": "as in training",
+    "objects_0": "no object",
+    "objects_1": "one object",
+    "objects_2": "two objects",
+    "objects_3": "three objects",
+    "objects_4": "four objects",
+    "objects_5": "five objects",
     "objects_6": "six objects",
     "identical_color": "one colour",
+    "four_identical": "four alike",
+    "held_in": "kinds of training",
+    "held_out": "kinds held out",
 }
+"""What people read of each condition, in every table, picture and page; files have the names."""
+COMPARED = ("test", "objects_6", "identical_color")
 """Conditions in which the model stands beside the baselines: where colour helps, where more objects
 are in view than in training, and where colour does not help."""
+
+
+def title_of(condition: str) -> str:
+    """Returns a condition's title; its own name where a file brings another one."""
+    return TITLES.get(condition, condition)
 
 
 def config_of(condition: str, size: int, hold_out: tuple[Kind, ...] = ()) -> ObjectsRoomConfig:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 from scenes.command_line import UsageError
 from scenes.objects_room.kinds import Kind, parse_kind
-from scenes.progress import progress_bar
+from scenes.progress import in_turn, progress_bar
 
 from evaluation.folders import check_writable
 from evaluation.predictions.baselines import BASELINES
@@ -35,6 +35,7 @@ from evaluation.scores.conditions import (
     TestRooms,
     hold_out_of,
     rooms_size,
+    title_of,
 )
 from evaluation.scores.labels import DECODED, REFINED
 from evaluation.scores.occlusion import ObjectsInView, objects_in_view, occlusion
@@ -169,9 +170,9 @@ def _generalise(
     with progress_bar() as progress:
         task = progress.add_task(f"{slots} slots", total=len(conditions), note="")
         for condition in conditions:
-            progress.update(task, note=f"rendering {condition}")
+            progress.update(task, note=f"rendering: {title_of(condition)}")
             path = rooms.file(condition)
-            progress.update(task, note=f"scoring {condition}")
+            progress.update(task, note=f"scoring: {title_of(condition)}")
             scores.add(condition, read_scenes(path, rooms.n, rooms.size), model, slots, cache)
             progress.advance(task)
     return scores.result(with_trained_slots(model), slots, rooms.n, rooms.seed)
@@ -225,10 +226,9 @@ class _ScoredConditions:
         cache: Cache,
     ) -> None:
         predictions = cache.of_model(model, scenes.images, slots)
-        rows = {_MODEL: predictions} | {
-            name: cache.of_baseline(name, segment, scenes.images)
-            for name, segment in BASELINES.items()
-        }
+        rows = {_MODEL: predictions}
+        for name in in_turn("baselines", list(BASELINES)):
+            rows[name] = cache.of_baseline(name, BASELINES[name], scenes.images)
         if condition in COUNTS:
             for row, each in rows.items():
                 self.objects.setdefault(row, []).append(objects_in_view(scenes, each))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float64
+from scenes.progress import in_turn
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -46,7 +47,8 @@ def predict_properties(objects: Objects) -> dict[str, Predicted]:
         of them have the same value.
     """
     scores = {}
-    for name, values in objects.factors.items():
+    for name in in_turn("predicting", list(objects.factors)):
+        values = objects.factors[name]
         if _too_few(objects) or not _varies(objects, values):
             scores[name] = Predicted(np.nan, np.nan, np.nan)
             continue
@@ -86,7 +88,8 @@ def dci(objects: Objects) -> Dci:
         return Dci(np.nan, np.nan, np.nan)
     train, test = _split(objects)
     importances, scores = [], []
-    for name, values in factors.items():
+    for name in in_turn("disentangling", list(factors)):
+        values = factors[name]
         kind = RandomForestClassifier if name == CATEGORICAL else RandomForestRegressor
         target = values.astype(np.int64) if name == CATEGORICAL else values
         # A classifier would look at a random few latents per split, which spreads importance.

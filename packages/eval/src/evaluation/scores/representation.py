@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scenes.command_line import CommandError
+from scenes.progress import in_turn
 
 from evaluation.folders import check_writable
 from evaluation.predictions.cache import Cache
@@ -87,8 +88,11 @@ def represent(
         data=str(path),
         n=n,
         objects={name: len(row.scene) for name, row in rows.items()},
-        properties={name: predict_properties(row) for name, row in rows.items()},
-        dci={name: dci(row) for name, row in rows.items()},
+        properties={
+            name: predict_properties(rows[name])
+            for name in in_turn("properties from latents", list(rows))
+        },
+        dci={name: dci(rows[name]) for name in in_turn("DCI", list(rows))},
     )
     if out is not None:
         write_result(result, Path(out))

@@ -15,14 +15,15 @@ from scenes.atomic import write_whole
 from scenes.command_line import CommandError
 
 from evaluation.json_files import parse_json
+from evaluation.scores.report_results import Report
 from evaluation.scores.results import (
     SCHEMA,
     FileScores,
     Generalisation,
     ModelIdentity,
-    Report,
     Representation,
     Row,
+    Statistic,
 )
 
 SCORES, REPRESENTATION, REPORT = "scores.json", "representation.json", "report.json"
@@ -84,6 +85,23 @@ def to_json(result: Result) -> str:
 def rows_to_json(rows: Mapping[str, Row]) -> str:
     """Returns statistics by row and score as JSON on one line, an undefined number as null."""
     return json.dumps(_CONVERTER.unstructure(rows), allow_nan=False)
+
+
+def rows_from_json(text: str, source: str) -> dict[str, dict[str, Statistic]]:
+    """Returns what `rows_to_json` wrote.
+
+    Args:
+        text: the JSON.
+        source: where it stands, for messages.
+
+    Raises:
+        CommandError: it is no such JSON.
+    """
+    try:
+        return _CONVERTER.structure(parse_json(text, source), dict[str, dict[str, Statistic]])
+    except cattrs.BaseValidationError as error:
+        reasons = cattrs.transform_error(error, path="scores", format_exception=_reason)
+        raise CommandError(f"{source}: {'; '.join(reasons)}") from error
 
 
 def to_plain(result: Any) -> Any:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 SCHEMA = 1
 """Version of the files. Files from before it was written have the same keys, and are read."""
@@ -224,75 +223,3 @@ class Representation:
         names = list(self.properties[rows[0]])
         if not names or any(set(row) != set(names) for row in self.properties.values()):
             raise ValueError("all rows of properties must be of the same properties")
-
-
-@dataclass(frozen=True)
-class ReportedRun:
-    """A training run as the report lists it."""
-
-    name: str
-    path: str
-    dataset: str
-    step: int
-    config: Mapping[str, Any]
-    last: Mapping[str, Any]
-    """The last value of everything that it logged."""
-
-
-@dataclass(frozen=True)
-class ReportedModel:
-    """The model whose scenes the report shows."""
-
-    path: str | None
-    name: str
-    step: int | None
-    config: Mapping[str, Any] | None
-    """Config of its training; `None` for another model than MONet."""
-
-
-@dataclass(frozen=True)
-class SlotSummary:
-    """What a slot holds in one scene."""
-
-    area: float
-    """Share of the image's pixels where its mask is the largest."""
-    holds: str | None
-    """Entity of which it has the most pixels; `None` where it has none."""
-
-
-@dataclass(frozen=True)
-class SceneSummary:
-    """A scene that the report shows."""
-
-    group: str
-    source: str
-    """Name of its file."""
-    index: int
-    """Row of the file."""
-    scores: Mapping[str, float]
-    slots: tuple[SlotSummary, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """Everything that the report's page shows, pictures apart."""
-
-    schema: int = SCHEMA
-    versions: Mapping[str, str]
-    """Of Python and of the packages that made the report."""
-    provenance: Mapping[str, Any]
-    """What rendered the scenes."""
-    runs: tuple[ReportedRun, ...]
-    scores: tuple[Mapping[str, Any], ...]
-    """As they were read, each with its `path`."""
-    left_out: tuple[str, ...]
-    """A line for each file that could not be read."""
-    checkpoint: ReportedModel
-    dataset: str | None
-    """What the model was trained on, where known."""
-    num_slots: int
-    metric: str
-    """Orders the worst and the best scenes."""
-    ranked: int
-    """Number of scenes among which they are the worst and the best."""
-    scenes: tuple[SceneSummary, ...]

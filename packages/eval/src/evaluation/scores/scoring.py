@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scenes.command_line import CommandError, UsageError
+from scenes.progress import in_turn
 
 from evaluation.folders import check_writable
 from evaluation.predictions.baselines import BASELINES
@@ -82,8 +83,10 @@ def score(
         identity = subject.identity
     scored = {_MODEL: predictions, DECODED: decoded_masks(predictions), REFINED: refined}
     names = tuple(BASELINES) if baselines else ()
-    scored |= {name: cache.of_baseline(name, BASELINES[name], scenes.images) for name in names}
-    values = {row: values_of(scenes, each) for row, each in scored.items() if each is not None}
+    for name in in_turn("baselines", names):
+        scored[name] = cache.of_baseline(name, BASELINES[name], scenes.images)
+    present = {row: each for row, each in scored.items() if each is not None}
+    values = {row: values_of(scenes, present[row]) for row in in_turn("scoring", list(present))}
     highest = ceiling_values(scenes)
     if highest is not None:
         values[CEILING] = highest

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 from scenes.command_line import UsageError
+from scenes.file.errors import FileError
 from scenes.file.reader import SceneFile
+from scenes.progress import counting
 from scenes.segmentation import images_at, segmentation_at
+
+READ_AT_ONCE = 512
+"""Scenes that are averaged down together."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Which entity each pixel of some scenes is of."""
+
+    segmentation: UInt8[np.ndarray, "N H W"]
+    entities: tuple[str, ...]
+    num_background: int
 
 
 @dataclass(frozen=True)
@@ -26,6 +42,54 @@ class TestScenes:
     """Each object's full extent, as if nothing hid it; `None` where the file does not know it."""
     ignored: Bool[np.ndarray, "N H W"] | None = None
     """Pixels that are left out of every score; `None` leaves out none."""
+
+    @property
+    def truth(self) -> Truth:
+        """The truth alone."""
+        return Truth(self.segmentation, self.entities, self.num_background)
+
+    def rows(self, rows: list[int]) -> TestScenes:
+        """Returns some of the scenes, in this order."""
+        fields: dict[str, Any] = {
+            name: values[rows] if isinstance(values, np.ndarray) else values
+            for name, values in vars(self).items()
+        }
+        return TestScenes(**fields)
+
+
+def read_images(
+    path: Path, n: int, size: int | None = None
+) -> tuple[UInt8[np.ndarray, "N H W 3"], Truth | None]:
+    """Reads the first images of a file, all where there are fewer, and their truth if it is known.
+
+    Args:
+        path: a file of this project's.
+        n: number of images.
+        size: side in pixels of a model's images, as in `read_scenes`.
+
+    Raises:
+        UsageError: the images have another size, or are not square as the model's are.
+        FileError: the file cannot be read.
+    """
+    with SceneFile(path) as file:
+        size, rows = size_of(file, size), slice(0, n)
+        truth = None
+        if file.has("segmentation"):
+            segmentation = segmentation_at(file["segmentation"][rows], size)
+            truth = Truth(segmentation, file.entities, file.num_background)
+            check_names(path, truth)
+        return images_at(file["image"][rows], size), truth
+
+
+def check_names(path: Path, truth: Truth) -> None:
+    """Refuses scenes with entities that have no name, and so no colour.
+
+    Raises:
+        FileError: names the file and the entity.
+    """
+    last, names = int(truth.segmentation.max(initial=0)), len(truth.entities)
+    if last >= names:
+        raise FileError(f"{path}: segmentation: has entity {last}, and names of {names}")
 
 
 def read_scenes(path: Path, n: int | None = None, size: int | None = None) -> TestScenes:
@@ -46,14 +110,37 @@ def read_scenes(path: Path, n: int | None = None, size: int | None = None) -> Te
         if n is not None and n > file.n:
             raise UsageError(f"{path}: has {file.n} scenes, fewer than --n {n}")
         size = size_of(file, size)
-        rows = slice(0, n)
+        readers: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+            "image": images_at,
+            "segmentation": segmentation_at,
+        }
+        if file.has("amodal"):
+            readers["amodal"] = _amodal_at
+        arrays = _read_fields(file, file.n if n is None else n, size, readers)
         return TestScenes(
-            images=images_at(file["image"][rows], size),
-            segmentation=segmentation_at(file["segmentation"][rows], size),
+            images=arrays["image"],
+            segmentation=arrays["segmentation"],
             entities=file.entities,
             num_background=file.num_background,
-            amodal=_amodal_at(file["amodal"][rows], size) if file.has("amodal") else None,
+            amodal=arrays.get("amodal"),
         )
+
+
+def _read_fields(
+    file: SceneFile,
+    n: int,
+    size: int,
+    readers: Mapping[str, Callable[[np.ndarray, int], np.ndarray]],
+) -> dict[str, np.ndarray]:
+    """Reads the first rows of some fields batch by batch, behind a bar, at a size in pixels."""
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in readers}
+    with counting("reading", n) as advance:
+        for start in range(0, max(1, n), READ_AT_ONCE):
+            rows = slice(start, min(start + READ_AT_ONCE, n))
+            for name, at_size in readers.items():
+                parts[name].append(at_size(file[name][rows], size))
+            advance(rows.stop - rows.start)
+    return {name: np.concatenate(values) for name, values in parts.items()}
 
 
 def size_of(file: SceneFile, size: int | None) -> int:

@@ -55,5 +55,5 @@ class Reporter:
         if results is None:
             return False
         self._log.scalars(step, results.scores)
-        self._log.picture(step, results.sheet, results.image_size)
+        self._log.picture(step, results.sheet)
         return True

@@ -25,8 +25,6 @@ SCORE = "held_out_nll"
 """What every line of scores has."""
 MOST_NAMED = 5
 """Damaged lines that are named."""
-SHOWN_PIXELS = 96
-"""Images smaller than this are enlarged in the picture."""
 
 
 @dataclass(frozen=True)
@@ -97,20 +95,17 @@ class RunLog:
             for name, value in values.items():
                 self._writer.add_scalar(name, value, step)
 
-    def picture(self, step: int, sheet: UInt8[np.ndarray, "Y X 3"], image_size: int) -> None:
+    def picture(self, step: int, sheet: UInt8[np.ndarray, "Y X 3"]) -> None:
         """Logs a sheet of decompositions; the file beside the metrics is the newest one.
 
         Args:
             step: of the run.
             sheet: the picture.
-            image_size: side of the images in it, by which small ones are enlarged.
         """
         if self._writer is not None:
             self._writer.add_image("decomposition", sheet, step, dataformats="HWC")
-        scale = max(1, SHOWN_PIXELS // image_size)
-        enlarged = Image.fromarray(sheet.repeat(scale, axis=0).repeat(scale, axis=1))
         with whole_or_not(self._picture) as temporary:
-            enlarged.save(temporary, "PNG")
+            Image.fromarray(sheet).save(temporary, "PNG")
 
 
 def _events(folder: Path, step: int) -> SummaryWriter | None:

@@ -27,8 +27,6 @@ class Results:
     scores: dict[str, float]
     sheet: UInt8[np.ndarray, "Y X 3"]
     """A picture of some decompositions."""
-    image_size: int
-    """Side of the images in it."""
 
 
 class Validation:
@@ -71,8 +69,7 @@ class Validation:
 
     def results(self, weights: Mapping[str, torch.Tensor]) -> Results:
         """Returns scores and a picture."""
-        size = self._config.model.image_size
-        return Results(self.scores(weights), self.sheet(weights), size)
+        return Results(self.scores(weights), self.sheet(weights))
 
     def sheet(self, weights: Mapping[str, torch.Tensor]) -> UInt8[np.ndarray, "Y X 3"]:
         """Returns a picture of the first held-out images and their decompositions."""

@@ -12,10 +12,19 @@ def entity_palette(entities: tuple[str, ...], num_background: int) -> UInt8[np.n
     """Returns a colour for each entity: greys for the background, hues for objects."""
     greys = np.linspace(225, 70, max(1, num_background))
     colors = [[grey, grey, grey] for grey in greys[:num_background]]
-    for index in range(len(entities) - num_background):
-        rgb = colorsys.hsv_to_rgb((0.57 + 0.381966 * index) % 1, 0.75, 0.95)
-        colors.append([255 * value for value in rgb])
+    colors += [_hue(index, 0.75, 0.95) for index in range(len(entities) - num_background)]
     return np.array(colors, dtype=np.uint8)
+
+
+def spare_palette(slots: int) -> UInt8[np.ndarray, "K 3"]:
+    """Returns dark colours, none of them an entity's, for slots that are left over."""
+    return np.array([_hue(index, 0.6, 0.45) for index in range(slots)], dtype=np.uint8)
+
+
+def _hue(index: int, saturation: float, value: float) -> list[float]:
+    """Returns the colour of a number; numbers that follow each other have hues far apart."""
+    rgb = colorsys.hsv_to_rgb((0.57 + 0.381966 * index) % 1, saturation, value)
+    return [255 * channel for channel in rgb]
 
 
 SLOT_COLORS = (

@@ -1,0 +1,62 @@
+"""`eval decompose`: scenes taken apart, as a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+RESULTS = Path("results/decompose")
+
+
+@dataclass(frozen=True)
+class Decompose:
+    """Take scenes apart and draw them: image, truth, segmentation, and each slot."""
+
+    data: Path | None = None
+    """File of scenes, with or without their truth; by default the Objects Room's test scenes in
+    --data-folder."""
+    checkpoint: str | None = None
+    """Run folder or name of shipped weights; by default the newest run on the data's dataset."""
+    model: str | None = None
+    """Instead: any model, as module:factory or FILE.py:factory (docs/metrics.md)."""
+    n: int = 8
+    """Number of scenes, the first of the file."""
+    slots: int | None = None
+    """Slots to use; as many as in training by default."""
+    refine: int = 0
+    """Rounds in which the VAE corrects the masks; the segmentation before stands beside."""
+    data_folder: Path = Path("data/objects_room")
+    """Where test scenes lie; those that lack are rendered into it."""
+    seed: int = 0
+    """Seed of the test scenes."""
+    out: Path | None = None
+    """Folder to write; results/decompose/NAME/FILE by default."""
+    workers: int | None = None
+    """Processes that render; one per core by default."""
+
+    def run(self) -> int:
+        """Writes decompositions.png and .pdf, and prints scores that came with the weights."""
+        from evaluation.figures.scene_rows import check_drawable, write_decompositions
+        from evaluation.predictions.cache import cache_of
+        from evaluation.predictions.model_choice import choose_model
+        from evaluation.terminal_tables import print_recorded_scores
+
+        check_drawable(self.n, self.slots or 1, self.refine)
+        model = choose_model(self.checkpoint, self.model, self.data, slots=(self.slots,), n=self.n)
+        scenes = "test" if self.data is None else self.data.stem
+        paths = write_decompositions(
+            model,
+            self.data,
+            n=self.n,
+            slots=self.slots,
+            refine=self.refine,
+            data_folder=self.data_folder,
+            seed=self.seed,
+            out=self.out or RESULTS / model.identity.name / scenes,
+            cache=cache_of(self.out),
+            workers=self.workers,
+        )
+        if model.weights is not None:
+            print_recorded_scores(model.weights)
+        print(*paths, sep="\n")
+        return 0

@@ -1,0 +1,53 @@
+"""Colours of slots: those of the entities that they hold, wherever the truth stands beside."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Int64, UInt8
+from scenes.pictures.palette import entity_palette, slot_palette, spare_palette
+from scenes.segmentation import contingency
+from scipy.optimize import linear_sum_assignment
+
+from evaluation.metrics.overlap import iou
+from evaluation.predictions.checks import slots_of
+from evaluation.scores.truth import Truth
+
+
+def slot_colors(
+    masks: Float[np.ndarray, "N K H W"], truth: Truth | None
+) -> UInt8[np.ndarray, "N K 3"]:
+    """Returns the colours in which the slots of each scene are drawn.
+
+    Args:
+        masks: by which the slots are matched with entities.
+        truth: of the scenes; without it a slot has the same colour in all of them.
+    """
+    scenes, slots = masks.shape[:2]
+    if truth is None:
+        return np.repeat(slot_palette(slots)[None], scenes, axis=0)
+    palette = entity_palette(truth.entities, truth.num_background)
+    table = contingency(truth.segmentation, slots_of(masks))
+    return np.stack([_matched(each, palette, slots) for each in table])
+
+
+def _matched(
+    table: Int64[np.ndarray, "E K"], palette: UInt8[np.ndarray, "E2 3"], slots: int
+) -> UInt8[np.ndarray, "K2 3"]:
+    """Returns the colours of a scene's slots: that of the entity that each covers best.
+
+    Entities and slots are matched one-to-one, for the largest sum of intersections over union, but
+    only where the slot has most of the entity, or most of what the slot has is the entity: few
+    pixels in common tell nothing. A slot that is left over has a dark colour that no entity has.
+
+    Args:
+        table: pixels that entity e shares with slot k; the last slots may be missing.
+        palette: the entities' colours.
+        slots: number of slots.
+    """
+    colors = spare_palette(slots)
+    most = (table == table.max(axis=0)) | (table == table.max(axis=1, keepdims=True))
+    overlap = np.where(most, iou(table[None])[0], 0)
+    for entity, slot in zip(*linear_sum_assignment(overlap, maximize=True), strict=True):
+        if overlap[entity, slot] > 0:
+            colors[slot] = palette[entity]
+    return colors

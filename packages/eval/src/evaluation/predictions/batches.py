@@ -1,0 +1,112 @@
+"""What a model makes of many images, batch by batch, behind a bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from scenes.command_line import CommandError
+from scenes.progress import counting
+
+from evaluation.metrics.reconstruction import mse
+from evaluation.predictions.checks import slots_of
+from evaluation.predictions.contract import ModelOutput, Predictions, join_outputs
+from evaluation.predictions.models import Images, Model, ScoredModel, scored_model
+
+AT_ONCE = 64
+"""Images in one call of `decompose` whose scores are wanted."""
+DRAWN_AT_ONCE = 8
+"""The same where everything is kept for pictures."""
+Batch = TypeVar("Batch", Predictions, ModelOutput)
+
+
+def predict(
+    model: Model | ScoredModel,
+    images: Images,
+    num_slots: int | None = None,
+    refine: int = 0,
+) -> Predictions:
+    """Decomposes images, keeping what scores need: errors, not reconstructions.
+
+    Args:
+        model: any model.
+        images: as many as there are.
+        num_slots: slots to use; the model's own number by default.
+        refine: rounds in which MONet's VAE corrects the masks.
+
+    Raises:
+        CommandError: what the model returns does not fit the images; the message says why.
+    """
+    subject = scored_model(model)
+    slots = subject.slots(num_slots)
+    parts = _in_batches(
+        images, AT_ONCE, subject, lambda batch: _summary(batch, subject, slots, refine)
+    )
+    first = parts[0]
+    joined: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("segmentation", "decoded", "extents", "latents")
+        if getattr(first, name) is not None
+    }
+    terms = {name: np.concatenate([part.terms[name] for part in parts]) for name in first.terms}
+    return Predictions(num_slots=first.num_slots, terms=terms, **joined)
+
+
+def decompose_images(
+    model: ScoredModel, images: Images, num_slots: int, refine: int = 0
+) -> ModelOutput:
+    """Decomposes images, keeping everything: for as many as are drawn.
+
+    Raises:
+        CommandError: as from `predict`.
+    """
+    return join_outputs(
+        _in_batches(
+            images, DRAWN_AT_ONCE, model, lambda batch: model.decompose(batch, num_slots, refine)
+        )
+    )
+
+
+def _in_batches(
+    images: Images, at_once: int, model: ScoredModel, decompose: Callable[[Images], Batch]
+) -> list[Batch]:
+    """Returns what `decompose` makes of the images, batch by batch, behind a bar.
+
+    Raises:
+        CommandError: the batches have different numbers of slots.
+    """
+    outputs: list[Batch] = []
+    name = model.identity.name
+    with counting(f"decomposing, {name}", len(images)) as advance:
+        for start in range(0, len(images), at_once):
+            batch = images[start : start + at_once]
+            outputs.append(decompose(batch))
+            if _slots_in(outputs[-1]) != _slots_in(outputs[0]):
+                raise CommandError(
+                    f"{name}: masks: has {_slots_in(outputs[-1])} slots in images from {start} "
+                    f"and {_slots_in(outputs[0])} in those before"
+                )
+            advance(len(batch))
+    return outputs
+
+
+def _slots_in(output: Predictions | ModelOutput) -> int:
+    return output.num_slots if isinstance(output, Predictions) else output.masks.shape[1]
+
+
+def _summary(images: Images, model: ScoredModel, num_slots: int, refine: int) -> Predictions:
+    """Returns what scores need of one batch."""
+    output = model.decompose(images, num_slots, refine)
+    errors = {}
+    if output.reconstruction is not None:
+        errors["mse"] = mse(images, output.reconstruction)
+    decoded, logits = output.masks_recon, output.mask_logits
+    return Predictions(
+        segmentation=slots_of(output.masks),
+        num_slots=output.masks.shape[1],
+        terms=errors | {name: term.astype(np.float64) for name, term in output.terms.items()},
+        decoded=None if decoded is None else slots_of(decoded),
+        extents=None if logits is None else logits > 0,
+        latents=output.latents,
+    )

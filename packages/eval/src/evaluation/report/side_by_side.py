@@ -1,0 +1,75 @@
+"""The scores of the models that a report shows, from its files or from what came with weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from evaluation.figures.panels import BASELINES
+from evaluation.report.content import ReportContent, ShownModel
+from evaluation.report.sources import ScoresFile
+from evaluation.report.tables import ModelRows, PageTable, beside_each_other
+from evaluation.scores.labels import FURTHER, REFINED
+from evaluation.scores.results import Conditions, FileScores, Generalisation, ModelIdentity, Row
+
+CONDITION = "test"
+RECORDED = "recorded with the weights"
+
+
+def results_of(
+    scores: Sequence[ScoresFile], model: ModelIdentity
+) -> Iterator[Generalisation | FileScores]:
+    """Yields what files hold of the scores of a model at its step."""
+    for file in scores:
+        result = file.result
+        if isinstance(result, Generalisation | FileScores) and result.checkpoint is not None:
+            own = result.checkpoint
+            if (own.name, own.step) == (model.name, model.step):
+                yield result
+
+
+def compare(content: ReportContent) -> PageTable | None:
+    """Returns the models' scores side by side; `None` where there is one model, or no scores."""
+    rows = [_rows(model, content.scores) for model in content.models]
+    if len(rows) < 2 or not any(each.rows for each in rows):
+        return None
+    return beside_each_other(rows)
+
+
+def _rows(model: ShownModel, scores: Sequence[ScoresFile]) -> ModelRows:
+    """Returns a model's rows: of its first generalisation, else those recorded with its weights."""
+    pixels = "" if model.image_size is None else f", {model.image_size} pixels"
+    for result in results_of(scores, model.identity):
+        if isinstance(result, Generalisation) and CONDITION in result.conditions:
+            return ModelRows(
+                _rows_of(result),
+                {
+                    f"{name}{pixels}": conditions[CONDITION]
+                    for name, conditions in result.baselines.items()
+                    if name in BASELINES and CONDITION in conditions
+                },
+            )
+    label = f"{model.identity.name}, {model.num_slots} slots"
+    titles = {"model": label, REFINED: f"{label}: {FURTHER[REFINED]}"}
+    return ModelRows(
+        {
+            f"{title} ({RECORDED})": model.recorded[row]
+            for row, title in titles.items()
+            if row in model.recorded
+        },
+        {f"{name}{pixels}": model.recorded[name] for name in BASELINES if name in model.recorded},
+    )
+
+
+def _rows_of(result: Generalisation) -> dict[str, Row]:
+    """Returns a model's rows: with the slots that were asked for, refined, and as in training."""
+    label = f"{result.checkpoint.name}, {result.num_slots} slots"
+    every: dict[str, Conditions] = {
+        label: result.conditions,
+        f"{label}: {FURTHER[REFINED]}": result.refined,
+    }
+    trained = result.as_trained
+    if trained is not None:
+        every[f"{result.checkpoint.name}, {trained.num_slots} slots as in training"] = (
+            trained.conditions
+        )
+    return {name: rows[CONDITION] for name, rows in every.items() if CONDITION in rows}

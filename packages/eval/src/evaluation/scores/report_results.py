@@ -1,0 +1,94 @@
+"""What a report holds, as data; its page shows nothing else beside pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from evaluation.scores.results import SCHEMA
+
+
+@dataclass(frozen=True)
+class ReportedRun:
+    """A training run as the report lists it."""
+
+    name: str
+    path: str
+    dataset: str
+    step: int
+    config: Mapping[str, Any]
+    last: Mapping[str, Any]
+    """The last value of everything that it logged."""
+
+
+@dataclass(frozen=True)
+class ReportedModel:
+    """A model whose scenes the report shows."""
+
+    path: str | None
+    name: str
+    step: int | None
+    config: Mapping[str, Any] | None
+    """Config of its training; `None` for another model than MONet."""
+
+
+@dataclass(frozen=True)
+class SlotSummary:
+    """What a slot holds in one scene."""
+
+    area: float
+    """Share of the image's pixels where its mask is the largest."""
+    holds: str | None
+    """Entity of which it has the most pixels; `None` where it has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneView:
+    """What one model makes of a scene that the report shows."""
+
+    scores: Mapping[str, float]
+    slots: tuple[SlotSummary, ...]
+    refined: Mapping[str, float] = field(default_factory=dict)
+    """Scores of the masks after MONet's VAE has corrected them; empty for other models."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneSummary(SceneView):
+    """A scene that the report shows, with what the first of its models makes of it."""
+
+    group: str
+    source: str
+    """Name of its file."""
+    index: int
+    """Row of the file."""
+    beside: tuple[SceneView, ...] = ()
+    """What the other models make of it, in their order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything that the report's page shows, pictures apart."""
+
+    schema: int = SCHEMA
+    versions: Mapping[str, str]
+    """Of Python and of the packages that made the report."""
+    provenance: Mapping[str, Any]
+    """What rendered the scenes."""
+    runs: tuple[ReportedRun, ...]
+    scores: tuple[Mapping[str, Any], ...]
+    """As they were read, each with its `path`."""
+    left_out: tuple[str, ...]
+    """A line for each file that could not be read."""
+    checkpoint: ReportedModel
+    """The model whose scores order the scenes."""
+    beside: tuple[ReportedModel, ...] = ()
+    """The models beside it."""
+    dataset: str | None
+    """What that model was trained on, where known."""
+    num_slots: int
+    metric: str
+    """Orders the scenes from the worst to the best."""
+    ranked: int
+    """Number of scenes among which they are typical, the worst and the best."""
+    scenes: tuple[SceneSummary, ...]
