@@ -145,7 +145,7 @@ def judge(drawing: Drawn, truths: Sequence[Truth]) -> Comparison:
         float(equal.mean()),
         float(equal[inside].mean()),
         # What is no number counts as the largest one: JSON has neither NaN nor infinity.
-        float(np.nan_to_num(apart_m, nan=np.finfo(np.float32).max).max(initial=0)),
+        float(np.nan_to_num(apart_m, nan=float(np.finfo(np.float32).max)).max(initial=0)),
     )
 
 
