@@ -122,7 +122,7 @@ def test_represent_writes_these_keys(run_folder: Path, rooms_file: Path, tmp_pat
     assert set(content["dci"]["slots"]) == {
         "disentanglement", "completeness", "informativeness"
     }  # fmt: skip
-    title = f"small at step 4, 24 scenes of {rooms_file}: accuracy of shape, R² of the rest, on"
+    title = f"small (4 steps), 24 scenes of {rooms_file}: accuracy of shape, R² of the rest, on"
     assert f"{title} scenes not seen" in unbroken(represented.printed)
 
 
@@ -161,7 +161,7 @@ def test_generalise_prints_these_tables(generalised: tuple[Made, Path]) -> None:
          "to", "100%"],
     ]  # fmt: skip
     for words in (
-        "small at step 4, 6 slots, 3 scenes of each condition; ± half of a 95% interval over "
+        "small (4 steps), 6 slots, 3 scenes of each condition; ± half of a 95% interval over "
         "images, (images that counted)",
         "beside segmentations that look at colour or place alone, and the ceiling",
         "what each of 6 slots holds in objects_6: share of scenes in which it holds anything, and "

@@ -82,7 +82,8 @@ def test_types_and_words_are_checked_where_no_test_hook_does() -> None:
         "    except ValueError as error: print(error)\n"
     )
     code += (
-        "for wrong in ({'grow': 1}, {'model': {'num_slots': 3}}, {'optimiser': monet.LossConfig()},\n"
+        "for wrong in ({'grow': 1}, {'model': {'num_slots': 3}},\n"
+        "              {'optimiser': monet.LossConfig()},\n"
         "              {'data': 'rooms.h5'}, {'init_from': 5}):\n"
         "    try: monet.TrainConfig(**wrong)\n"
         "    except ValueError as error: print(error)\n"

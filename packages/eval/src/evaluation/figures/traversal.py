@@ -251,10 +251,7 @@ def write_traversal(
     )
     stem = f"scene_{scene}_slot_{slot}" + ("" if latent is None else f"_latent_{latent}")
     how = "added to what the latent is" if relative else "in place of what the latent is"
-    note = (
-        f"{weights.name} at step {weights.step:,}, scene {scene} of {data.name}; {how}; masks not "
-        "normalised over slots"
-    )
+    note = f"{weights.title}, scene {scene} of {data.name}; {how}; masks not normalised over slots"
     own = own_component(drawable(image[None], output), place)
     figure = draw_strip(strip, image, own, place, note, relative=relative)
     gif = out / f"{stem}.gif"

@@ -49,6 +49,8 @@ class LoggedRun:
     config: dict[str, Any]
     rows: tuple[dict[str, Any], ...]
     """Rows of metrics.jsonl."""
+    earlier_steps: int = 0
+    """Steps of the runs that it went on from."""
 
     @property
     def last(self) -> dict[str, Any]:
@@ -222,7 +224,15 @@ def _read_run(folder: Path) -> LoggedRun:
     weights = read_weights(folder / WEIGHTS)
     config = json.loads(config_to_json(weights.config))
     rows = read_log(folder / METRICS) if (folder / METRICS).is_file() else ()
-    return LoggedRun(folder.name, str(folder), weights.dataset, weights.step, config, rows)
+    return LoggedRun(
+        folder.name,
+        str(folder),
+        weights.dataset,
+        weights.step,
+        config,
+        rows,
+        weights.earlier_steps,
+    )
 
 
 def read_scores(folder: Path) -> list[ScoresFile]:

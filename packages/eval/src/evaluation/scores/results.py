@@ -16,6 +16,7 @@ from typing import Any
 
 import cattrs
 from cattrs.gen import make_dict_unstructure_fn, override
+from monet.step_count import steps_in_words
 from scenes.atomic import write_whole
 
 SCHEMA = 1
@@ -58,11 +59,15 @@ class ModelIdentity:
     """Training steps of MONet's weights; `None` for any other model."""
     trained_slots: int | None = None
     """Slots that it was trained with, where that is known and matters."""
+    earlier_steps: int = 0
+    """Steps of the runs that MONet's went on from."""
 
     @property
     def title(self) -> str:
-        """Name, and training step where there is one."""
-        return self.name if self.step is None else f"{self.name} at step {self.step:,}"
+        """Name, and training steps where they are known."""
+        if self.step is None:
+            return self.name
+        return f"{self.name} ({steps_in_words(self.step, self.earlier_steps)})"
 
     @property
     def label(self) -> str:
@@ -238,7 +243,10 @@ def _converter() -> cattrs.Converter:
     converter.register_unstructure_hook(
         ModelIdentity,
         make_dict_unstructure_fn(
-            ModelIdentity, converter, trained_slots=override(omit_if_default=True)
+            ModelIdentity,
+            converter,
+            trained_slots=override(omit_if_default=True),
+            earlier_steps=override(omit_if_default=True),
         ),
     )
     return converter
