@@ -67,7 +67,7 @@ def test_score_writes_these_keys(scored: Made) -> None:
         "checkpoint", "predictions", "data", "n", "num_slots", "interval", "metrics",
         "decoded_masks", "refined", "baselines", "ceiling",
     }  # fmt: skip
-    assert set(content["checkpoint"]) == {"path", "name", "step"}
+    assert set(content["checkpoint"]) == {"path", "name", "step", "earlier_steps"}
     assert content["predictions"] is None
     assert set(content["metrics"]) == set(content["refined"]) == OF_MONET
     assert set(content["decoded_masks"]) == OF_SEGMENTATIONS
@@ -113,7 +113,7 @@ def test_represent_writes_these_keys(run_folder: Path, rooms_file: Path, tmp_pat
     assert set(content) >= {
         "checkpoint", "whole_image", "data", "n", "objects", "properties", "dci"
     }  # fmt: skip
-    assert set(content["checkpoint"]) == {"path", "name", "step"}
+    assert set(content["checkpoint"]) == {"path", "name", "step", "earlier_steps"}
     for key in ("objects", "properties", "dci"):
         assert list(content[key]) == ["slots", "slots, alone in view"]
     factors = ["shape", "red", "green", "blue", "size", "right", "forward"]

@@ -145,8 +145,8 @@ Trainer.save = slow_save
     ("place", "number", "code"),
     [
         ("__init__", signal.SIGINT, 1),
-        ("seconds_per_step", signal.SIGINT, 1),
-        ("seconds_per_step", signal.SIGTERM, -signal.SIGTERM),
+        ("measure", signal.SIGINT, 1),
+        ("measure", signal.SIGTERM, -signal.SIGTERM),
     ],
 )
 def test_a_signal_before_training_ends_and_leaves_nothing(
@@ -197,9 +197,13 @@ def test_scores_that_a_signal_left_out_are_made_when_the_run_goes_on(
     flags = [*flags, "--steps", "4", "--score-every", "2"]
     results, unscored = Validation.results, {2, 4}
 
-    def endless(self: Validation, weights: Mapping[str, torch.Tensor]) -> Results:
+    def endless(
+        self: Validation,
+        weights: Mapping[str, torch.Tensor],
+        advance: Callable[[int], None],
+    ) -> Results:
         if steps(folder)[-1] not in unscored:
-            return results(self, weights)
+            return results(self, weights, advance)
         os.kill(os.getpid(), signal.SIGINT)
         while True:
             time.sleep(0.01)

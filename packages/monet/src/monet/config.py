@@ -22,6 +22,8 @@ from monet.ranges import (
 )
 
 Precision = Literal["auto", "float32", "tf32", "bfloat16"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+"""Where to compute: PyTorch's words for processor, NVIDIA or AMD GPU, and Apple GPU."""
 MaskKind = Literal["attention", "element", "all-in-one", "wrong-element"]
 """Where the masks of a run come from: the attention network, or section 2.2's three conditions."""
 

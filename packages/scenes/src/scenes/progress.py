@@ -18,18 +18,23 @@ from rich.progress import (
 )
 from rich.text import Text
 
+SPEED_S = 300.0
+"""Seconds over which the rate is taken: a step may take a minute."""
+
 
 class RateColumn(ProgressColumn):
-    """Shows how many steps a second are made."""
+    """Shows how fast it goes: how many a second, or how many seconds each takes."""
 
     def render(self, task: Task) -> Text:
         """Returns the rate, once there is one."""
-        return Text("" if task.speed is None else f"{task.speed:,.1f}/s")
+        if not task.speed:
+            return Text("")
+        return Text(f"{task.speed:,.1f}/s" if task.speed >= 1 else f"{1 / task.speed:,.1f} s each")
 
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Shows a bar with rate and time left on stderr; quiet where that is no terminal."""
+    """Shows a bar with rate and time left on stderr, gone when done; quiet off a terminal."""
     console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}", markup=False),
@@ -40,6 +45,8 @@ def progress_bar() -> Iterator[Progress]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}", markup=False),
         console=console,
+        transient=True,
+        speed_estimate_period=SPEED_S,
         disable=not console.is_terminal,
     ) as progress:
         yield progress
