@@ -152,13 +152,13 @@ def _forecast(trainer: Trainer, costs: Costs, asked: Device, left_s: float | Non
     more, needed_s = config.steps - step, costs.seconds(config, step, config.steps)
     place = device_in_words(asked, trainer.device)
     scores = costs.scores_due(config, step, config.steps)
+    times = "once" if scores == 1 else f"{scores:,} times, each"
     until = ""
     if left_s is not None and left_s < needed_s:
         until = f"; it stops after {duration(left_s)}"
     yield (
-        f"{config.run_name}: {steps_in_words(more)} at {pace_in_words(costs.step_s)} on {place} "
-        f"take {duration(needed_s)}, {scores} times scores of {duration(costs.score_s)} "
-        f"included{until}"
+        f"{config.run_name}: {steps_in_words(more)} at {pace_in_words(costs.step_s)} on {place}, "
+        f"scored {times} in {duration(costs.score_s)}, take {duration(needed_s)}{until}"
     )
     if left_s is not None and costs.leave_no_step_in(left_s):
         yield f"no scores are made: they take all of the {duration(left_s)} that there are"
