@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 import pytest
 from evaluation.cli import main
-from evaluation.predictions import model_choice as checkpoint
-from evaluation.predictions.model_choice import choose_weights
+from evaluation.predictions import checkpoints
+from evaluation.predictions.checkpoints import choose_weights
 from monet.model import Monet
 from monet.weights import read_weights, save_weights
 from scenes.cli import main as scenes
@@ -64,7 +64,7 @@ def test_without_a_run_the_weights_that_ship_are_used(
     shutil.copytree(run_folder, tmp_path / "runs/mine")
     assert choose_weights(None, "objects_room").name == "mine"
     monkeypatch.chdir(run_folder)
-    monkeypatch.setattr(checkpoint, "SHIPPED", tmp_path)
+    monkeypatch.setattr(checkpoints, "SHIPPED", tmp_path)
     with pytest.raises(UsageError, match="no run on objects_room under runs and no weights come"):
         choose_weights(None, "objects_room")
 

@@ -23,7 +23,7 @@ from evaluation.figures.style import save, to_svg
 from evaluation.figures.traversal_figure import choose_slots, draw_traversals
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.contract import read_output
-from evaluation.scores.scoring import TestScenes, read_scenes
+from evaluation.scores.truth import TestScenes, read_scenes
 from evaluation.training_log import Curve, read_curve
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle

@@ -1,11 +1,13 @@
 """The report: one page that needs nothing else, whose numbers and pictures are the model's."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from dataclasses import replace
+from hashlib import sha256
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -19,8 +21,9 @@ from evaluation.figures.decompositions import on_white
 from evaluation.figures.drawable import drawable
 from evaluation.predictions.contract import read_output
 from evaluation.report.scene_cards import as_webp, without, worst_and_best
-from evaluation.scores.results import Generalisation, ModelIdentity, write_result
-from evaluation.scores.scoring import read_scenes
+from evaluation.scores.result_files import from_content, to_json, write_result
+from evaluation.scores.results import Generalisation, ModelIdentity, Report
+from evaluation.scores.truth import read_scenes
 from monet import load
 from monet.model import Monet
 from monet.weights import SHIPPED, read_weights, save_weights
@@ -82,7 +85,9 @@ def test_runs_are_listed_with_config_and_last_losses(
     (run,) = machines["runs"]
     rows = [json.loads(line) for line in (run_folder / "metrics.jsonl").read_text().splitlines()]
     assert run["last"]["nll"] == [row["nll"] for row in rows if "nll" in row][-1]
-    assert run["config"] == json.loads((run_folder / "config.json").read_text())
+    config = json.loads((run_folder / "config.json").read_text())
+    del config["checksum"]
+    assert run["config"] == config
     assert run["step"] == 4
     assert {"python", "torch", "monet"} <= machines["versions"].keys()
 
@@ -227,7 +232,9 @@ def chromium() -> str:
 def dom(chromium: str, page: Path, profile: Path, address: str = "", script: str = "") -> str:
     """Returns the page's DOM after its scripts, and one more, have run."""
     driven = profile / "page.html"
-    driven.write_text(page.read_text().replace("</body>", f"<script>{script}</script></body>"))
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    text = page.read_text().replace("script-src ", f"script-src 'sha256-{digest}' ")
+    driven.write_text(text.replace("</body>", f"<script>{script}</script></body>"))
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
     flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
     flags += [f"--user-data-dir={profile / 'profile'}", "--window-size=500,900", "--dump-dom"]
@@ -310,6 +317,87 @@ def test_markup_in_names_stays_words(
     assert "Scene 1: worst (row " in shown
 
 
+MARKUP = "</script><script>document.body.dataset.planted=1</script><img src=x onerror="
+MARKUP += "document.body.dataset.planted=1><svg onload=document.body.dataset.planted=1>&quot;'\"$"
+
+
+def marked(content: Any, keep: tuple[str, ...] = ()) -> Any:
+    """Returns JSON with markup in every word and every name, those apart that say what it is."""
+    if isinstance(content, dict):
+        return {
+            key if key in keep else key + MARKUP: value if key == "schema" else marked(value, keep)
+            for key, value in content.items()
+        }
+    if isinstance(content, list):
+        return [marked(value, keep) for value in content]
+    return content + MARKUP if isinstance(content, str) else content
+
+
+def test_markup_in_every_word_and_number_that_files_bring_runs_no_script(
+    chromium: str, run_folder: Path, rooms_file: Path, result: Generalisation, tmp_path: Path
+) -> None:
+    """Scores and logs with markup in all names, words and numbers; some still read, some not."""
+    run, results = tmp_path / "runs/marked", tmp_path / "results"
+    shutil.copytree(run_folder, run)
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    log = [json.dumps({**row, MARKUP: 1.0}) for row in rows]
+    (run / "metrics.jsonl").write_text("\n".join(log))
+    data = tmp_path / "rooms.h5"
+    shutil.copy(rooms_file, data)
+    with h5py.File(data, "r+") as file:
+        file.attrs["entities"] = [f"{entity}{MARKUP}" for entity in file.attrs["entities"]]
+        file.attrs["provenance"] = json.dumps(marked(json.loads(file.attrs["provenance"])))
+    content = json.loads(to_json(replace(result, checkpoint=ModelIdentity(MARKUP, "marked", 4))))
+    fields = {key for key in content if isinstance(key, str)} | {
+        "path", "name", "step", "trained_slots", "mean", "sem", "low", "high", "count", "used",
+        "area", "mostly", "model", "baselines", "recall", "above", "to", "completion",
+        "completion_of_visible_fraction_to", "num_slots", "conditions",
+    }  # fmt: skip
+    shown = {**marked(content, tuple(fields)), "checkpoint": content["checkpoint"]}
+    numbers = json.loads(json.dumps(content))
+    numbers["n"] = MARKUP
+    for place, each in {
+        "read": shown, "all": marked(content), "number": numbers,
+        "later": {**content, "schema": MARKUP},
+    }.items():  # fmt: skip
+        (results / place).mkdir(parents=True)
+        (results / place / "scores.json").write_text(json.dumps(each))
+    left_out = results / MARKUP.replace("/", "") / "scores.json"
+    left_out.parent.mkdir()
+    left_out.write_text("{")
+    assert main(["report", "--checkpoint", str(run), "--runs", str(run.parent), "--results",
+                 str(results), "--data", str(data), "--n", "4", "--slots", "5",
+                 "--out", str(tmp_path / "out")]) == 0  # fmt: skip
+    page = tmp_path / "out/report.html"
+    text = page.read_text()
+    assert text.count("<script") == 2, "the data and the page's own"
+    assert "<img" not in text
+    assert "<svg onload" not in text
+    assert text.count("dataset.planted") > 20, "all of it is shown, as words"
+    script = "document.body.dataset.images = document.querySelectorAll('img').length"
+    dumped = dom(chromium, page, tmp_path, "#scene=1&slot=1", script)
+    assert "data-planted" not in dumped
+    assert 'data-images="0"' in dumped
+    assert "Scene 1: worst (row " in dumped, "the page's own script ran"
+
+
+def test_a_script_that_came_into_the_page_would_not_run(
+    chromium: str, page: Path, tmp_path: Path
+) -> None:
+    """The policy is the second wall: markup written into the page by hand stands for a hole."""
+    hole = tmp_path / "hole.html"
+    plants = (
+        "<script>document.body.dataset.planted=1</script>"
+        "<img src=x onerror=document.body.dataset.planted=1>"
+        "<iframe srcdoc='<script>parent.document.body.dataset.planted=1</script>'></iframe>"
+        "<a id=j href='javascript:document.body.dataset.planted=1'>j</a>"
+    )
+    hole.write_text(page.read_text().replace("<main>", f"<main>{plants}", 1))
+    shown = dom(chromium, hole, tmp_path, script="document.getElementById('j').click()")
+    assert "data-planted" not in shown
+    assert "Scene 1: worst (row " in shown
+
+
 def test_scores_that_this_version_cannot_read_are_shown_as_they_are(
     page: Path, run_folder: Path, rooms_file: Path, tmp_path: Path
 ) -> None:
@@ -332,9 +420,50 @@ def test_what_cannot_be_reported_is_refused(
     given += ["--n", "16", "--out", str(tmp_path / "out"), "--results", str(tmp_path / "results")]
     assert main([*given, "--metric", "beauty"]) == 2
     assert "--metric is one of ari, " in capsys.readouterr().err
-    (tmp_path / "results").mkdir()
-    (tmp_path / "results/scores.json").write_text("{")
-    assert main(given) == 1
-    expected = f"eval: {tmp_path / 'results/scores.json'}: is no JSON\n"
-    assert capsys.readouterr().err == expected
-    assert not list((tmp_path / "out").glob("report.*")), "decompositions alone may be kept"
+    assert not (tmp_path / "out").exists()
+    assert main([*given, "--n", "1"]) == 2
+    assert capsys.readouterr().err == "eval: --n must be at least 2, got 1\n"
+
+
+def test_files_that_cannot_be_read_are_left_out_and_named(
+    run_folder: Path, rooms_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, runs = tmp_path / "results", tmp_path / "runs"
+    contents = {
+        "cut": b"{", "deep": b"[" * 100_000, "list": b"[]", "words": b"\xff",
+        "huge": b'{"metrics": 1e999}',
+    }  # fmt: skip
+    for name, content in contents.items():
+        (results / name).mkdir(parents=True)
+        (results / name / "scores.json").write_bytes(content)
+    (results / "folder/scores.json").mkdir(parents=True)
+    (results / "pipe").mkdir()
+    os.mkfifo(results / "pipe/representation.json")
+    for name, line in {"rows": "3", "names": '{"step": 1, "nll": "<b>"}', "log": "{"}.items():
+        shutil.copytree(run_folder, runs / name)
+        (runs / name / "metrics.jsonl").write_text(f"{line}\n")
+    assert main(["report", "--checkpoint", str(run_folder), "--runs", str(runs), "--results",
+                 str(results), "--data", str(rooms_file), "--n", "4", "--slots", "5",
+                 "--out", str(tmp_path / "out")]) == 0  # fmt: skip
+    err = capsys.readouterr().err
+    reasons = {
+        results / "cut/scores.json": "is no JSON",
+        results / "deep/scores.json": "has more than 64 levels",
+        results / "list/scores.json": "expected an object, got list",
+        results / "words/scores.json": "is no UTF-8",
+        results / "huge/scores.json": "holds a number beyond 1e+100",
+        results / "folder/scores.json": "is no regular file",
+        results / "pipe/representation.json": "is no regular file",
+        runs / "rows/metrics.jsonl": "line 1: is no row with a step",
+        runs / "names/metrics.jsonl": "line 1: nll: expected a number, got str",
+        runs / "log/metrics.jsonl": "line 1: is no JSON",
+    }
+    lines = {f"eval: {path}: {reason}; left out" for path, reason in reasons.items()}
+    assert set(err.splitlines()) == lines
+    page = (tmp_path / "out/report.html").read_text()
+    machines = json.loads((tmp_path / "out/report.json").read_text())
+    for path, reason in reasons.items():
+        assert f"{path}: {reason}" in page
+        assert f"{path}: {reason}" in machines["left_out"]
+    assert [run["name"] for run in machines["runs"]] == ["small"]
+    assert isinstance(from_content(machines), Report)

@@ -214,7 +214,7 @@ def test_only_regular_files_are_read(folder: Path, name: str, kind: str) -> None
         path.symlink_to("/dev/zero")
     else:
         path.mkdir()
-    with pytest.raises(CommandError, match=re.escape(f"{path}: not a regular file")):
+    with pytest.raises(CommandError, match=re.escape(f"{path}: a {kind}, not a file")):
         READERS[name](folder)
 
 

@@ -26,7 +26,8 @@ from scenes import source_list as sources
 from scenes.cli import main
 from scenes.command_line import CommandError, UsageError
 from scenes.driver import build
-from scenes.file.reader import FileError, SceneFile
+from scenes.file.errors import FileError
+from scenes.file.reader import SceneFile
 from scenes.file.schema import dataset_keys, parts_folder
 from scenes.lock import locked
 from scenes.multi_dsprites.config import MultiDSpritesConfig

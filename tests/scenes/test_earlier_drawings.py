@@ -12,7 +12,7 @@ import pytest
 import scenes
 from scenes.cli import main
 from scenes.file.schema import parts_folder
-from scenes.parts.continuation import label_of
+from scenes.identity import identity_of
 from scenes.source_list import other_drawing
 
 FOLDER = Path(__file__).with_name("earlier_drawings")
@@ -48,7 +48,7 @@ def parts_of_an_earlier_version(name: str, out: Path) -> Path:
         config, seed, rows = file.config, file.seed, file.n
         provenance = file.attributes["provenance"]
     shutil.copy(FOLDER / f"{name}.h5", folder / f"{0:010d}-{rows:010d}.h5")
-    (folder / "build.json").write_text(label_of(config, seed))
+    (folder / "build.json").write_text(identity_of(config, seed))
     mark = hashlib.sha256(provenance.encode()).hexdigest()[:16]
     (folder / f"renderer-{mark}.json").write_text(provenance)
     return folder

@@ -13,7 +13,8 @@ from scenes.cli import main
 from scenes.driver import build
 from scenes.file.reader import SceneFile
 from scenes.file.schema import dataset_keys
-from scenes.file.writer import checksum, field_of, seal
+from scenes.file.seal import checksum, seal
+from scenes.file.writer import field_of
 from scenes.multi_dsprites.config import MultiDSpritesConfig
 from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.remake import difference

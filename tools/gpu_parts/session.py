@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 from scenes.command_line import CommandError
-from scenes.file.writer import append_rows, create, seal
+from scenes.file.seal import seal
+from scenes.file.writer import append_rows, create
 from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.parts.local_workers import available_cores
 from scenes.render.answers import remember

@@ -11,7 +11,7 @@ import torch
 from evaluation.cli import main
 from evaluation.figures.decompositions import on_white
 from evaluation.figures.traversal import Traversal, ordered, strip_values, traverse, write_gif
-from evaluation.scores.scoring import read_scenes
+from evaluation.scores.truth import read_scenes
 from monet.model import Decompositions, Monet
 
 SLOT = 2
@@ -126,3 +126,71 @@ def test_what_is_not_there_is_refused(
     assert main(["traverse", *given, *arguments]) == 2
     assert re.fullmatch(rf"eval: .*{re.escape(line)}\n", capsys.readouterr().err)
     assert list(tmp_path.iterdir()) == []
+
+
+TWO_BLOBS = '''
+"""A model whose latents are the place and brightness of a blob in each slot."""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+
+class Blobs:
+    num_slots = 3
+
+    def decompose(self, images, num_slots):
+        latents = np.random.default_rng(0).normal(size=(len(images), num_slots, 3))
+        components, logits = self.decode(latents.reshape(-1, 3), images.shape[1])
+        shares = np.exp(logits).reshape(len(images), num_slots, *logits.shape[1:])
+        return SimpleNamespace(
+            masks=shares / shares.sum(axis=1, keepdims=True),
+            mask_logits=np.log(shares),
+            components=components.reshape(len(images), num_slots, *components.shape[1:]),
+            latents=latents,
+        )
+
+    def decode(self, latents, size=32):
+        y, x = np.mgrid[-1:1:size * 1j, -1:1:size * 1j]
+        away = (y - latents[:, :1, None]) ** 2 + (x - latents[:, 1:2, None]) ** 2
+        grey = 1 / (1 + np.exp(-latents[:, 2]))
+        return np.broadcast_to(grey[:, None, None, None], (*away.shape, 3)), 2 - 9 * away
+
+
+class Undecoded(Blobs):
+    decode = None
+
+    def decompose(self, images, num_slots):
+        return Blobs().decompose(images, num_slots)
+
+
+class Broken(Blobs):
+    def decode(self, latents, size=None):
+        if size is None:
+            raise ZeroDivisionError("no size")
+        return super().decode(latents, size)
+'''
+
+
+def test_any_model_that_decodes_latents_is_traversed(
+    rooms_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, folder: Path,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "blobs.py").write_text(TWO_BLOBS)
+    given = ["traverse", "--data", str(rooms_file), "--slot", "2", "--out", "out", "--model"]
+    assert main([*given, "blobs.py:Blobs", "--latent", "1"]) == 0
+    frames = imageio.imread(tmp_path / "out/scene_0_slot_2_latent_1.gif", index=None)
+    assert (frames[0] != frames[20]).any()
+    capsys.readouterr()
+    for name, code, line in (
+        ("Undecoded", 1, "Undecoded: has no decode(latents) that returns components and mask log"),
+        ("Broken", 1, "Broken: decode raised ZeroDivisionError: no size"),
+    ):
+        assert main([*given, f"blobs.py:{name}"]) == code
+        assert capsys.readouterr().err.startswith(f"eval: {line}")
+    assert main([*given, "blobs.py:Blobs", "--latent", "3"]) == 2
+    assert capsys.readouterr().err == "eval: --latent must be from 0 to 2, got 3\n"
+    assert main(["figures", "--figures", "5", "--model", "blobs.py:Blobs",
+                 "--data-folder", str(folder)]) == 0  # fmt: skip
+    assert "Blobs. The slots that fit an object" in Path("results/figures/figure_5.svg").read_text()

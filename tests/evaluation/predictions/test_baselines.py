@@ -12,7 +12,8 @@ from evaluation.predictions.baselines import (
     one_slot,
 )
 from evaluation.scores.results import Statistic
-from evaluation.scores.scoring import TestScenes, read_scenes, statistics_of, values_of
+from evaluation.scores.truth import TestScenes, read_scenes
+from evaluation.scores.values import statistics_of, values_of
 
 
 def scenes(path: Path) -> TestScenes:

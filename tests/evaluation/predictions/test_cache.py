@@ -1,15 +1,19 @@
 """Predictions kept on disk: used again when nothing changed, made again when anything did."""
 
+import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from evaluation.cli import main
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.contract import Predictions
 from evaluation.predictions.models import predict
-from evaluation.scores.scoring import read_scenes
+from evaluation.scores.scoring import score
+from evaluation.scores.truth import read_scenes
 from monet.model import Monet
 
 
@@ -112,6 +116,64 @@ def test_a_damaged_entry_is_made_again(tmp_path: Path, model: Monet, images: np.
     first = cache.of_model(model, images)
     (name,) = entries(cache)
     path = tmp_path / name
-    path.write_bytes(path.read_bytes()[:300])
-    same(cache.of_model(model, images), first)
-    assert entries(cache) == {name}
+    whole = path.read_bytes()
+    for damaged in (whole[:300], b"", whole[:-1], whole + b"0", b"0" * len(whole)):
+        path.write_bytes(damaged)
+        same(cache.of_model(model, images), first)
+        assert entries(cache) == {name}
+    assert path.read_bytes()[-32:] != b"0" * 32
+
+
+def test_one_flipped_bit_anywhere_is_noticed(tmp_path: Path, images: np.ndarray) -> None:
+    cache, calls = Cache(tmp_path), []
+
+    def quarters(given: np.ndarray) -> Predictions:
+        calls.append(len(given))
+        return Predictions((given[..., 0] // 64).astype(np.uint8), 4)
+
+    first = cache.of_baseline("quarters", quarters, images)
+    (name,) = entries(cache)
+    path = tmp_path / name
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    places = {*range(0, 512, 7), *rng.integers(0, len(whole), 150).tolist(), len(whole) - 1}
+    for place in sorted(places):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(flipped)
+        again = cache.of_baseline("quarters", quarters, images)
+        np.testing.assert_array_equal(again.segmentation, first.segmentation)
+    assert len(calls) == 1 + len(places), "each was computed again"
+
+
+def test_what_cannot_be_kept_is_one_line(tmp_path: Path, rooms_file: Path) -> None:
+    """An entry larger than the system lets a process write, as on a full disk."""
+    score = f"score --data {rooms_file} --checkpoint objects_room_quick --n 8 --no-baselines"
+    limited = f"ulimit -f 1; exec monet-eval {score} --out {tmp_path / 'out'}"  # a kilobyte
+    done = subprocess.run(
+        ["bash", "-c", limited], capture_output=True, text=True, check=False, timeout=200
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(r"eval: \S+/out/\.cache/\w+\.h5: file too large\n", done.stderr)
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(
+    tmp_path: Path, rooms_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    given = ["--data", str(rooms_file), "--checkpoint", "objects_room_quick"]
+    for command in ("score", "represent", "report", "traverse"):
+        assert main([command, *given, "--out", str(tmp_path / "file/out")]) == 2
+        line = f"eval: {tmp_path / 'file'}: is no folder; --out names another place\n"
+        assert capsys.readouterr().err == line
+
+
+def test_scores_are_the_same_bytes_from_the_cache(
+    tmp_path: Path, rooms_file: Path, model: Monet
+) -> None:
+    results = []
+    for name in ("computed", "read"):
+        score(rooms_file, model, n=4, out=tmp_path / name, cache=Cache(tmp_path / "cache"))
+        results.append((tmp_path / name / "scores.json").read_bytes())
+    assert results[0] == results[1]

@@ -12,7 +12,8 @@ import torch
 from evaluation.cli import main
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.contract import ModelOutput, read_output
-from evaluation.predictions.models import load_model, predict, scored_model
+from evaluation.predictions.model_code import load_model
+from evaluation.predictions.models import predict, scored_model
 from monet.model import Monet
 from scenes.command_line import CommandError, UsageError
 
@@ -135,7 +136,7 @@ def test_figures_of_decompositions_are_drawn_of_any_model(
     svg = (place / "results/figures/figure_3.svg").read_text()
     assert "by hue (no reconstruction: the model gives none; slots show the" in svg
     assert main(["figures", *common, "--figures", "5"]) == 1
-    assert "figure_5 is left out: no run on Objects Room" in capsys.readouterr().err
+    assert "figure_5 is left out: by hue: has no decode(latents)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -152,8 +153,8 @@ def test_figures_of_decompositions_are_drawn_of_any_model(
         ("colours.py:broken", 1, "--model colours.py:broken: broken() raised RuntimeError: no "
          "weights here"),
         ("colours.py:WrongShape", 1, "by hue: masks: expected (4, K, 32, 32), got (4, 4, 32)"),
-        ("colours.py:WrongSum", 1, "by hue: masks: must sum to 1 over the slots, off by 1 in these "
-         "images"),
+        ("colours.py:WrongSum", 1, "by hue: masks: must sum to 1 over the slots, got 2 in image "
+         "0"),
         ("colours.py:Silent", 2, "Silent: has no num_slots of its own; say how many with --slots"),
         ("bad.py:make", 1, "--model bad.py: raised SyntaxError: "),
     ],

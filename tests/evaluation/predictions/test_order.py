@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from evaluation.predictions.baselines import BASELINES
 from evaluation.predictions.order import check_order, check_rows
-from evaluation.scores.scoring import TestScenes, read_scenes
+from evaluation.scores.truth import TestScenes, read_scenes
 from scenes.command_line import CommandError
 
 PATH = Path("p.h5")

@@ -7,19 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 from evaluation.figures import draw_decompositions, save
-from evaluation.figures.generalisation import plot_generalisation, plot_occlusion, plot_slot_use
+from evaluation.figures.condition_plots import plot_generalisation, plot_occlusion, plot_slot_use
 from evaluation.predictions.baselines import BASELINES
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.models import scored_model
 from evaluation.scores.conditions import COMPARED, CONDITIONS, hold_out_of, scene_file
-from evaluation.scores.generalisation import generalise, read_pictured
-from evaluation.scores.results import (
-    Generalisation,
-    ModelIdentity,
-    from_json,
-    to_json,
-    write_result,
-)
+from evaluation.scores.generalisation import example_scenes, generalise
+from evaluation.scores.result_files import from_json, to_json, write_result
+from evaluation.scores.results import Generalisation, ModelIdentity
 from evaluation.terminal_tables import (
     comparison_table,
     completion,
@@ -153,9 +148,9 @@ def test_results_are_written_as_standard_json_and_drawn(
     assert len(content["slot_use"]["objects_6"]) == 9
     assert content["slot_use"]["test"][0]["area"].keys() == {"sky", "floor", "walls", "objects"}
     assert content["occlusion"]["model"]["recall"][-1]["to"] == 1
-    pictured = read_pictured(scored_model(model), 9, folder, n=3, seed=0, cache=cache)
+    examples = example_scenes(scored_model(model), result, folder, cache)
     for figure, name in (
-        (draw_decompositions(pictured), "decompositions"),
+        (draw_decompositions(examples), "decompositions"),
         (plot_generalisation([result, fewer]), "generalisation"),
         (plot_slot_use(result), "slot_use"),
         (plot_occlusion([result, fewer]), "occlusion"),
@@ -215,8 +210,7 @@ def test_a_second_time_nothing_is_computed_again(
 
     def score() -> dict[str, Any]:
         made = generalise(model, 9, n=3, data_folder=folder, cache=cache, conditions=conditions)
-        subject = scored_model(model)
-        read_pictured(subject, 9, folder, n=3, seed=0, cache=cache, conditions=conditions)
+        example_scenes(scored_model(model), made, folder, cache)
         return json.loads(to_json(made))
 
     def kept() -> dict[Path, int]:

@@ -9,7 +9,7 @@ import pytest
 from evaluation.predictions.contract import Predictions
 from evaluation.scores.occlusion import EDGES, objects_in_view, occlusion
 from evaluation.scores.results import Generalisation
-from evaluation.scores.scoring import TestScenes, read_scenes
+from evaluation.scores.truth import TestScenes, read_scenes
 
 
 def two_squares() -> TestScenes:

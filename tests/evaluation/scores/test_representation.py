@@ -12,17 +12,11 @@ from evaluation.predictions.contract import Predictions
 from evaluation.predictions.models import predict
 from evaluation.report.page import render_tables
 from evaluation.report.tables import number, of_representation
-from evaluation.scores.representation import (
-    Objects,
-    dci,
-    disentanglement_and_completeness,
-    matched_objects,
-    predict_properties,
-    read_factors,
-    whole_image_latents,
-)
-from evaluation.scores.results import Representation, from_content
-from evaluation.scores.scoring import read_scenes
+from evaluation.scores.latents import Objects, matched_objects, read_factors, whole_image_latents
+from evaluation.scores.predictors import dci, disentanglement_and_completeness, predict_properties
+from evaluation.scores.result_files import from_content
+from evaluation.scores.results import Representation
+from evaluation.scores.truth import read_scenes
 from monet.config import TrainConfig
 from monet.model import Monet
 from monet.presets import PRESETS

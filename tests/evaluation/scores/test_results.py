@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
+from evaluation.scores.result_files import from_content, from_json, to_json, write_result
 from evaluation.scores.results import (
     Dci,
     FileScores,
@@ -12,10 +13,6 @@ from evaluation.scores.results import (
     Predicted,
     Representation,
     Statistic,
-    from_content,
-    from_json,
-    to_json,
-    write_result,
 )
 
 HALF = Statistic(mean=0.5, sem=0.01, low=0.46, high=0.52, count=20)
@@ -76,7 +73,12 @@ def test_each_kind_has_its_file(tmp_path: Path) -> None:
     [
         ({"schema": 2}, "has schema 2; this version reads schema 1"),
         ({"beauty": 1}, "beauty"),
-        ({"n": "many"}, r"FileScores\.n|n$"),
+        ({"n": "many"}, r"expected int, got str.*n"),
+        ({"n": 3.5}, r"expected int, got float.*n"),
+        ({"n": True}, r"expected int, got bool.*n"),
+        ({"data": 3}, r"expected str, got int.*data"),
+        ({"metrics": {"ari": {"mean": "1"}}}, "expected a number, got str"),
+        ({"metrics": []}, "metrics"),
     ],
 )
 def test_other_content_is_refused_with_its_key(change: dict[str, object], message: str) -> None:
@@ -87,5 +89,21 @@ def test_other_content_is_refused_with_its_key(change: dict[str, object], messag
 def test_what_is_no_result_is_refused() -> None:
     with pytest.raises(ValueError, match="is no JSON"):
         from_json("{")
-    with pytest.raises(ValueError, match="has none of conditions, metrics, dci: no scores of eval"):
+    with pytest.raises(ValueError, match="has none of conditions, metrics, dci, ranked: no"):
         from_json("[]")
+    for content in ("3", "null", '"metrics"', '{"metrics": 1}', '{"conditions": {}, "dci": 1}'):
+        with pytest.raises(ValueError, match=r"has none of|required field missing"):
+            from_json(content)
+
+
+def test_a_representation_without_rows_or_with_others_is_refused() -> None:
+    content = {
+        "checkpoint": {"path": None, "name": "mine", "step": None}, "whole_image": None,
+        "data": "d.h5", "n": 3, "objects": {"slots": 4},
+        "properties": {"slots": {"shape": {"linear": 1, "mlp": 1, "chance": 0}}},
+        "dci": {"slots": {"disentanglement": 1, "completeness": 1, "informativeness": 1}},
+    }  # fmt: skip
+    assert isinstance(from_content(content), Representation)
+    for change in ({"properties": {}}, {"objects": {}}, {"properties": {"slots": {}}}, {"dci": {}}):
+        with pytest.raises(ValueError, match="must be of the same"):
+            from_content({**content, **change})

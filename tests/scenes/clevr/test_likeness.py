@@ -11,12 +11,14 @@ from scenes.clevr.meshes import build_mesh, ground_mesh
 from scenes.clevr.properties import CODES, COLORS_RGB, Objects, code_of, names_of
 from scenes.clevr.renderer import DISPLAY_RGB, Renderer
 from scenes.clevr.sampling import Setting, sample_objects, sample_setting
-from scenes.clevr.stage import CAMERA_M, HALF_HEIGHT, LAMPS, facing
+from scenes.clevr.stage import CAMERA_M, LAMPS
+from scenes.clevr.view import HALF_HEIGHT, facing
 from scenes.cli import main
 from scenes.driver import build
 from scenes.file.reader import SceneFile
 from scenes.file.schema import CHECKSUMS, dataset_keys
-from scenes.file.writer import checksum, field_of, seal
+from scenes.file.seal import checksum, seal
+from scenes.file.writer import field_of
 from scenes.formats.tfrecord import decode, read_records
 from scenes.scene import Source, scene_rng
 from scenes.verification import verify

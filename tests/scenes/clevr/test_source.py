@@ -2,6 +2,7 @@ import colorsys
 import gzip
 import json
 import math
+import os
 import re
 
 import h5py
@@ -9,11 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 from scenes.clevr.config import ClevrConfig
-from scenes.clevr.folder import find_scenes, inspect, read_scenes
-from scenes.clevr.images import crop_image, crop_labels, read_png
+from scenes.clevr.folder import find_scenes, inspect
+from scenes.clevr.images import crop_image, crop_labels
 from scenes.clevr.properties import COLORS_RGB
+from scenes.clevr.scenes_json import read_scenes
 from scenes.cli import main
-from scenes.file.reader import FileError, SceneFile
+from scenes.file.errors import FileError
+from scenes.file.reader import SceneFile
+from scenes.formats.image_file import read_rgb
 from scenes.formats.tfrecord import encode, write_record
 
 
@@ -74,21 +78,6 @@ def test_labels_lie_where_the_image_has_them():
     values, reduced = crop_image(image)[..., 0].astype(float), crop_labels(labels)
     # Bilinear samples lie a quarter pixel away, so that a label weighs 0.75 squared at the least.
     assert abs(values - 50.0 * reduced).max() <= (1 - 0.75**2) * 200 + 1
-
-
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
-def test_every_kind_of_png_gives_the_same_pixels(tmp_path, mode):
-    image = np.zeros((240, 320, 3), dtype=np.uint8)
-    image[100:, 100:] = (200, 30, 60)
-    png = Image.fromarray(image)
-    (png.quantize(4) if mode == "P" else png.convert(mode)).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(read_png(tmp_path / "a.png"), image)
-
-
-def test_a_palette_with_transparency_is_read(tmp_path):
-    image = Image.fromarray(np.full((240, 320, 3), 77, dtype=np.uint8)).quantize(4)
-    image.save(tmp_path / "a.png", transparency=bytes([0]))
-    assert (read_png(tmp_path / "a.png") == 77).all()
 
 
 def test_a_folder_without_json_has_images_and_nothing_else(tmp_path):
@@ -316,7 +305,7 @@ def released(shared_data, tmp_path):
         return values
 
     record = {
-        "image": read_png(folder / "image_0.png"),
+        "image": read_rgb(folder / "image_0.png", ("PNG",)),
         "mask": (segmentation == np.arange(11)[:, None, None]).astype(np.uint8) * np.uint8(255),
         "color": column(1, 2, 3, 1, 1, 4, 5),
         "material": column(1, 1, 2, 2, 1, 2, 2),
@@ -393,3 +382,41 @@ def test_another_kind_of_tfrecord_is_refused(tmp_path, capsys):
     assert main(["export", str(sprites), "--out", str(path)]) == 0
     assert clevr(path, "--out", tmp_path / "a.h5") == 2
     assert "multi_dsprites; scenes import reads that" in capsys.readouterr().err
+
+
+def test_what_is_no_png_in_a_folder_is_named_and_left_out(tmp_path, capsys):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    Image.fromarray(ramp()).save(folder / "a.png")
+    Image.fromarray(ramp()).save(folder / "b.png", "JPEG")
+    (folder / "c.png").symlink_to(tmp_path)
+    os.mkfifo(folder / "d.png")
+    (folder / "e.png").symlink_to("/dev/zero")
+    (folder / "f.png").symlink_to(tmp_path / "nowhere")
+    out = tmp_path / "a.h5"
+    assert clevr(folder, "--out", out) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        f"scenes: {folder / 'b.png'}: not a PNG file",
+        f"scenes: {folder / 'c.png'}: a folder, not a file",
+        f"scenes: {folder / 'd.png'}: a pipe, not a file",
+        f"scenes: {folder / 'e.png'}: a device, not a file",
+        f"scenes: {folder / 'f.png'}: no such file or directory",
+        f"scenes: 5 of 6 PNGs could not be read; {out} has the others",
+    ]
+    with SceneFile(out) as file:
+        assert file.n == 1
+
+
+def test_a_16_bit_grey_png_is_read_by_its_range(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    grey = np.full((240, 320), 77 * 257, dtype=np.uint16)
+    Image.fromarray(grey).save(folder / "a.png")
+    assert clevr(folder, "--out", tmp_path / "a.h5") == 0
+    with SceneFile(tmp_path / "a.h5") as file:
+        assert (file["image"][:] == 77).all()
+
+
+def test_an_empty_folder_is_refused(tmp_path, capsys):
+    assert clevr(tmp_path, "--out", tmp_path / "a.h5") == 2
+    assert capsys.readouterr().err.startswith(f"scenes: {tmp_path}: no PNG in it; ")

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scenes.cli import main
 from scenes.driver import build
-from scenes.file.reader import FileError, SceneFile
+from scenes.file.errors import FileError
+from scenes.file.reader import SceneFile
 from scenes.multi_dsprites.config import MultiDSpritesConfig
 
 SPRITES = MultiDSpritesConfig()

@@ -1,7 +1,5 @@
 import gzip
-import re
 
-import h5py
 import numpy as np
 import pytest
 from scenes.cli import main
@@ -57,22 +55,6 @@ def test_another_file_of_the_same_name_is_not_taken_for_the_first(tmp_path, caps
     assert main(["import", str(path), "--out", str(out), "--overwrite"]) == 0
     with SceneFile(out) as file:
         np.testing.assert_array_equal(file["image"][0], records[-1]["image"])
-
-
-def test_object_centric_library_gets_labels_and_metadata(tmp_path, capsys):
-    first, out = tmp_path / "a.h5", tmp_path / "sprites.hdf5"
-    main(["sprites", "--n", "20", "--out", str(first), "--workers", "1"])
-    command = ["export", str(first), "--format", "object-centric-library", "--out"]
-    assert main([*command, str(out)]) == 0
-    with h5py.File(out) as theirs, SceneFile(first) as ours:
-        np.testing.assert_array_equal(theirs["mask"][..., 0], ours["segmentation"][:])
-        np.testing.assert_array_equal(theirs["num_actual_objects"][:, 0], ours["num_visible"][:])
-        assert theirs["visibility"].shape == (20, 5, 1)
-    metadata = np.load(tmp_path / "sprites-metadata.npy", allow_pickle=True).item()
-    assert metadata["self.dataset"] == {"type": "dataset_property", "num_samples": 20}
-    bad = tmp_path / "objects_room.hdf5"
-    assert main([*command, str(bad)]) == 2
-    assert re.search("choose another", capsys.readouterr().err)
 
 
 def records_of(path):
@@ -185,31 +167,6 @@ def test_records_of_other_types_are_one_line(tmp_path, capsys):
     assert not out.exists()
 
 
-def test_object_centric_library_takes_every_dataset(tmp_path, rooms_file):
-    like, pieces = tmp_path / "like.h5", tmp_path / "pieces.h5"
-    command = ["clevr-like", "--n", "2", "--max-objects", "4", "--workers", "1"]
-    assert main([*command, "--out", str(like)]) == 0
-    write_records(tmp_path / "t.tfrecords", tetrominoes(3))
-    assert main(["import", str(tmp_path / "t.tfrecords"), "--out", str(pieces)]) == 0
-    for path in (rooms_file, like, pieces):
-        out = tmp_path / f"{path.stem}.hdf5"
-        command = ["export", str(path), "--format", "object-centric-library", "--out", str(out)]
-        assert main(command) == 0
-        with h5py.File(out) as theirs, SceneFile(path) as ours:
-            rooms = ours.dataset == "objects_room"
-            entities = len(ours.entities)
-            tail = () if rooms else (1,)
-            assert theirs["visibility"].shape == (ours.n, entities, *tail)
-            np.testing.assert_array_equal(theirs["image"][:], ours["image"][:])
-            np.testing.assert_array_equal(theirs["mask"][..., 0], ours["segmentation"][:])
-            np.testing.assert_array_equal(
-                theirs["num_actual_objects"][:, 0], ours["num_visible"][:]
-            )
-        metadata = np.load(out.with_name(f"{out.stem}-metadata.npy"), allow_pickle=True).item()
-        assert metadata["visibility"]["shape"] == (entities, *tail)
-        assert metadata["visibility"]["type"] == "numerical"
-
-
 def test_pixels_in_no_mask_or_in_two_are_counted(tmp_path, capsys):
     origin, file = tmp_path / "t.tfrecords", tmp_path / "a.h5"
     records = list(tetrominoes(2))
@@ -223,3 +180,143 @@ def test_pixels_in_no_mask_or_in_two_are_counted(tmp_path, capsys):
         assert scenes["mask_conflicts"][:].tolist() == [0, 5]
     assert main(["export", str(file), "--out", str(tmp_path / "b.tfrecords")]) == 2
     assert "masks that overlap cannot be written back" in capsys.readouterr().err
+
+
+def pieces(entities):
+    """A record of the tetrominoes' layout with any number of masks, of a few pixels each."""
+    labels = np.arange(35 * 35).reshape(35, 35) % entities
+    return {
+        "image": np.zeros((35, 35, 3), dtype=np.uint8),
+        "mask": 255 * (labels == np.arange(entities)[:, None, None]).astype(np.uint8),
+        "visibility": np.ones(entities, dtype=np.float32),
+        "color": np.zeros((entities, 3), dtype=np.float32),
+        **{key: np.zeros(entities, dtype=np.float32) for key in ("x", "y", "shape")},
+    }
+
+
+def test_255_entities_are_told_apart_and_verified(tmp_path):
+    origin, file, back = tmp_path / "t.tfrecords", tmp_path / "a.h5", tmp_path / "b.tfrecords"
+    write_records(origin, [pieces(255)])
+    assert main(["import", str(origin), "--out", str(file)]) == 0
+    with SceneFile(file) as scenes:
+        assert np.unique(scenes["segmentation"][:]).tolist() == list(range(255))
+        assert scenes["num_objects"][0] == scenes["num_visible"][0] == 254
+    assert main(["verify", str(file)]) == 0
+    assert main(["export", str(file), "--out", str(back)]) == 0
+    assert_same_records(records_of(origin), records_of(back))
+
+
+@pytest.mark.parametrize("entities", [0, 256, 300])
+def test_more_entities_than_a_byte_tells_apart_are_refused(tmp_path, capsys, entities):
+    origin, file = tmp_path / "t.tfrecords", tmp_path / "a.h5"
+    record = pieces(entities or 1)
+    if not entities:
+        record = {key: value if key == "image" else value[:0] for key, value in record.items()}
+    write_records(origin, [record])
+    assert main(["import", str(origin), "--out", str(file)]) == 1
+    said = f"scenes: {origin}: record 0: {entities} masks; tetrominoes is read with 1 to 255\n"
+    assert capsys.readouterr().err == said
+    assert not file.exists()
+
+
+def test_a_room_without_its_four_backgrounds_is_refused(tmp_path, capsys):
+    origin = tmp_path / "rooms.tfrecords"
+    room = {"image": np.zeros((64, 64, 3), np.uint8), "mask": np.zeros((3, 64, 64), np.uint8)}
+    write_records(origin, [room])
+    assert main(["import", str(origin), "--out", str(tmp_path / "a.h5")]) == 1
+    said = f"scenes: {origin}: record 0: 3 masks; objects_room is read with 4 to 255\n"
+    assert capsys.readouterr().err == said
+
+
+def test_masks_of_0_and_1_are_read_as_those_of_255(tmp_path, capsys):
+    origin, file = tmp_path / "t.tfrecords", tmp_path / "a.h5"
+    records = list(tetrominoes(2))
+    write_records(origin, [{**values, "mask": values["mask"] // 255} for values in records])
+    assert main(["import", str(origin), "--out", str(file)]) == 0
+    said = f"scenes: {origin}: its masks hold 0 and 1, which were read as 0 and 255\n"
+    assert capsys.readouterr().err == said
+    with SceneFile(file) as scenes:
+        for row, values in enumerate(records):
+            expected = values["mask"][..., 0].argmax(axis=0)
+            np.testing.assert_array_equal(scenes["segmentation"][row], expected)
+        assert not scenes["mask_conflicts"][:].any()
+    assert main(["verify", str(file)]) == 0
+
+
+def test_a_mask_of_255_after_masks_of_1_is_refused(tmp_path, capsys):
+    origin, file = tmp_path / "t.tfrecords", tmp_path / "a.h5"
+    first, second = tetrominoes(2)
+    write_records(origin, [{**first, "mask": first["mask"] // 255}, second])
+    assert main(["import", str(origin), "--out", str(file)]) == 1
+    said = f"{origin}: record 1: mask: 255, but those of record 0 hold 0 and 1; {file} has"
+    assert said in capsys.readouterr().err
+
+
+def test_pixels_in_no_mask_or_in_two_are_said_and_get_the_first(tmp_path, capsys):
+    origin, file = tmp_path / "t.tfrecords", tmp_path / "a.h5"
+    records = list(tetrominoes(3))
+    holes, both = records[1]["mask"].copy(), records[2]["mask"].copy()
+    holes[0, :2] = 0
+    both[2, 10:12] = 255
+    write_records(origin, [records[0], {**records[1], "mask": holes}, {**records[2], "mask": both}])
+    assert main(["import", str(origin), "--out", str(file)]) == 0
+    said = (
+        f"scenes: {origin}: 140 pixels of 2 scenes are not in exactly one mask: they get the first "
+        "of those that hold most (mask_conflicts)\n"
+    )
+    assert capsys.readouterr().err == said
+    with SceneFile(file) as scenes:
+        assert scenes["mask_conflicts"][:].tolist() == [0, 70, 70]
+        assert not scenes["segmentation"][1, :2].any()
+        np.testing.assert_array_equal(
+            scenes["segmentation"][2], records[2]["mask"].argmax(0)[..., 0]
+        )
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("key", ["x", "visibility", "color"])
+def test_what_is_no_number_is_refused_on_import(tmp_path, capsys, key, odd):
+    origin, file = tmp_path / "t.tfrecords", tmp_path / "a.h5"
+    first, second = tetrominoes(2)
+    second[key][2] = odd
+    write_records(origin, [first, second])
+    assert main(["import", str(origin), "--out", str(file)]) == 1
+    said = f"scenes: {origin}: record 1: {key}: {odd} of entity 2: not a finite number; "
+    assert capsys.readouterr().err.startswith(said)
+    with SceneFile(file) as scenes:
+        assert scenes.n == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "known"), [("shape", 3), ("size", 2), ("material", 2), ("color", 8)]
+)
+@pytest.mark.parametrize("command", ["import", "clevr"])
+def test_codes_that_clevr_does_not_know_are_refused(
+    tmp_path, shared_data, capsys, command, key, known
+):
+    whole = records_of(shared_data / "tfrecords" / "clevr_with_masks.tfrecords")[:3]
+    origin, file = tmp_path / "c.tfrecords", tmp_path / "a.h5"
+    whole[2][key][4] = known + 1
+    write_records(origin, whole)
+    assert main([command, str(origin), "--out", str(file)]) == 1
+    said = f"scenes: {origin}: record 2: {key}: {known + 1} of entity 4: codes are 0 to {known}; "
+    assert capsys.readouterr().err.startswith(said)
+    with SceneFile(file) as scenes:
+        assert scenes.n == 2
+
+
+def test_what_clevr_s_masks_and_visibility_contradict_is_refused_and_odd_pixels_are_said(
+    tmp_path, shared_data, capsys
+):
+    whole = records_of(shared_data / "tfrecords" / "clevr_with_masks.tfrecords")[:3]
+    origin, file = tmp_path / "c.tfrecords", tmp_path / "a.h5"
+    whole[1]["mask"][:7] = 0
+    whole[2]["visibility"][1] = 0
+    write_records(origin, whole)
+    assert main(["clevr", str(origin), "--out", str(file)]) == 1
+    error = capsys.readouterr().err.splitlines()
+    assert error == [
+        f"scenes: {origin}: 7 pixels are not in exactly one mask: they get the first",
+        f"scenes: {origin}: record 2: mask 1 has pixels, but its visibility is 0; {file} has the "
+        "others",
+    ]

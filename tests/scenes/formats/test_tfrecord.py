@@ -1,10 +1,13 @@
 import gzip
 import io
+import os
 import re
+import struct
 
 import numpy as np
 import pytest
 from scenes.formats.tfrecord import (
+    MAX_RECORD_BYTES,
     RecordCursor,
     RecordError,
     decode,
@@ -13,6 +16,7 @@ from scenes.formats.tfrecord import (
     scan,
     write_record,
 )
+from tfrecord.writer import TFRecordWriter
 
 VALUES = {
     "image": np.arange(256, dtype=np.uint8),
@@ -40,8 +44,6 @@ def test_features_come_back_exactly():
 
 
 def test_bytes_stored_as_one_string_are_read_too():
-    from tfrecord.writer import TFRecordWriter
-
     record = TFRecordWriter.serialize_tf_example({"image": (b"abcdef", "byte")})
     assert decode(record)["image"].tobytes() == b"abcdef"
 
@@ -109,3 +111,70 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
     path = tmp_path / "a.tfrecords"
     path.write_bytes(b"not a TFRecord file, but long enough")
     assert "wrong checksum of its length" in str(scan(path)[1])
+
+
+def test_features_are_those_of_tensorflow_s_messages():
+    """`example_pb2` is TensorFlow's own definition; both ways, all three kinds of lists."""
+    from tfrecord import example_pb2
+
+    theirs = example_pb2.Example.FromString(encode(VALUES)).features.feature
+    assert b"".join(theirs["image"].bytes_list.value) == VALUES["image"].tobytes()
+    assert list(theirs["x"].float_list.value) == VALUES["x"].tolist()
+    assert list(theirs["count"].int64_list.value) == [-3, 7]
+    values = decode(example_pb2.Example.FromString(encode(VALUES)).SerializeToString())
+    for key, value in VALUES.items():
+        np.testing.assert_array_equal(values[key], value)
+
+
+def header(length):
+    stream = io.BytesIO()
+    write_record(stream, b"")
+    content = stream.getvalue()[12:]
+    size = struct.pack("<Q", length)
+    return size + TFRecordWriter.masked_crc(size) + content
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("length", [MAX_RECORD_BYTES + 1, 10**18, 2**64 - 1])
+def test_a_record_that_claims_more_than_any_layout_is_refused_unread(tmp_path, pack, length):
+    path = tmp_path / "a.tfrecords"
+    path.write_bytes(pack(header(length)))
+    said = f"{path}: record 0: claims {length:,} bytes; at most 67,108,864 are read"
+    assert str(scan(path)[1]) == said
+
+
+def test_a_gzipped_bomb_is_refused_at_its_first_record(tmp_path):
+    path = tmp_path / "a.tfrecords"
+    path.write_bytes(gzip.compress(bytes(1 << 26)))
+    assert str(scan(path)[1]).startswith(f"{path}: record 0: wrong checksum of its length")
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        (b"\x0a\x05\x0a", "a field of 5 bytes, where 1 are left"),
+        (b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\x7f", "where 0 are left"),
+        (b"\x0b", "unknown kind 3"),
+        (b"\xff" * 11, "more than 64 bits"),
+        (b"\x08\x01" * (1 << 17), "more than 65,536 fields"),
+        (encode({str(i): np.zeros(1, np.uint8) for i in range(65)}), "more than 64 features"),
+        (encode({"x": np.zeros(1 << 15, np.float32)}), "a list of numbers of 131,076 bytes"),
+        (encode({"x": np.full(1 << 14, 2**60)}), "a list of numbers of 147,4"),
+    ],
+)
+def test_what_is_no_example_or_too_long_for_one_is_refused(record, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        decode(record)
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a folder", "a device"])
+def test_only_files_are_opened(tmp_path, kind):
+    path = tmp_path / "a.tfrecords"
+    if kind == "a pipe":
+        os.mkfifo(path)
+    elif kind == "a folder":
+        path.symlink_to(tmp_path)
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(ValueError, match=re.escape(f"{path}: {kind}, not a file")):
+        next(read_records(path))

@@ -1,5 +1,7 @@
 """Contact sheets, and the page: looked at by headless Chromium, without a network."""
 
+import base64
+import hashlib
 import json
 import re
 import shutil
@@ -174,7 +176,7 @@ def test_markup_in_names_stays_text(rooms: Path, tmp_path: Path) -> None:
     assert values["camera/yaw"].endswith(" <i>rad</i>")
 
 
-HOVER = """<script>
+HOVER = """
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 (async () => {
   await wait(200);
@@ -193,7 +195,110 @@ const wait = (ms) => new Promise((done) => setTimeout(done, ms));
     title: tip.querySelector("b").textContent, said, where: document.getElementById("where").textContent,
     pixels: [...pixels.data] });
 })();
-</script></body>"""  # noqa: E501
+"""  # noqa: E501
+
+
+def dom(page: Path, script: str, folder: Path) -> str:
+    """Returns the page's DOM after its own script, and one more that its policy lets in, ran."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    driven = folder / "driven.html"
+    text = page.read_text().replace("script-src ", f"script-src 'sha256-{digest}' ")
+    driven.write_text(text.replace("</body>", f"<script>{script}</script></body>"))
+    assert CHROMIUM is not None
+    done = subprocess.run(
+        [
+            CHROMIUM,
+            *QUIET,
+            f"--user-data-dir={folder / 'profile'}",
+            "--virtual-time-budget=5000",
+            "--dump-dom",
+            driven.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+PLANT = "<img src=x onerror=document.body.dataset.planted=1>"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium to look at the page")
+def test_markup_in_everything_that_a_file_brings_runs_no_script(
+    rooms: Path, tmp_path: Path
+) -> None:
+    path, out = tmp_path / f"{PLANT[:-1]}.h5", tmp_path / "page.html"
+    path.write_bytes(rooms.read_bytes())
+    closing = f"</script><script>document.body.dataset.planted=1</script>{PLANT}"
+    with h5py.File(path, "r+") as file:
+        file.attrs["entities"] = [f"{name}{closing}" for name in file.attrs["entities"]]
+        config = json.loads(file.attrs["config"])
+        assert config
+        for key in [key for key in file if isinstance(file[key], h5py.Dataset)]:
+            file[key].attrs["unit"] = closing
+        for key in file["factors"]:
+            dataset = file[f"factors/{key}"]
+            dataset.attrs["unit"] = closing
+            if len(dataset.attrs["categories"]):
+                dataset.attrs["categories"] = [closing] * len(dataset.attrs["categories"])
+    assert main(["show", str(path), "--html", "--n", "3", "--out", str(out)]) == 0
+    hover = """
+      const canvas = document.querySelector("canvas"), box = canvas.getBoundingClientRect();
+      for (let line = 0; line < 32; line++)
+        canvas.dispatchEvent(new MouseEvent("mousemove", {
+          clientX: box.left + box.width / 2, clientY: box.top + (line + 0.5) / 32 * box.height }));
+      document.body.dataset.said = tip.textContent.includes("onerror");
+      document.body.dataset.images = document.querySelectorAll("img").length;
+    """
+    shown = dom(out, hover, tmp_path)
+    assert "data-planted" not in shown
+    assert 'data-said="true"' in shown, "the words are shown"
+    assert 'data-images="0"' in shown
+    assert "0 to 2 of 3" in shown, "the page's own script ran"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium to look at the page")
+def test_a_script_that_came_into_the_page_would_not_run(rooms: Path, tmp_path: Path) -> None:
+    out = tmp_path / "page.html"
+    assert main(["show", str(rooms), "--html", "--n", "3", "--out", str(out)]) == 0
+    plants = f"{PLANT}<script>document.body.dataset.planted=1</script>"
+    out.write_text(out.read_text().replace("<main>", f"{plants}<main>"))
+    shown = dom(out, "", tmp_path)
+    assert "data-planted" not in shown
+    assert "0 to 2 of 3" in shown
+
+
+def test_codes_without_a_name_and_colours_of_nan_are_shown_as_they_are(
+    rooms: Path, tmp_path: Path
+) -> None:
+    path, out = tmp_path / "odd.h5", tmp_path / "page.html"
+    path.write_bytes(rooms.read_bytes())
+    with h5py.File(path, "r+") as file:
+        file["factors/present"][:] = True
+        file["factors/shape"][:] = 99
+        file["factors/color_rgb"][:] = np.nan
+    assert main(["show", str(path), "--html", "--n", "1", "--out", str(out)]) == 0
+    (data,) = re.findall(r'<script id="data" type="application/json">(.*?)</script>',
+                         out.read_text())  # fmt: skip
+    factors = json.loads(data)["scenes"][0]["objects"][0]
+    assert ["shape", "99", ""] in factors
+    assert ["color_rgb", "nan, nan, nan", ""] in factors
+
+
+def test_entities_without_a_name_are_refused(
+    rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "odd.h5"
+    path.write_bytes(rooms.read_bytes())
+    with h5py.File(path, "r+") as file:
+        file["segmentation"][0, 0, 0] = 77
+    assert main(["show", str(path), "--html"]) == 2
+    names = len(SceneFile(rooms).entities)
+    said = f"scenes: {path}: segmentation: has entity 77, and names of {names}\n"
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium to look at the page")
@@ -212,23 +317,9 @@ def test_the_page_leafs_and_tells_an_object_s_factors_on_hover(rooms: Path, tmp_
     script = (
         HOVER.replace("ROW", str(row)).replace("COLUMN", str(column)).replace("LINE", str(line))
     )
-    out.write_text(out.read_text().replace("</body>", script))
-    done = subprocess.run(
-        [
-            CHROMIUM,
-            *QUIET,
-            f"--user-data-dir={tmp_path / 'profile'}",
-            "--virtual-time-budget=5000",
-            "--dump-dom",
-            out.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    found = re.search(r'data-seen="([^"]*)"', done.stdout)
-    assert found, done.stderr
+    shown = dom(out, script, tmp_path)
+    found = re.search(r'data-seen="([^"]*)"', shown)
+    assert found
     seen = json.loads(found[1].replace("&quot;", '"'))
     assert seen["where"] == "24 to 39 of 40"
     assert seen["title"] == name

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scenes.clevr.config import ClevrLikeConfig
 from scenes.clevr.images import crop_labels
-from scenes.clevr.stage import HEIGHT, WIDTH
+from scenes.clevr.view import HEIGHT, WIDTH
 from scenes.multi_dsprites.config import MultiDSpritesConfig
 from scenes.objects_room.config import ObjectsRoomConfig, condition_config
 from scenes.objects_room.kinds import SHAPES

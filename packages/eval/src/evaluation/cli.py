@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from scenes.command_line import run_one_of
@@ -26,43 +27,16 @@ COMMANDS: dict[str, Any] = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs `eval`; returns the exit code."""
-    return _run("eval", sys.argv[1:] if arguments is None else arguments)
+    """Runs `eval`, or one of its commands where the script has that name; returns the exit code.
 
+    `eval` is a word of the shell, which runs its arguments as a command: hence a script for each.
+    """
+    program = Path(sys.argv[0]).stem
+    if arguments is None:
+        arguments = [program, *sys.argv[1:]] if program in COMMANDS else sys.argv[1:]
 
-def generalise() -> int:
-    """Runs `eval generalise`; the shell's own word `eval` runs this script too."""
-    return _run("eval", ["generalise", *sys.argv[1:]])
-
-
-def score() -> int:
-    """Runs `eval score`."""
-    return _run("eval", ["score", *sys.argv[1:]])
-
-
-def figures() -> int:
-    """Runs `eval figures`."""
-    return _run("eval", ["figures", *sys.argv[1:]])
-
-
-def traverse() -> int:
-    """Runs `eval traverse`."""
-    return _run("eval", ["traverse", *sys.argv[1:]])
-
-
-def report() -> int:
-    """Runs `eval report`."""
-    return _run("eval", ["report", *sys.argv[1:]])
-
-
-def represent() -> int:
-    """Runs `eval represent`."""
-    return _run("eval", ["represent", *sys.argv[1:]])
-
-
-def _run(program: str, arguments: list[str]) -> int:
     keep_freed_memory()
-    return run_one_of(program, COMMANDS, str(__doc__), arguments)
+    return run_one_of("eval", COMMANDS, str(__doc__), arguments)
 
 
 if __name__ == "__main__":

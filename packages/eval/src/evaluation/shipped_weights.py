@@ -26,8 +26,10 @@ from evaluation.predictions.baselines import BASELINES
 from evaluation.predictions.contract import Predictions
 from evaluation.predictions.models import ROUNDS, predict
 from evaluation.scores.labels import REFINED
-from evaluation.scores.results import Statistic, rows_to_json
-from evaluation.scores.scoring import TestScenes, read_scenes, statistics_of_rows, values_of
+from evaluation.scores.result_files import rows_to_json
+from evaluation.scores.results import Statistic
+from evaluation.scores.truth import TestScenes, read_scenes
+from evaluation.scores.values import statistics_of_rows, values_of
 
 if TYPE_CHECKING:
     from monet import Monet

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer
 from scenes.command_line import CommandError
+
+from evaluation.json_files import parse_json, read_text
 
 
 @dataclass(frozen=True)
@@ -23,20 +25,28 @@ class Curve:
 
 
 def read_log(path: Path) -> tuple[dict[str, Any], ...]:
-    """Reads the rows of a metrics.jsonl.
+    """Reads the rows of a metrics.jsonl: a step, and numbers by name.
 
     Raises:
-        CommandError: there is no such file, or a line of it is no JSON.
+        CommandError: there is no such file, or a line of it is no such row.
     """
-    if not path.is_file():
+    if not path.exists():
         raise CommandError(f"{path}: no such file; monet-train writes it beside the weights")
     rows = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        try:
-            rows.append(json.loads(line))
-        except ValueError as error:
-            raise CommandError(f"{path}: line {number} is no JSON") from error
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if line.strip():
+            rows.append(_read_row(line, f"{path}: line {number}"))
     return tuple(rows)
+
+
+def _read_row(line: str, source: str) -> dict[str, Any]:
+    row = parse_json(line, source)
+    if not isinstance(row, dict) or type(row.get("step")) is not int:
+        raise CommandError(f"{source}: is no row with a step")
+    for name, value in row.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise CommandError(f"{source}: {name}: expected a number, got {type(value).__name__}")
+    return {name: math.nan if value is None else value for name, value in row.items()}
 
 
 def curve_of(rows: Sequence[Mapping[str, Any]], terms: Sequence[str]) -> Curve:

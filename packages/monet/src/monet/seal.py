@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import stat
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from scenes.command_line import CommandError
+from scenes.regular_files import open_regular
 
 VERSION = "2"
 """Of weights and states."""
@@ -37,12 +37,12 @@ def read_regular(path: Path) -> bytes:
         CommandError: it is missing, or a folder, pipe or device, which might never end.
     """
     try:
-        mode = path.stat().st_mode
+        with open_regular(path) as file:
+            return file.read()
     except FileNotFoundError:
         raise CommandError(f"{path}: no such file") from None
-    if not stat.S_ISREG(mode):
-        raise CommandError(f"{path}: not a regular file")
-    return path.read_bytes()
+    except ValueError as error:
+        raise CommandError(str(error)) from None
 
 
 def digest(content: bytes) -> str:

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scenes.clevr.config import ClevrConfig, ClevrLikeConfig
     from scenes.driver import build
-    from scenes.file.reader import FileError, SceneFile
+    from scenes.file.errors import FileError
+    from scenes.file.reader import SceneFile
     from scenes.formats.config import ImportedConfig
     from scenes.multi_dsprites.config import MultiDSpritesConfig
     from scenes.objects_room.config import ObjectsRoomConfig
@@ -50,7 +51,7 @@ __all__ = [
 _HOMES = {
     "ClevrConfig": "scenes.clevr.config",
     "ClevrLikeConfig": "scenes.clevr.config",
-    "FileError": "scenes.file.reader",
+    "FileError": "scenes.file.errors",
     "ImportedConfig": "scenes.formats.config",
     "MultiDSpritesConfig": "scenes.multi_dsprites.config",
     "ObjectsRoomConfig": "scenes.objects_room.config",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 UNFINISHED = ".tmp"
@@ -18,7 +20,8 @@ def whole_or_not(target: Path, folder: Path | None = None) -> Iterator[Path]:
 
     Args:
         target: the final name.
-        folder: where it is written, on the same disk; beside the target by default.
+        folder: where it is written, on the same disk. By default beside the target, where what
+            killed processes of this machine left of it is removed first.
 
     Yields:
         The temporary name, which no other process uses.
@@ -26,8 +29,10 @@ def whole_or_not(target: Path, folder: Path | None = None) -> Iterator[Path]:
     Raises:
         OSError: it could not be written. The error names the target, which is as it was before.
     """
-    folder = target.parent if folder is None else folder
-    temporary = folder / f"{target.name}.{uuid.uuid4().hex}{UNFINISHED}"
+    if folder is None:  # others hold thousands of files, and clear what is left themselves
+        folder = target.parent
+        _clear_dead(target.name, folder)
+    temporary = folder / f"{target.name}.{_writer()}.{uuid.uuid4().hex[:8]}{UNFINISHED}"
     try:
         yield temporary
         _sync(temporary)
@@ -54,6 +59,33 @@ def clear_unfinished(folder: Path) -> None:
     """Removes what was being written by processes that were killed; none may be writing now."""
     for leftover in folder.glob(f"*{UNFINISHED}"):
         leftover.unlink(missing_ok=True)
+
+
+def _writer() -> str:
+    """Returns the names of this machine and this process, as temporary names have them."""
+    machine = "".join(each for each in platform.node() if each.isalnum())[:32]
+    return f"{machine or 'here'}-{os.getpid()}"
+
+
+def _clear_dead(name: str, folder: Path) -> None:
+    """Removes what processes of this machine were writing under a name when they were killed."""
+    machine, _, _ = _writer().rpartition("-")
+    pattern = re.compile(rf"{re.escape(name)}\.{machine}-(\d+)\.[0-9a-f]{{8}}{UNFINISHED}")
+    with suppress(FileNotFoundError):
+        for path in folder.iterdir():
+            written = pattern.fullmatch(path.name)
+            if written and not _lives(int(written.group(1))):
+                path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def _sync(path: Path) -> None:

@@ -138,7 +138,7 @@ def run_one_of(
     from scenes.help_text import registry
 
     def command(words: list[str]) -> int | None:
-        chosen = parse(
+        fields = parse(
             lambda: tyro.extras.subcommand_cli_from_dict(
                 dict(commands),
                 args=words,
@@ -148,7 +148,7 @@ def run_one_of(
             ),
             f"{program} {words[0]}" if words and words[0] in commands else program,
         )
-        return chosen.run()
+        return fields.run()
 
     return run_command(program, command, arguments)
 

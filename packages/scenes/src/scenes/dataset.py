@@ -58,6 +58,11 @@ class Dataset:
     drawing: Callable[[Any], Mapping[str, str]] | None = None
     """From a config, the entries of a file's provenance that name the version of what draws its
     scenes; `None` where no version drew otherwise."""
+    places: tuple[str, ...] = ()
+    """Fields of its config that say where the scenes were read from, not what they are."""
+    moved: Callable[[Any, Path, Path | None], Any] | None = None
+    """From a config, the path of what its scenes are read from and that of CLEVR's scenes JSON to
+    the same config, read from there; `None` where config and seed alone make the scenes."""
     misnames: Callable[[Any, str, Sequence[str]], bool] | None = None
     """Whether a file of a config gives a field's codes wrong names, as an earlier version did; from
     the config, the field's key and its names. `None` where no version did."""

@@ -8,6 +8,7 @@ compressed chunks into one file and renames that, or keeps the parts and writes 
 from __future__ import annotations
 
 import errno
+import math
 import os
 import shutil
 import signal
@@ -25,12 +26,13 @@ from scenes.atomic import whole_or_not
 from scenes.command_line import CommandError, UsageError, in_words
 from scenes.dataset import DatasetConfig
 from scenes.file.schema import parts_folder
+from scenes.limits import check_seed
 from scenes.lock import locked
-from scenes.parts.assemble import Origin, index, join
-from scenes.parts.continuation import Layout, claim, existing_rows, is_rest
+from scenes.parts.assemble import Origin, check_parts, index, join
+from scenes.parts.continuation import Layout, check_kept, claim, existing_rows, is_rest
 from scenes.parts.heartbeat import HANG_S
 from scenes.parts.local_workers import available_cores, make_here, make_in_processes
-from scenes.parts.plan import Opener, Part, plan
+from scenes.parts.plan import Opener, Part, most_rows, plan
 from scenes.parts.ray_workers import make_on_ray
 from scenes.progress import progress_bar
 from scenes.render.codes import MixedCodesError
@@ -39,6 +41,7 @@ from scenes.scene import UnreadableSceneError
 from scenes.source_list import OpenByRays, OpenSource
 
 Engine = Literal["local", "ray"]
+MOST_WORKERS = 1024
 
 
 class _Tally:
@@ -61,10 +64,10 @@ class _Tally:
         self._done += part.rows
         self._bar.advance(self._task, part.rows)
 
-    def joining(self) -> Callable[[int], None]:
-        """Starts a second bar for the copy; returns what counts its rows."""
-        task = self._bar.add_task("joining", total=self._n, note="")
-        return lambda rows: self._bar.advance(task, rows)
+    def counting(self, doing: str, rows: int) -> Callable[[int], None]:
+        """Starts another bar; returns what counts its rows."""
+        task = self._bar.add_task(doing, total=rows, note="")
+        return lambda done: self._bar.advance(task, done)
 
     def __str__(self) -> str:
         return f"{self._done:,} of {self._n:,} scenes"
@@ -117,12 +120,12 @@ def build(
             draws colours well and codes wrongly, and there is no other OpenGL.
 
     Raises:
-        UsageError: `n` is no count, or `out` holds something else, or is being built.
+        UsageError: a number is out of range, or `out` holds something else, or is being built.
         CommandError: scenes could not be made or written.
         KeyboardInterrupt: SIGINT or SIGTERM ended the build; it says how to continue.
     """
     out = Path(out)
-    _check_request(n, workers, engine, address)
+    _check_request(config, n, seed, workers, engine, address, hang_s)
     existing = existing_rows(config, seed, n, out, layout, overwrite=overwrite)
     folder = parts_folder(out)
     if existing.is_all(n, layout):
@@ -146,9 +149,12 @@ def build(
                 missing = _missing(parts, folder)
                 done = n - sum(part.rows for part in missing)
                 tally.resume(done, announced=done > 0)
+                there = [part for part in parts if part not in missing]
+                _check_there(there, folder, out, existing.kept, tally)
                 make = _engine(config, engine, address, workers, len(missing), hang_s)
                 make(opener, missing, folder, tally.advance)
-                _finish(parts, folder, out, existing.kept, layout, tally.joining())
+                joining = tally.counting("joining", n)
+                _finish(parts, folder, out, existing.kept, layout, joining)
             if layout == "file":
                 shutil.rmtree(folder)
 
@@ -180,15 +186,42 @@ def _errors_with(tally: _Tally) -> Iterator[None]:
         ) from None
 
 
-def _check_request(n: int, workers: int | None, engine: Engine, address: str | None) -> None:
+def _check_request(
+    config: DatasetConfig,
+    n: int,
+    seed: int,
+    workers: int | None,
+    engine: Engine,
+    address: str | None,
+    hang_s: float,
+) -> None:
     if n < 1:
         raise UsageError(f"--n must be at least 1, got {n}")
-    if workers is not None and workers < 1:
-        raise UsageError(f"--workers must be at least 1, got {workers}")
+    if n > (most := most_rows(config.size)):
+        raise UsageError(f"--n must be at most {most:,} at {config.size} pixels, got {n:,}")
+    try:
+        check_seed(seed)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if workers is not None and not 1 <= workers <= MOST_WORKERS:
+        limits = "at least 1" if workers < 1 else f"at most {MOST_WORKERS}"
+        raise UsageError(f"--workers must be {limits}, got {workers}")
+    if not 0 < hang_s < math.inf:
+        raise UsageError(f"hang_s must be above 0 and finite, got {hang_s}")
     if engine == "ray" and workers is not None:
         raise UsageError("--workers is for this machine; a Ray cluster uses all its cores")
     if engine != "ray" and address is not None:
         raise UsageError("--address goes with --engine ray")
+
+
+def _check_there(parts: list[Part], folder: Path, out: Path, old_rows: int, tally: _Tally) -> None:
+    """Refuses damage in what earlier commands made, before anything is built on it."""
+    if not parts and not old_rows:
+        return
+    advance = tally.counting("checking", old_rows + sum(part.rows for part in parts))
+    if old_rows:
+        check_kept(out, old_rows, advance)
+    check_parts(parts, folder, advance)
 
 
 def _missing(parts: list[Part], folder: Path) -> list[Part]:
@@ -217,7 +250,7 @@ def _finish(
     parts: list[Part],
     folder: Path,
     out: Path,
-    kept: int,
+    old_rows: int,
     layout: Layout,
     advance: Callable[[int], None],
 ) -> None:
@@ -226,8 +259,8 @@ def _finish(
             index(parts, folder, temporary)
         return
     origins = [Origin(part.path(folder), part.rows) for part in parts]
-    if kept:
-        origins.insert(0, Origin(out, kept))
+    if old_rows:
+        origins.insert(0, Origin(out, old_rows))
     with whole_or_not(out, folder) as temporary:
         join(origins, temporary, advance)
 

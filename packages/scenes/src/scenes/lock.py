@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from scenes.command_line import UsageError
+from scenes.file.errors import NO_LOCKS
 
 LOCK = "lock"
 """Name of the file that is locked; it holds nothing."""
 
 
+_warned: list[Path] = []
+
+
+def _warn_once(folder: Path, doing: str, error: OSError) -> None:
+    if not _warned:
+        print(  # noqa: T201
+            f"warning: {folder}: its disk has no locks ({error.strerror}): nothing keeps another "
+            f"command from {doing} there at the same time",
+            file=sys.stderr,
+        )
+    _warned.append(folder)
+
+
 @contextmanager
 def locked(folder: Path, doing: str) -> Iterator[None]:
     """Locks a folder until the block or this process ends; makes it if it is not there.
+
+    A lock is a safeguard: on a file system without locks the block runs all the same, after a
+    warning, the first time.
 
     Args:
         folder: what to hold.
@@ -37,6 +55,10 @@ def locked(folder: Path, doing: str) -> Iterator[None]:
                 raise UsageError(
                     f"{folder}: another command is {doing} there; wait for it"
                 ) from None
+            except OSError as error:
+                if error.errno not in NO_LOCKS:
+                    raise
+                _warn_once(folder, doing, error)
             # Whoever held it before may have removed the folder since.
             if not label.exists() or label.stat().st_ino != os.fstat(lock.fileno()).st_ino:
                 continue

@@ -22,7 +22,7 @@ from scenes.source_list import OpenSource
 
 
 @dataclass(frozen=True)
-class Remade:
+class RemadeScenes:
     """Scenes made again."""
 
     attributes: Mapping[str, Any]
@@ -31,7 +31,7 @@ class Remade:
     rows: Mapping[int, Mapping[str, np.ndarray]]
     """By number; each field in the file's type."""
 
-    def with_codes(self, categories: Mapping[str, Sequence[str]]) -> Remade:
+    def with_codes(self, categories: Mapping[str, Sequence[str]]) -> RemadeScenes:
         """Returns the same scenes with the codes that a file gives to the same names.
 
         Args:
@@ -52,7 +52,7 @@ class Remade:
         return replace(self, rows=rows)
 
 
-def remake(opener: OpenSource, numbers: list[int], *, hang_s: float = HANG_S) -> Remade:
+def remake(opener: OpenSource, numbers: list[int], *, hang_s: float = HANG_S) -> RemadeScenes:
     """Makes scenes in a process of its own.
 
     Args:
@@ -88,7 +88,7 @@ def remake(opener: OpenSource, numbers: list[int], *, hang_s: float = HANG_S) ->
                 raise CommandError("the process that made scenes again died") from None
             if isinstance(answer, Exception):
                 raise answer
-            if isinstance(answer, Remade):
+            if isinstance(answer, RemadeScenes):
                 return answer
     finally:
         process.kill()
@@ -101,21 +101,21 @@ def _work(opener: OpenSource, numbers: list[int], connection: Connection, hang_s
     pulse = Pulse(connection, hang_s)
     pulse()
     try:
-        answer: Remade | Exception = _remade(opener, numbers, pulse)
+        answer: RemadeScenes | Exception = _remade(opener, numbers, pulse)
     except Exception as error:
         error.add_note(traceback.format_exc())
         answer = error
     connection.send(answer)
 
 
-def _remade(opener: OpenSource, numbers: list[int], pulse: Pulse) -> Remade:
+def _remade(opener: OpenSource, numbers: list[int], pulse: Pulse) -> RemadeScenes:
     source = opener()
     source.beat = pulse
     rows = {}
     for number in numbers:
         scene = source.rows(range(number, number + 1))
         rows[number] = {key: values[0, ...] for key, values in scene.items()}
-    return Remade(build_attributes(source), dict(source.fields), rows)
+    return RemadeScenes(build_attributes(source), dict(source.fields), rows)
 
 
 def difference(key: str, ours: np.ndarray, theirs: np.ndarray, *, exact: bool) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
+from scenes.limits import narrowed
 from scenes.parts.heartbeat import Beat, no_beat
 
 
@@ -115,7 +116,7 @@ class OneByOne(ABC):
             self.beat()
             scene = self[number].row()
             for key, values in rows.items():
-                values[place] = scene[key]
+                values[place] = narrowed(np.asarray(scene[key]), values.dtype, key)
         return rows
 
 

@@ -13,6 +13,7 @@ from scenes.clevr.config import CLEVR, CLEVR_LIKE
 from scenes.command_line import UsageError
 from scenes.dataset import Dataset, DatasetConfig
 from scenes.formats.config import IMPORTED
+from scenes.limits import check_seed
 from scenes.multi_dsprites.config import MULTI_DSPRITES
 from scenes.objects_room.config import OBJECTS_ROOM, ObjectsRoomConfig
 from scenes.render.gl import choose_gl, starting_gl
@@ -39,8 +40,10 @@ def open_source(config: DatasetConfig, seed: int) -> Source:
 
     Raises:
         TypeError: no source belongs to this config.
+        ValueError: the seed is none.
         CommandError: it renders, and OpenGL cannot be started.
     """
+    check_seed(seed)
     dataset = DATASETS.get(config.dataset)
     if dataset is None or not isinstance(config, dataset.config):
         raise TypeError(f"no source for {type(config).__name__}")

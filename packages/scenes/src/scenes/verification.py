@@ -13,15 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
-from scenes.file.reader import FileError, SceneFile
-from scenes.file.schema import CHECKSUMS, CHUNK_ROWS
-from scenes.file.writer import checksum, chunks_of, digest
+from scenes.command_line import CommandError, UsageError
+from scenes.dataset import DatasetConfig
+from scenes.file.errors import FileError
+from scenes.file.reader import SceneFile
+from scenes.file.schema import CHECKSUMS
+from scenes.file.seal import SEALED_BY, block_rows, changed_chunks, check_seal, chunks_of
+from scenes.identity import identity_of, same_scenes
 from scenes.progress import counting
-from scenes.remake import Remade, difference, remake
-from scenes.source_list import OpenSource, other_drawing
-
-BLOCK_BYTES = 64 << 20
-SEALED_BY = "sha256"
+from scenes.remake import RemadeScenes, difference, remake
+from scenes.source_list import DATASETS, OpenSource, other_drawing
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ class Verification:
         return lines
 
 
-def verify(path: Path | str, *, remade: int = 4) -> Verification:
+def verify(
+    path: Path | str, *, remade: int = 4, source: Path | None = None, scenes: Path | None = None
+) -> Verification:
     """Checks a file, or an index of parts: whether it is whole, and what its config makes.
 
     Example:
@@ -72,10 +75,14 @@ def verify(path: Path | str, *, remade: int = 4) -> Verification:
     Args:
         path: the file.
         remade: how many rows to make again, spread over the file.
+        source: what the scenes were read from, where they were: CLEVR's images, a TFRecord, or
+            dSprites' own file. A path that the file itself names is not opened.
+        scenes: CLEVR's scenes JSON; looked for beside `source` by default.
 
     Raises:
-        CommandError: this machine cannot make scenes.
-        OSError: the system refuses the file.
+        UsageError: `source` is not what the scenes were read from.
+        CommandError: this machine cannot make scenes, or the file could not be read in a minute.
+        OSError: the system refuses the file, or `source`.
     """
     path = Path(path)
     try:
@@ -84,25 +91,30 @@ def verify(path: Path | str, *, remade: int = 4) -> Verification:
             rows, fields, problems = file.n, len(keys), tuple(_problems(file, keys))
             if problems:
                 return Verification(rows, fields, problems)
-            opener = OpenSource(file.config, file.seed)
+            config, identity, seed = file.config, file.identity, file.seed
             numbers = np.linspace(0, rows - 1, min(remade, rows)).astype(int).tolist()
             stored = {i: {key: np.asarray(file[key][i]) for key in keys} for i in numbers}
             categories = {key: file[key].attrs["categories"].tolist() for key in keys}
             provenance = str(file.attributes["provenance"])
     except FileError as error:
         return Verification(problems=(str(error),))
+    except CommandError:  # a slow disk is no damage
+        raise
     except Exception as error:  # a damaged file makes HDF5 raise anything: KeyError, RuntimeError…
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the system's word, not the file's
         return Verification(problems=(f"{path}: cannot be read: {error!r}",))
     if not numbers:
         return Verification(rows, fields)
-    if other := other_drawing(opener.config, provenance):
+    if other := other_drawing(config, provenance):
         return Verification(rows, fields, not_remade=other)
-    try:
-        anew = remake(opener, numbers)
-    except OSError as error:
-        return Verification(rows, fields, not_remade=str(error))
+    if unopened := _unopened(config, source):
+        return Verification(rows, fields, not_remade=unopened)
+    if source is not None:
+        config = _moved(path, config, source, scenes)
+        if not same_scenes(identity_of(config, seed), identity):
+            raise UsageError(f"{source}: not what the scenes of {path} were read from")
+    anew = remake(OpenSource(config, seed), numbers)
     same = provenance == anew.attributes["provenance"]
     return Verification(
         rows,
@@ -111,6 +123,30 @@ def verify(path: Path | str, *, remade: int = 4) -> Verification:
         tuple(numbers),
         "" if same else provenance,
     )
+
+
+def _unopened(config: DatasetConfig, source: Path | None) -> str:
+    """Returns why no scene is made again: its config names a path, and the user none."""
+    places = (getattr(config, place) for place in DATASETS[config.dataset].places)
+    place = next((place for place in places if place is not None), None)
+    if place is None or source is not None:
+        return ""
+    return f"{place}, which the file names, is not opened for that; --source PATH is"
+
+
+def _moved(path: Path, config: DatasetConfig, source: Path, scenes: Path | None) -> DatasetConfig:
+    """Returns the config, read from where the user says.
+
+    Raises:
+        UsageError: its scenes were not read from anything of that kind.
+    """
+    kind = DATASETS[config.dataset]
+    if kind.moved is None:
+        raise UsageError(f"{path}: its scenes are made from config and seed; leave --source out")
+    if scenes is not None and getattr(config, "scenes", None) is None:
+        raise UsageError(f"{path}: holds nothing of a scenes JSON; leave --scenes out")
+    moved: DatasetConfig = kind.moved(config, source, scenes)
+    return moved
 
 
 def _problems(file: SceneFile, keys: list[str]) -> Iterator[str]:
@@ -127,16 +163,17 @@ def _problems(file: SceneFile, keys: list[str]) -> Iterator[str]:
         yield f"{where}: {CHECKSUMS}: {len(checksums)} for {chunks_of(file.n)} chunks"
     if set(counts.values()) != {file.n} or len(checksums) != chunks_of(file.n):
         return
-    row = sum(file[key].dtype.itemsize * int(np.prod(file[key].shape[1:])) for key in keys)
-    step = max(1, BLOCK_BYTES // row // CHUNK_ROWS) * CHUNK_ROWS
+    step = block_rows({key: file[key] for key in keys})
     with counting("verifying", file.n) as advance:
         for start in range(0, file.n, step):
             block = slice(start, min(start + step, file.n))
             yield from _block_problems(file, keys, block, checksums)
             advance(block.stop - start)
     # Last, since what it says is the least precise.
-    if digest(file.hdf5) != file.attributes[SEALED_BY]:
-        yield f"{where}: {SEALED_BY}: attributes, types, shapes or checksums are not as written"
+    try:
+        check_seal(where, file.hdf5)
+    except FileError as error:
+        yield str(error)
 
 
 def _block_problems(
@@ -150,12 +187,8 @@ def _block_problems(
             between = f"rows {block.start} to {block.stop - 1}"
             yield f"{file.path}: {key}: {between} cannot be read: {error}"
             return
-    for first in range(block.start, block.stop, CHUNK_ROWS):
-        within = slice(first - block.start, first - block.start + CHUNK_ROWS)
-        sha = checksum({key: values[within] for key, values in rows.items()})
-        if sha != checksums[first // CHUNK_ROWS].tobytes():
-            last = min(first + CHUNK_ROWS, block.stop) - 1
-            yield f"{file.path}: rows {first} to {last} are not as written"
+    for changed in changed_chunks(rows, block.start, checksums):
+        yield f"{file.path}: rows {changed[0]} to {changed[-1]} are not as written"
     for key, wrong, rule in _ranges(file, rows):
         for row in np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1))[:1]:
             yield f"{file.path}: {key}: row {block.start + row}: {rule}"
@@ -205,7 +238,7 @@ def _mask_ranges(
 
 
 def _differences(
-    path: Path, stored: dict[int, dict[str, np.ndarray]], anew: Remade, *, exact: bool
+    path: Path, stored: dict[int, dict[str, np.ndarray]], anew: RemadeScenes, *, exact: bool
 ) -> Iterator[str]:
     for number, row in stored.items():
         if row.keys() != anew.fields.keys():

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from scenes.command_line import UsageError
-from scenes.objects_room.kinds import parse_kind
-
 RESULTS = Path("results/generalise")
 
 
@@ -38,40 +35,26 @@ class Generalise:
 
     def run(self) -> int:
         """Scores, prints the tables, and writes scores.json and the pictures."""
-        from evaluation.figures.generalisation import write_generalisation
+        from evaluation.figures.condition_plots import write_generalisation
         from evaluation.predictions.cache import cache_of
         from evaluation.predictions.model_choice import choose_model
-        from evaluation.scores.conditions import hold_out_of
-        from evaluation.scores.generalisation import generalise, read_pictured
+        from evaluation.scores.generalisation import generalise_each
         from evaluation.terminal_tables import print_generalisation
 
-        for slots in self.slots:
-            if slots < 2:
-                raise UsageError(f"--slots must be at least 2, got {slots}")
-        if len(set(self.slots)) < max(1, len(self.slots)):
-            raise UsageError("--slots must name different numbers")
-        kinds = tuple(parse_kind(text) for text in self.hold_out)
-        model = choose_model(self.checkpoint, self.model, "objects_room")
-        cache, folder = cache_of(self.out), self.data_folder
-        results = [
-            generalise(
-                model,
-                slots,
-                n=self.n,
-                seed=self.seed,
-                data_folder=folder,
-                hold_out=kinds or hold_out_of(model.data),
-                workers=self.workers,
-                cache=cache,
-            )
-            for slots in self.slots
-        ]
-        pictured = [
-            read_pictured(model, slots, folder, n=self.n, seed=self.seed, cache=cache)
-            for slots in self.slots
-        ]
+        cache = cache_of(self.out)
+        model = choose_model(self.checkpoint, self.model, slots=self.slots, n=self.n)
+        results = generalise_each(
+            model,
+            self.slots,
+            n=self.n,
+            seed=self.seed,
+            data_folder=self.data_folder,
+            hold_out=self.hold_out or None,
+            workers=self.workers,
+            cache=cache,
+        )
         out = self.out or RESULTS / model.identity.name
-        written = write_generalisation(results, pictured, out)
+        paths = write_generalisation(model, results, out, self.data_folder, cache)
         print_generalisation(results)
-        print(*written, sep="\n")
+        print(*paths, sep="\n")
         return 0

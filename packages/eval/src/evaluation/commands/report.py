@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from scenes.command_line import UsageError
-
 RESULTS = Path("results/report")
 
 
@@ -42,16 +40,16 @@ class Report:
     def run(self) -> int:
         """Writes report.html and report.json."""
         from evaluation.predictions.cache import cache_of
-        from evaluation.predictions.model_choice import choose_model, scenes_in
-        from evaluation.report.content import read_content
+        from evaluation.predictions.checkpoints import tell
+        from evaluation.predictions.model_choice import choose_model
+        from evaluation.report.content import check_metric, read_content
         from evaluation.report.page import write_report
 
-        if self.slots < 2:
-            raise UsageError(f"--slots must be at least 2, got {self.slots}")
-        if self.n < 2:
-            raise UsageError(f"--n must be at least 2, got {self.n}")
+        check_metric(self.metric)
         content = read_content(
-            choose_model(self.checkpoint, self.model, *scenes_in(self.data)),
+            choose_model(
+                self.checkpoint, self.model, self.data, slots=(self.slots,), n=self.n, fewest=2
+            ),
             runs=self.runs,
             results=self.results,
             data=self.data,
@@ -63,5 +61,7 @@ class Report:
             workers=self.workers,
             cache=cache_of(self.out),
         )
+        for line in content.left_out:
+            tell(f"{line}; left out")
         print(*write_report(content, self.out or RESULTS), sep="\n")
         return 0

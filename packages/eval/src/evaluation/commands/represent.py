@@ -36,28 +36,19 @@ class Represent:
     def run(self) -> int:
         """Scores, prints the table and writes representation.json."""
         from evaluation.predictions.cache import cache_of
-        from evaluation.predictions.model_choice import (
-            choose_model,
-            scenes_in,
-            whole_image_weights,
-        )
+        from evaluation.predictions.model_choice import choose_model
         from evaluation.scores.representation import represent
-        from evaluation.scores.results import write_result
-        from evaluation.scores.scoring import check_request
+        from evaluation.scores.result_files import write_result
         from evaluation.terminal_tables import print_representation
 
-        check_request(self.slots, self.n)
-        model = choose_model(self.checkpoint, self.model, *scenes_in(self.data))
         result = represent(
-            model,
+            choose_model(self.checkpoint, self.model, self.data, slots=(self.slots,), n=self.n),
             self.data,
             slots=self.slots,
             n=self.n,
             seed=self.seed,
             data_folder=self.data_folder,
-            whole_image=None
-            if self.whole_image is None
-            else whole_image_weights(self.whole_image, model),
+            whole_image=self.whole_image,
             workers=self.workers,
             cache=cache_of(self.out),
         )

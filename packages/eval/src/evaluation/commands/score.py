@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from scenes.command_line import UsageError
-
-if TYPE_CHECKING:
-    from evaluation.predictions.models import ScoredModel
 
 RESULTS = Path("results/score")
 
@@ -30,6 +24,8 @@ class Score:
     """Slots to use with a model; as many as in training by default."""
     n: int | None = None
     """Number of scenes; all by default."""
+    ignore_label: int | None = None
+    """Label of predictions whose pixels are left out of all scores, such as 255 for "no slot"."""
     baselines: bool = True
     """Score baselines beside."""
     out: Path | None = None
@@ -38,29 +34,28 @@ class Score:
     def run(self) -> int:
         """Scores, prints the tables and writes scores.json."""
         from evaluation.predictions.cache import cache_of
-        from evaluation.scores.results import write_result
-        from evaluation.scores.scoring import check_request, score
+        from evaluation.predictions.model_choice import choose_subject
+        from evaluation.scores.result_files import write_result
+        from evaluation.scores.scoring import score
         from evaluation.terminal_tables import print_file_scores
 
-        if [self.checkpoint, self.model, self.predictions].count(None) != 2:
-            raise UsageError("give one of --checkpoint and --predictions, or --model")
-        check_request(self.slots, self.n, of_model=self.predictions is None)
         result = score(
             self.data,
-            self._subject(),
+            choose_subject(
+                self.checkpoint,
+                self.model,
+                self.predictions,
+                self.data,
+                slots=(self.slots,),
+                n=self.n,
+            ),
             slots=self.slots,
             n=self.n,
             baselines=self.baselines,
+            ignore_label=self.ignore_label,
             cache=cache_of(self.out),
         )
         path = write_result(result, self.out or RESULTS / result.name / self.data.stem)
         print_file_scores(result)
         print(path)
         return 0
-
-    def _subject(self) -> ScoredModel | Path:
-        if self.predictions is not None:
-            return self.predictions
-        from evaluation.predictions.model_choice import choose_model, scenes_in
-
-        return choose_model(self.checkpoint, self.model, *scenes_in(self.data))

@@ -22,6 +22,9 @@ class Traverse:
     """Add -1 to 1 to what the latent is, instead of replacing it."""
     checkpoint: str | None = None
     """Run folder or name of shipped weights; by default the newest run on the data's dataset."""
+    model: str | None = None
+    """Instead: any model with latents and `decode`, as module:factory or FILE.py:factory
+    (docs/metrics.md)."""
     data: Path | None = None
     """File of scenes; by default the Objects Room's test scenes in --data-folder."""
     data_folder: Path = Path("data/objects_room")
@@ -37,13 +40,13 @@ class Traverse:
 
     def run(self) -> int:
         """Writes the strip and the GIF, and prints their paths."""
-        from evaluation.figures.traversal import write_traversal
+        from evaluation.figures.traversal_files import write_traversal
         from evaluation.predictions.cache import cache_of
-        from evaluation.predictions.model_choice import choose_weights, scenes_in
+        from evaluation.predictions.model_choice import choose_model
 
-        weights = choose_weights(self.checkpoint, *scenes_in(self.data))
+        model = choose_model(self.checkpoint, self.model, self.data, slots=(self.slots,))
         paths = write_traversal(
-            weights,
+            model,
             self.scene,
             self.slot,
             latent=self.latent,
@@ -52,7 +55,7 @@ class Traverse:
             data_folder=self.data_folder,
             slots=self.slots,
             seed=self.seed,
-            out=self.out or RESULTS / weights.name,
+            out=self.out or RESULTS / model.identity.name,
             cache=cache_of(self.out),
             workers=self.workers,
         )

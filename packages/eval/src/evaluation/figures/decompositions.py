@@ -12,7 +12,7 @@ from scenes.pictures.palette import slot_palette, to_uint8
 
 from evaluation.figures.drawable import Drawable, drawable
 from evaluation.figures.style import Canvas, note_height
-from evaluation.scores.generalisation import Pictured
+from evaluation.scores.generalisation import ExampleScenes
 
 SIDE = 0.46
 """Side of a slot's picture, in inches, where it stands unmasked beside masked."""
@@ -44,11 +44,11 @@ class Group:
     """For each scene, which slots its rows show; the first ones where `None`."""
 
 
-def draw_decompositions(pictured: Sequence[Pictured]) -> Figure:
+def draw_decompositions(examples: Sequence[ExampleScenes]) -> Figure:
     """Draws scenes of several conditions beside each other (paper, figures 4 and 8)."""
     groups = [
         Group(TITLES_OF_CONDITIONS[each.condition], each.images, drawable(each.images, each.output))
-        for each in pictured
+        for each in examples
     ]
     return draw_slots(groups, note=groups[0].parts.note)
 

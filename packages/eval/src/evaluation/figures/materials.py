@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 from monet.weights import Weights
-from scenes.command_line import CommandError
+from scenes.command_line import CommandError, UsageError
 from scenes.file.reader import SceneFile
 from scenes.source_list import DATASETS
 
 from evaluation.figures.drawable import Drawable, drawable
 from evaluation.predictions.cache import Cache
-from evaluation.predictions.model_choice import of_weights
+from evaluation.predictions.checkpoints import every_run, of_weights
+from evaluation.predictions.model_code import load_model
 from evaluation.predictions.models import ScoredModel
 from evaluation.scores.conditions import rooms_size, scene_file
-from evaluation.scores.scoring import TestScenes, read_scenes
+from evaluation.scores.truth import TestScenes, read_scenes
 
 ALIKE = {"clevr_like": "clevr"}
 """Datasets that stand for another in its figures."""
@@ -49,7 +51,7 @@ class Materials:
     refine: int = 0
     """Rounds in which the VAE corrects the masks that are drawn (`Monet.decompose`)."""
     model: ScoredModel | None = None
-    """Draws the figures of decompositions, whatever their dataset, instead of runs."""
+    """Draws all figures of a model, whatever their dataset, instead of runs."""
 
     def run(self, dataset: str, masks: str = "attention") -> Weights:
         """Returns the run on a dataset.
@@ -103,6 +105,48 @@ class Materials:
                 if family(file.dataset) == dataset:
                     return path
         return None
+
+
+def gather_materials(
+    checkpoints: Sequence[str],
+    model: str | None,
+    *,
+    files: tuple[Path, ...],
+    data_folder: Path,
+    seed: int,
+    workers: int | None,
+    cache: Cache,
+    refine: int,
+) -> Materials:
+    """Returns what figures may be drawn from: named checkpoints, else all runs, else one model.
+
+    Args:
+        checkpoints: run folders or names of shipped weights; all runs by default.
+        model: `module:factory` or `FILE.py:factory` of any model, instead of runs.
+        files: as in `Materials`, as are the others.
+        data_folder: folder of the Objects Room's test scenes.
+        seed: of the test scenes.
+        workers: processes that render.
+        cache: where decompositions are kept.
+        refine: rounds in which the VAE corrects the masks that are drawn.
+
+    Raises:
+        UsageError: these do not go together, or there is no such thing.
+    """
+    if refine < 0:
+        raise UsageError(f"--refine must be at least 0, got {refine}")
+    if model is not None and (checkpoints or refine):
+        raise UsageError("--model goes with neither --checkpoint nor --refine")
+    return Materials(
+        runs=() if model is not None else tuple(every_run(checkpoints)),
+        files=files,
+        data_folder=data_folder,
+        seed=seed,
+        workers=workers,
+        cache=cache,
+        refine=refine,
+        model=None if model is None else load_model(model),
+    )
 
 
 def family(dataset: str) -> str:

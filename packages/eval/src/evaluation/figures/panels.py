@@ -1,4 +1,4 @@
-"""Panels of plots: scores against the number of objects, and losses against steps.
+"""Panels of plots: scores against the number of objects, slot use, occlusion, losses over steps.
 
 Figures and the report's page draw with these alone.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from evaluation.scores.conditions import COUNTS, TRAINED_ON
-from evaluation.scores.results import Generalisation, Row, Statistic
+from evaluation.scores.results import Generalisation, Row, SlotUse, Statistic
 from evaluation.training_log import Curve
 
 PLOTTED = {"ari_fg": 2, "msc": 1, "recall": 1, "ari_paper": 0, "count": 0}
@@ -26,6 +26,20 @@ BASELINE_DASHES = {
     "k-means on colour": (4.0, 2.0),
     "k-means on colour and place": (6.0, 1.5, 1.0, 1.5),
     "felzenszwalb": (8.0, 2.0),
+}
+KIND_COLORS = {
+    "sky": "#56B4E9",
+    "walls": "#E69F00",
+    "floor": "#8A8A8A",
+    "background": "#8A8A8A",
+    "objects": "#009E73",
+}
+"""By kind of entity."""
+COMPLETION = {
+    "visible_fraction": "part in\nview",
+    "attention_iou": "attention\nmask",
+    "largest_iou": "decoded,\nlargest",
+    "decoded_iou": "decoded,\nby itself",
 }
 SETTLED = 10
 """One step in so many from the beginning is left out of a loss panel's scale: the first steps are
@@ -78,18 +92,7 @@ def draw_scores(
             (places, list(apart), "none", "_nolegend_"),
         ):
             row = [_statistic(result.conditions, condition, score) for condition in conditions]
-            axes.errorbar(
-                at + shift,
-                [statistic.mean for statistic in row],
-                yerr=interval_bars(row),
-                color=color(index),
-                marker=marker(index),
-                ms=3.5,
-                lw=1.5,
-                ls=line,
-                capsize=2,
-                label=name,
-            )
+            _draw_curve(axes, at + shift, row, index, name, line)
     if apart:
         axes.axvline(len(COUNTS) - 0.35, color="0.8", lw=0.8)
     axes.set_title(score)
@@ -101,6 +104,78 @@ def draw_scores(
         tick.set_fontsize(7)
     axes.set_xlim(-0.5, places[-1] + 0.75 if apart else len(COUNTS) - 0.5)
     axes.set_ylim(-0.04, 1.02)
+
+
+def draw_slot_use(axes: Axes, use: Sequence[SlotUse], title: str) -> float:
+    """Draws which share of all pixels each slot takes, of what, and how many scenes use it.
+
+    Returns:
+        The highest share.
+    """
+    numbers, below = np.arange(1, len(use) + 1), np.zeros(len(use))
+    for kind in use[0].area:
+        area = np.array([slot.area[kind] for slot in use])
+        axes.bar(numbers, area, bottom=below, color=KIND_COLORS[kind], label=kind, lw=0)
+        below += area
+    for number, slot, top in zip(numbers, use, below, strict=True):
+        axes.text(
+            float(number), top + 0.01, f"{slot.used:.0%}", ha="center", fontsize=6, color="0.3"
+        )
+    axes.set_title(title)
+    axes.set_xlabel("slot")
+    axes.set_xticks(numbers)
+    return float(below.max())
+
+
+def draw_recall_in_view(axes: Axes, results: Mapping[str, Generalisation]) -> None:
+    """Draws the share of objects found against how much of them is in view.
+
+    Args:
+        axes: where to draw.
+        results: by label of their curve; the baselines are those of the first one.
+    """
+    occlusion = next(iter(results.values())).occlusion
+    bins = occlusion.model.recall
+    middles = np.array([(recall.above + recall.to) / 2 for recall in bins])
+    for label, dashes in BASELINE_DASHES.items():
+        means = [recall.mean for recall in occlusion.baselines[label].recall]
+        axes.plot(middles, means, color="0.45", lw=0.9, dashes=dashes, label=label)
+    for index, (label, result) in enumerate(results.items()):
+        _draw_curve(axes, middles, result.occlusion.model.recall, index, label)
+    for recall in bins[:-1]:
+        axes.axvline(recall.to, color="0.9", lw=0.8, zorder=0)
+    axes.set_title("objects found")
+    axes.set_xlabel("share of the object in view")
+    axes.set_ylabel("recall, 95% intervals")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(-0.04, 1.02)
+
+
+def draw_completion(axes: Axes, results: Mapping[str, Generalisation]) -> None:
+    """Draws how far masks overlap the full extents; nothing for a model that decodes no masks.
+
+    Args:
+        axes: where to draw.
+        results: by label of their curve.
+    """
+    places, width = np.arange(len(COMPLETION)), 0.7 / len(results)
+    for index, result in enumerate(results.values()):
+        if not result.occlusion.model.completion:
+            continue
+        row = [result.occlusion.model.completion[name] for name in COMPLETION]
+        axes.bar(
+            places + width * (index - (len(results) - 1) / 2),
+            [statistic.mean for statistic in row],
+            width * 0.9,
+            yerr=interval_bars(row),
+            capsize=2,
+            color=color(index),
+        )
+    hidden = next(iter(results.values())).occlusion.model.completion_of_visible_fraction_to
+    axes.set_title(f"objects at most {hidden:.0%} in view, and found")
+    axes.set_ylabel("IoU with the full extent")
+    axes.set_xticks(places, list(COMPLETION.values()))
+    axes.set_ylim(0, 1.02)
 
 
 def draw_losses(
@@ -124,13 +199,37 @@ def draw_losses(
         values = curve.values[term]
         own = color(index) if colors is None else colors[label]
         axes.plot(curve.steps, values, color=own, lw=1.4, label=label)
-        later.append(values[len(values) // SETTLED :])
+        settled = values[len(values) // SETTLED :]
+        later.append(settled[np.isfinite(settled)])
     scale = np.concatenate(later) if later else np.empty(0)
     if len(scale):
         space = 0.06 * max(float(np.ptp(scale)), 1e-9)
         axes.set_ylim(scale.min() - space, scale.max() + space)
     axes.set_title(title, loc="left")
     axes.set_xlabel("step")
+
+
+def _draw_curve(
+    axes: Axes,
+    at: np.ndarray,
+    row: Sequence[Statistic],
+    index: int,
+    label: str,
+    line: str = "-",
+) -> None:
+    """Draws the means of a curve with its number's colour and marker, and 95% intervals."""
+    axes.errorbar(
+        at,
+        [statistic.mean for statistic in row],
+        yerr=interval_bars(row),
+        color=color(index),
+        marker=marker(index),
+        ms=3.5,
+        lw=1.5,
+        ls=line,
+        capsize=2,
+        label=label,
+    )
 
 
 def interval_bars(row: Sequence[Statistic]) -> np.ndarray:

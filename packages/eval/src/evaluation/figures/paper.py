@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from monet.training.data import check_size, held_out
+from monet.training.data import held_out
 from monet.training.run_log import METRICS
-from scenes.command_line import UsageError
-from scenes.file.reader import FileError, SceneFile
+from scenes.command_line import CommandError, UsageError
+from scenes.file.errors import FileError
+from scenes.file.reader import SceneFile
 from scenes.progress import progress_bar
 from scenes.source_list import DATASETS
 
@@ -25,9 +26,10 @@ from evaluation.figures.decompositions import (
 from evaluation.figures.given_masks import CURVES, MASKS, draw_given_masks
 from evaluation.figures.materials import Materials, MissingError
 from evaluation.figures.style import save
+from evaluation.figures.traversal import lacks_decode
 from evaluation.figures.traversal_figure import choose_slots, draw_traversals
-from evaluation.predictions.model_choice import of_weights
 from evaluation.predictions.models import ScoredModel
+from evaluation.scores.truth import size_of
 from evaluation.training_log import read_curve
 
 EXTRA_SLOTS = 9
@@ -73,8 +75,9 @@ def figure_4(materials: Materials) -> Figure:
 
 def figure_5(materials: Materials) -> Figure:
     """Latents of two objects' slots and the background's, changed one at a time."""
-    weights = materials.run("objects_room")
-    monet, model = weights.model(), of_weights(weights)
+    model = materials.subject("objects_room")
+    if model.decode is None:
+        raise MissingError(lacks_decode(model))
     slots, refine = _own_slots(model), materials.refine
     scenes = materials.rooms("test", SLOTS_FROM, model.image_size)
     segmentation = materials.cache.of_model(model, scenes.images, slots, refine).segmentation
@@ -86,7 +89,7 @@ def figure_5(materials: Materials) -> Figure:
         f"best among {SLOTS_FROM} test scenes; the latents with the largest mean effect; masks not "
         "normalised over slots"
     )
-    return draw_traversals(monet, images, output, chosen, note)
+    return draw_traversals(model, images, output, chosen, note)
 
 
 def figure_6_sprites(materials: Materials) -> Figure:
@@ -169,11 +172,14 @@ def draw_figures(materials: Materials, numbers: Sequence[int] | None, out: Path)
 
     Args:
         materials: what they may be drawn from.
-        numbers: which; all by default.
+        numbers: which; all that can be drawn by default.
         out: folder to write.
 
     Returns:
         A line for each that is left out: what it lacks.
+
+    Raises:
+        CommandError: a figure that was asked for by its number lacks something.
     """
     parts = [part for part in PARTS if numbers is None or part.number in numbers]
     lacking = []
@@ -188,6 +194,8 @@ def draw_figures(materials: Materials, numbers: Sequence[int] | None, out: Path)
             else:
                 print(*paths, sep="\n")  # noqa: T201  (one by one: later figures may fail)
             progress.advance(task)
+    if lacking and numbers is not None:
+        raise CommandError("; ".join(lacking))
     return lacking
 
 
@@ -225,8 +233,7 @@ def _others(
         raise MissingError(f"no file of {DATASETS[dataset].title}; --data names one")
     try:
         with SceneFile(path) as file:
-            size = file.image_size if model.image_size is None else model.image_size
-            check_size(file, size)
+            size = size_of(file, model.image_size)
             images, title = held_out(file, size).images[:n], DATASETS[file.dataset].title
     except FileError as error:
         raise MissingError(

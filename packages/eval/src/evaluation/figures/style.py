@@ -25,6 +25,7 @@ STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "figure",  # the same figure is the same bytes
     "pdf.fonttype": 42,
+    "text.parse_math": False,  # names of models and files may hold dollars
     "image.composite_image": False,  # pictures stay apart from each other
 }
 FORMATS = ("png", "pdf")

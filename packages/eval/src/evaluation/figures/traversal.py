@@ -10,22 +10,15 @@ import imageio.v3 as imageio
 import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
-from monet import Monet
-from monet.training.data import check_size
-from monet.weights import Weights
 from scenes.atomic import whole_or_not
-from scenes.command_line import UsageError
-from scenes.file.reader import SceneFile
+from scenes.command_line import CommandError
 from scenes.pictures.palette import slot_palette
 from scenes.pictures.sheet import tile
-from scenes.segmentation import images_at
 
 from evaluation.figures.decompositions import on_white
-from evaluation.figures.drawable import Drawable, drawable
-from evaluation.figures.style import Canvas, note_height, save
-from evaluation.predictions.cache import Cache
-from evaluation.predictions.model_choice import of_weights
-from evaluation.scores.conditions import DATA_FOLDER, scene_file
+from evaluation.figures.drawable import Drawable
+from evaluation.figures.style import Canvas, note_height
+from evaluation.predictions.models import Model, ScoredModel, scored_model
 
 SPAN = 1.0
 """Latents go from -1 to 1, as in figure 5: a deviation of the prior to either side."""
@@ -64,7 +57,7 @@ class Traversal:
 
 
 def traverse(
-    model: Monet,
+    model: Model | ScoredModel,
     z: Float[np.ndarray, " D"],
     values: Float[np.ndarray, " T"],
     latents: Sequence[int] | None = None,
@@ -79,13 +72,30 @@ def traverse(
         values: what the latent is set to.
         latents: which to change, each on its own; all by default.
         relative: add the values to what the latent was instead.
+
+    Raises:
+        CommandError: the model cannot decode latents.
     """
+    subject = scored_model(model)
+    if subject.decode is None:
+        raise CommandError(lacks_decode(subject))
     chosen = tuple(range(len(z))) if latents is None else tuple(latents)
     changed = np.tile(np.asarray(z, np.float32), (len(chosen), len(values), 1))  # (L, T, D)
     for row, latent in enumerate(chosen):
         changed[row, :, latent] = values + (z[latent] if relative else 0)
-    components, logits = model.render(changed)
+    L, T, D = changed.shape
+    components, logits = (
+        part.reshape(L, T, *part.shape[1:]) for part in subject.decode(changed.reshape(-1, D))
+    )
     return Traversal(z, chosen, values, changed, components, 1 / (1 + np.exp(-logits)))
+
+
+def lacks_decode(model: ScoredModel) -> str:
+    """Returns the line that says why a model's latents cannot be traversed."""
+    return (
+        f"{model.identity.name}: has no decode(latents) that returns components and mask logits "
+        "(docs/metrics.md)"
+    )
 
 
 def strip_values(frames: int = STRIP_FRAMES) -> Float[np.ndarray, " T"]:
@@ -96,19 +106,6 @@ def strip_values(frames: int = STRIP_FRAMES) -> Float[np.ndarray, " T"]:
 def gif_values() -> Float[np.ndarray, " T"]:
     """Returns the values of a GIF's frames on the way up."""
     return strip_values(GIF_FRAMES)
-
-
-def scene_of(path: Path, index: int, size: int) -> UInt8[np.ndarray, "H W 3"]:
-    """Returns a scene's image at the model's size.
-
-    Raises:
-        UsageError: the file has no such scene, or another size.
-    """
-    with SceneFile(path) as file:
-        check_size(file, size)
-        if not 0 <= index < file.n:
-            raise UsageError(f"{path}: --scene must be from 0 to {file.n - 1}, got {index}")
-        return images_at(file["image"][index : index + 1], size)[0]
 
 
 def own_component(parts: Drawable, slot: int) -> UInt8[np.ndarray, "H W 3"]:
@@ -192,80 +189,3 @@ def write_gif(traversal: Traversal, path: Path) -> None:
         imageio.imwrite(
             temporary, large, extension=".gif", duration=1000 * GIF_SECONDS / (T - 1), loop=0
         )
-
-
-def write_traversal(
-    weights: Weights,
-    scene: int,
-    slot: int,
-    *,
-    latent: int | None = None,
-    relative: bool = False,
-    data: Path | None = None,
-    data_folder: Path = DATA_FOLDER,
-    slots: int | None = None,
-    seed: int = 0,
-    out: Path,
-    cache: Cache,
-    workers: int | None = None,
-) -> list[Path]:
-    """Writes how a slot of a scene changes with its latents, as a strip and as a GIF.
-
-    Args:
-        weights: of the MONet whose decoder to use.
-        scene: number of the scene in its file, from 0.
-        slot: number of the slot, from 1.
-        latent: which to change, from 0; by default all, those with the largest effect first.
-        relative: add the values to what the latent was instead.
-        data: file of scenes; by default test rooms.
-        data_folder: where test rooms lie; those that lack are rendered into it.
-        slots: slots to use; as many as in training by default.
-        seed: of the test rooms.
-        out: folder to write.
-        cache: where decompositions are kept.
-        workers: processes that render; one per core by default.
-
-    Returns:
-        Paths of the files.
-
-    Raises:
-        UsageError: there is no such scene, slot or latent.
-    """
-    monet, model = weights.model(), of_weights(weights)
-    num_slots, size = model.slots(slots), monet.config.image_size
-    place = check_slot(slot, num_slots)
-    if latent is not None and not 0 <= latent < monet.config.latent_dim:
-        raise UsageError(f"--latent must be from 0 to {monet.config.latent_dim - 1}, got {latent}")
-    if data is None:
-        if scene < 0:
-            raise UsageError(f"--scene must be at least 0, got {scene}")
-        data = scene_file("test", size, data_folder, seed=seed, n=scene + 1, workers=workers)
-    image = scene_of(data, scene, size)
-    output = cache.decompositions(model, image[None], num_slots)
-    if output.latents is None:
-        raise ValueError(f"{weights.name} gives no latents")
-    latents = None if latent is None else (latent,)
-    strip, moving = (
-        ordered(traverse(monet, output.latents[0, place], values, latents, relative=relative))
-        for values in (strip_values(), gif_values())
-    )
-    stem = f"scene_{scene}_slot_{slot}" + ("" if latent is None else f"_latent_{latent}")
-    how = "added to what the latent is" if relative else "in place of what the latent is"
-    note = f"{weights.title}, scene {scene} of {data.name}; {how}; masks not normalised over slots"
-    own = own_component(drawable(image[None], output), place)
-    figure = draw_strip(strip, image, own, place, note, relative=relative)
-    gif = out / f"{stem}.gif"
-    paths = save(figure, out / stem)
-    write_gif(moving, gif)
-    return [*paths, gif]
-
-
-def check_slot(slot: int, num_slots: int) -> int:
-    """Returns the position of a slot, counted from 0, of a number counted from 1.
-
-    Raises:
-        UsageError: there is no such slot.
-    """
-    if not 1 <= slot <= num_slots:
-        raise UsageError(f"--slot must be from 1 to {num_slots}, got {slot}")
-    return slot - 1

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Integer, UInt8
 from matplotlib.figure import Figure
-from monet import Monet
 from scenes.pictures.palette import slot_palette
 
 from evaluation.figures.decompositions import on_white
@@ -17,7 +16,8 @@ from evaluation.figures.style import Canvas, note_height
 from evaluation.figures.traversal import Traversal, number, strip_values, traverse
 from evaluation.metrics.overlap import iou_of_regions
 from evaluation.predictions.contract import ModelOutput
-from evaluation.scores.scoring import TestScenes
+from evaluation.predictions.models import Model, ScoredModel
+from evaluation.scores.truth import TestScenes
 
 FRAMES = 5
 LATENTS = 6
@@ -70,7 +70,7 @@ def choose_slots(scenes: TestScenes, taken: Integer[np.ndarray, "N H W"]) -> tup
 
 
 def draw_traversals(
-    model: Monet,
+    model: Model | ScoredModel,
     images: UInt8[np.ndarray, "N H W 3"],
     output: ModelOutput,
     slots: Sequence[ChosenSlot],

@@ -3,11 +3,16 @@
 An entry's name is the hash of everything that it depends on: the weights, the pixels of the images,
 the number of slots, the rounds of refining and the code. When any of them changes, so does the
 name: nothing stale is ever read. Output of a model whose dependencies nobody can tell is not kept.
+
+An entry is an HDF5 file with the SHA-256 of its bytes behind it. It is read and written in memory:
+one that is damaged is computed again before HDF5 sees it, and a full disk is an error of the
+system's, not one of HDF5's.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,10 +21,11 @@ from typing import TYPE_CHECKING, TypeVar
 import h5py
 import numpy as np
 from jaxtyping import Float, UInt8
-from scenes.atomic import whole_or_not
+from scenes.atomic import write_whole
 
+from evaluation.folders import check_writable
 from evaluation.metrics import reconstruction
-from evaluation.predictions import baselines, contract, models
+from evaluation.predictions import baselines, checks, contract, models
 from evaluation.predictions.contract import ModelOutput, Predictions
 from evaluation.predictions.fingerprint import hash_of_array, hash_of_code
 from evaluation.predictions.models import Model, ScoredModel, predict, scored_model
@@ -32,14 +38,23 @@ Images = UInt8[np.ndarray, "N H W 3"]
 
 CACHE = Path("results/.cache")
 """Where every command keeps what it computes, unless `--out` names another folder."""
-_PREDICTING = tuple(Path(str(module.__file__)) for module in (contract, models, reconstruction))
+CHECKSUM_BYTES = hashlib.sha256().digest_size
+_PREDICTING = tuple(
+    Path(str(module.__file__)) for module in (checks, contract, models, reconstruction)
+)
 """Code on which predictions depend, beside the model's own."""
 _ARRAYS = ("segmentation", "reconstruction", "decoded", "extents", "latents")
 
 
 def cache_of(out: Path | None) -> Cache:
-    """Returns the cache under a command's `--out`, else the one that all commands share."""
-    return Cache(CACHE if out is None else out / CACHE.name)
+    """Returns the cache under a command's `--out`, else the one that all commands share.
+
+    Raises:
+        UsageError: nothing can be written there.
+    """
+    folder = CACHE if out is None else out / CACHE.name
+    check_writable(folder.parent)
+    return Cache(folder)
 
 
 class Cache:
@@ -85,14 +100,14 @@ class Cache:
 
     def whole_image(self, model: Monet, images: Images) -> Float[np.ndarray, "N D"]:
         """Returns what `whole_image_latents` returns."""
-        from evaluation.scores import representation
+        from evaluation.scores import latents  # which reads what is kept here
 
         subject = scored_model(model)
-        key = _key(subject, images, 1, "whole image", (Path(representation.__file__),))
+        key = _key(subject, images, 1, "whole image", (Path(latents.__file__),))
         return self._get(
             key,
-            lambda: representation.whole_image_latents(model, images),
-            lambda file, latents: file.create_dataset("latents", data=latents),
+            lambda: latents.whole_image_latents(model, images),
+            lambda file, values: file.create_dataset("latents", data=values),
             lambda file: file["latents"][:],
         )
 
@@ -118,19 +133,29 @@ class Cache:
             return compute()
         text = json.dumps(key, sort_keys=True)
         path = self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.h5"
-        if path.is_file():
-            try:
-                with h5py.File(path, "r") as file:
-                    return read(file)
-            except (OSError, KeyError):
-                path.unlink()  # cut short or foreign: computed again
+        content = _whole_entry(path)
+        if content is not None:
+            with h5py.File(io.BytesIO(content), "r") as file:
+                return read(file)
         entry = compute()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        # Another command may write the same entry at the same time.
-        with whole_or_not(path) as temporary, h5py.File(temporary, "w") as file:
+        in_memory = io.BytesIO()
+        with h5py.File(in_memory, "w") as file:
             file.attrs["key"] = text
             write(file, entry)
+        content = in_memory.getvalue()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # Another command may write the same entry at the same time.
+        write_whole(path, content + hashlib.sha256(content).digest())
         return entry
+
+
+def _whole_entry(path: Path) -> bytes | None:
+    """Returns an entry's HDF5; `None` where there is none, or it is damaged or foreign."""
+    if not path.is_file():
+        return None
+    entry = path.read_bytes()
+    content, checksum = entry[:-CHECKSUM_BYTES], entry[-CHECKSUM_BYTES:]
+    return content if hashlib.sha256(content).digest() == checksum else None
 
 
 def _key(

@@ -2,59 +2,79 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from monet.weights import SHIPPED, WEIGHTS, Weights, find_weights, read_weights
-from scenes.command_line import CommandError, UsageError
+from scenes.command_line import UsageError
 from scenes.file.reader import SceneFile
 from scenes.objects_room.config import ObjectsRoomConfig
 
-from evaluation.predictions.models import ScoredModel, load_model, monet_model
-from evaluation.scores.results import ModelIdentity
+from evaluation.predictions.model_code import load_model
+from evaluation.predictions.models import ScoredModel
+from evaluation.scores.scoring import check_request
 
-RUNS = Path("runs")
 
-
-def choose_weights(checkpoint: str | None, dataset: str, size: int | None = None) -> Weights:
-    """Returns the weights of a checkpoint, else of the newest run, else those that are shipped.
-
-    Several weights of a dataset ship: those for the largest images are taken, or the largest to
-    which images of `size` can be averaged down.
+def choose_model(
+    checkpoint: str | None,
+    model: str | None,
+    data: Path | None = None,
+    *,
+    slots: Sequence[int | None] = (),
+    n: int | None = None,
+    fewest: int = 1,
+) -> ScoredModel:
+    """Returns the model of `--checkpoint` or `--model`, else of the weights that are chosen.
 
     Args:
-        checkpoint: run folder, file or name; `None` chooses.
-        dataset: data that the chosen run must have been trained on, such as `objects_room`. Where
-            a named checkpoint was trained on another dataset, a line on stderr says so.
-        size: side in pixels of the images to take apart; `None` where they will be rendered at the
-            model's own size.
+        checkpoint: as in `checkpoints.choose_weights`.
+        model: `module:factory` or `FILE.py:factory` of any model.
+        data: file of the scenes to take apart; test rooms by default.
+        slots: numbers of slots that it will be asked for: checked before anything is loaded.
+        n: scenes that it will be asked for, checked too.
+        fewest: scenes that are needed.
 
     Raises:
-        UsageError: there is none, or its masks were given in training (section 2.2).
+        UsageError: both are given, there is no such thing, or no model has so many slots.
+        CommandError: the model's code raised an error.
     """
-    if checkpoint is not None:
-        weights = read_weights(find_weights(checkpoint))
-        if weights.config.masks != "attention":
-            raise UsageError(
-                f"{weights.path}: trained with --masks {weights.config.masks}: its attention has "
-                "learned nothing that could be scored"
-            )
-        if weights.dataset != dataset:
-            _say(f"{weights.name} was trained on {weights.dataset}, not on {dataset}")
-        return weights
-    for weights in newest_runs():
-        if weights.dataset == dataset and weights.config.masks == "attention":
-            return weights
-    for weights in _shipped():
-        fits = size is None or size % weights.config.model.image_size == 0
-        if weights.dataset == dataset and fits:
-            return weights
-    images = "" if size is None else f" for its images of {size} pixels"
-    raise UsageError(
-        f"no run on {dataset} under {RUNS} and no weights come with the package{images}; "
-        "monet-train makes a run, --checkpoint names one that lies elsewhere"
-    )
+    for number in (*slots, None):
+        check_request(number, n, fewest=fewest)
+    if model is not None and checkpoint is not None:
+        raise UsageError("give one of --checkpoint and --model")
+    if model is not None:
+        return load_model(model)
+    # Loads torch, which another model may do without.
+    from evaluation.predictions.checkpoints import choose_weights, of_weights
+
+    return of_weights(choose_weights(checkpoint, *scenes_in(data)))
+
+
+def choose_subject(
+    checkpoint: str | None,
+    model: str | None,
+    predictions: Path | None,
+    data: Path,
+    *,
+    slots: Sequence[int | None] = (),
+    n: int | None = None,
+) -> ScoredModel | Path:
+    """Returns what `eval score` scores: a model, or a file of predictions.
+
+    Args:
+        checkpoint: as in `checkpoints.choose_weights`.
+        model: `module:factory` or `FILE.py:factory` of any model.
+        predictions: file of predictions.
+        data: file of the scenes to score it on.
+        slots: as in `choose_model`.
+        n: as in `choose_model`.
+
+    Raises:
+        UsageError: not exactly one of the three is given, or there is no such thing.
+        CommandError: the model's code raised an error.
+    """
+    if [checkpoint, model, predictions].count(None) != 2:
+        raise UsageError("give one of --checkpoint and --predictions, or --model")
+    return predictions or choose_model(checkpoint, model, data, slots=slots, n=n)
 
 
 def scenes_in(data: Path | None) -> tuple[str, int | None]:
@@ -69,77 +89,3 @@ def scenes_in(data: Path | None) -> tuple[str, int | None]:
         return ObjectsRoomConfig.dataset, None
     with SceneFile(data) as file:
         return file.dataset, file.image_size
-
-
-def choose_model(
-    checkpoint: str | None, model: str | None, dataset: str, size: int | None = None
-) -> ScoredModel:
-    """Returns the model of `--checkpoint` or `--model`, else of the weights that are chosen.
-
-    Args:
-        checkpoint: as in `choose_weights`.
-        model: `module:factory` or `FILE.py:factory` of any model.
-        dataset: as in `choose_weights`.
-        size: as in `choose_weights`.
-
-    Raises:
-        UsageError: both are given, or there is no such thing.
-        CommandError: the model's code raised an error.
-    """
-    if model is None:
-        return of_weights(choose_weights(checkpoint, dataset, size))
-    if checkpoint is not None:
-        raise UsageError("give one of --checkpoint and --model")
-    return load_model(model)
-
-
-def of_weights(weights: Weights) -> ScoredModel:
-    """Returns the model of weights as it is scored."""
-    identity = ModelIdentity(
-        str(weights.path), weights.name, weights.step, earlier_steps=weights.earlier_steps
-    )
-    return monet_model(weights.model(), identity, weights)
-
-
-def whole_image_weights(name: str, beside: ScoredModel) -> Weights:
-    """Returns weights trained with all of the image in one slot, to stand beside a model.
-
-    Raises:
-        UsageError: there are none, they were trained with other masks, or on another image size.
-    """
-    whole = read_weights(find_weights(name))
-    if whole.config.masks != "all-in-one":
-        raise UsageError(f"{whole.path}: was not trained with --masks all-in-one")
-    if whole.config.model.image_size != beside.image_size:
-        other = beside.identity.path
-        raise UsageError(f"{whole.path}: takes images of another size than {other}")
-    return whole
-
-
-def newest_runs(folder: Path = RUNS) -> Iterator[Weights]:
-    """Yields the runs under a folder, the one saved last first; names unreadable ones on stderr."""
-    saved = sorted(folder.glob(f"*/{WEIGHTS}"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in saved:
-        try:
-            yield read_weights(path)
-        except CommandError as error:
-            _say(f"{error}; left out")
-
-
-def every_run(checkpoints: Sequence[str]) -> Iterator[Weights]:
-    """Yields the weights of checkpoints; without any, all runs, then those that are shipped."""
-    if checkpoints:
-        yield from (read_weights(find_weights(checkpoint)) for checkpoint in checkpoints)
-        return
-    yield from newest_runs()
-    yield from _shipped()
-
-
-def _shipped() -> list[Weights]:
-    """Returns the weights that come with the package, those for the largest images first."""
-    shipped = [read_weights(path) for path in sorted(SHIPPED.glob("*.safetensors"))]
-    return sorted(shipped, key=lambda weights: -weights.config.model.image_size)
-
-
-def _say(line: str) -> None:
-    print(f"eval: {line}", file=sys.stderr)  # noqa: T201

@@ -5,22 +5,19 @@ A model is any object with `decompose(images, num_slots)` (`Model`). MONet is on
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from scenes.command_line import CommandError, UsageError
 
 from evaluation.metrics.reconstruction import mse
-from evaluation.predictions.contract import ModelOutput, Predictions, read_output
+from evaluation.predictions.checks import slots_of
+from evaluation.predictions.contract import ModelOutput, Predictions, read_decoded, read_output
 from evaluation.predictions.fingerprint import hash_of_code, hash_of_weights
 from evaluation.scores.results import ModelIdentity
 
@@ -30,10 +27,15 @@ if TYPE_CHECKING:
 
 AT_ONCE = 64
 """Images in one call of `decompose`."""
+ASKABLE_SLOTS = (2, 255)
+"""Fewest and most slots that a model is asked for."""
 ROUNDS = 3
 """Rounds in which MONet's VAE corrects the refined masks that stand beside the attention's."""
 
 Images = UInt8[np.ndarray, "N H W 3"]
+Latents = Float[np.ndarray, "N D"]
+Components = Float[np.ndarray, "N H W 3"]
+MaskLogits = Float[np.ndarray, "N H W"]
 
 
 @runtime_checkable
@@ -42,7 +44,9 @@ class Model(Protocol):
 
     It may also say `image_size` (pixels to which larger images are averaged down; without it,
     images come at their file's size), `num_slots` (how many it was trained with, taken where nobody
-    asks for another number) and `name`.
+    asks for another number), `name`, and `decode(latents)`, which takes the latents (N, D) of
+    single slots and returns their components (N, H, W, 3) and the logits of their masks (N, H, W):
+    `eval traverse` and figure 5 need it.
 
     Example:
         >>> import evaluation, numpy as np
@@ -82,6 +86,8 @@ class ScoredModel:
     """Slots of its training, where it says."""
     decompose: Callable[[Images, int, int], ModelOutput]
     """Takes images, slots, and rounds of refining, which are 0 unless `refines`."""
+    decode: Callable[[Latents], tuple[Components, MaskLogits]] | None = None
+    """Component and mask logits of each of some slots' latents; `None` where it cannot."""
     refines: bool = False
     """Whether its decoder can correct its masks (`Monet.decompose`)."""
     fingerprint: Callable[[], str] | None = None
@@ -104,16 +110,27 @@ class ScoredModel:
         """Returns the number of slots to use.
 
         Raises:
-            UsageError: fewer than two are asked for, or none and the model does not say.
+            UsageError: too few or too many are asked for, or none and the model does not say.
         """
         if asked is None and self.num_slots is None:
             raise UsageError(
                 f"{self.identity.name}: has no num_slots of its own; say how many with --slots"
             )
-        slots = self.num_slots if asked is None else asked
-        if slots is None or slots < 2:
-            raise UsageError(f"--slots must be at least 2, got {slots}")
-        return slots
+        check_slots(asked)
+        return self.num_slots if asked is None else asked  # type: ignore[return-value]
+
+
+def check_slots(asked: int | None) -> None:
+    """Refuses a number of slots that no model is asked for.
+
+    Raises:
+        UsageError: it is too small or too large.
+    """
+    fewest, most = ASKABLE_SLOTS
+    if asked is not None and asked < fewest:
+        raise UsageError(f"--slots must be at least {fewest}, got {asked}")
+    if asked is not None and asked > most:
+        raise UsageError(f"--slots must be at most {most}, got {asked}")
 
 
 def scored_model(model: Model | ScoredModel) -> ScoredModel:
@@ -127,7 +144,7 @@ def scored_model(model: Model | ScoredModel) -> ScoredModel:
     monet = sys.modules.get("monet.model")  # whoever holds a Monet has imported it
     if monet is not None and isinstance(model, monet.Monet):
         return monet_model(model, ModelIdentity(None, "MONet", None))
-    return _any_model(model, None, type(model).__name__)
+    return any_model(model, None, type(model).__name__)
 
 
 def monet_model(
@@ -139,103 +156,66 @@ def monet_model(
     import monet  # whose import loads torch: where a Monet is at hand, it is loaded already
 
     def decompose(images: Images, num_slots: int, refine: int) -> ModelOutput:
-        made = model.decompose(images, num_slots, refine=refine)
-        return read_output(made, images, identity.name)
+        return read_output(model.decompose(images, num_slots, refine=refine), images, identity.name)
+
+    def decode(latents: Latents) -> tuple[Components, MaskLogits]:
+        components, logits = model.render(latents[None])
+        return read_decoded((components[0], logits[0]), len(latents), identity.name)
 
     return ScoredModel(
         identity=identity,
         image_size=model.config.image_size,
         num_slots=model.config.num_slots,
         decompose=decompose,
+        decode=decode,
         refines=True,
         fingerprint=lambda: f"{hash_of_weights(model)} {hash_of_code(Path(monet.__file__).parent)}",
         weights=weights,
     )
 
 
-def _any_model(model: object, path: str | None, name: str) -> ScoredModel:
+def any_model(model: object, path: str | None, name: str) -> ScoredModel:
+    """Returns an object with `decompose` as it is scored.
+
+    Args:
+        model: the object.
+        path: where it came from, `module:factory`; `None` for an object of a program.
+        name: what it is called unless it says so itself.
+
+    Raises:
+        UsageError: it has no `decompose`, or says something impossible of itself.
+    """
     if not isinstance(model, Model):
         raise UsageError(
             f"{path or name}: a model needs decompose(images, num_slots), which "
             f"{type(model).__name__} has not"
         )
-    said = getattr(model, "name", None)
-    identity = ModelIdentity(path, said if isinstance(said, str) else name, None)
+    own_name = getattr(model, "name", None)
+    identity = ModelIdentity(path, own_name if isinstance(own_name, str) else name, None)
 
     def decompose(images: Images, num_slots: int, _: int) -> ModelOutput:
-        return read_output(model.decompose(images, num_slots), images, identity.name)
+        output = run_user_code(
+            lambda: model.decompose(images, num_slots), f"{identity.name}: decompose"
+        )
+        return read_output(output, images, identity.name)
+
+    def decode(latents: Latents) -> tuple[Components, MaskLogits]:
+        output = run_user_code(
+            lambda: model.decode(latents),  # type: ignore[attr-defined]
+            f"{identity.name}: decode",
+        )
+        return read_decoded(output, len(latents), identity.name)
 
     return ScoredModel(
         identity=identity,
         image_size=_number(model, "image_size", identity.name),
         num_slots=_number(model, "num_slots", identity.name),
         decompose=decompose,
+        decode=decode if callable(getattr(model, "decode", None)) else None,
     )
 
 
-def _number(model: Model, key: str, name: str) -> int | None:
-    value = getattr(model, key, None)
-    if value is None or (isinstance(value, int) and value > 0):
-        return value
-    raise UsageError(f"{name}: {key} must be a number of at least 1, got {value!r}")
-
-
-def load_model(name: str) -> ScoredModel:
-    """Returns the model that a function or class makes, without arguments.
-
-    Args:
-        name: `module:factory`, where the current folder counts, or `FILE.py:factory`.
-
-    Raises:
-        UsageError: there is no such module, file or factory, or what it makes is no model.
-        CommandError: the module or the factory raised an error.
-    """
-    place, _, factory = name.rpartition(":")
-    if not place or not factory.isidentifier():
-        raise UsageError(f"--model must be module:factory or FILE.py:factory, got {name!r}")
-    module = _imported(place)
-    if not hasattr(module, factory):
-        raise UsageError(f"--model {name}: {place} has no {factory}")
-    made = getattr(module, factory)
-    if isinstance(made, type) or not isinstance(made, Model):
-        if not callable(made):
-            raise UsageError(f"--model {name}: {factory} is neither a function nor a model")
-        made = _run(made, f"--model {name}: {factory}()")
-    return _any_model(made, name, factory)
-
-
-def _imported(place: str) -> ModuleType:
-    path = Path(place)
-    if path.suffix == ".py":
-        if not path.is_file():
-            raise UsageError(f"--model {place}: no such file")
-        _count_for_imports(path.parent)
-        name = f"model_file_{path.stem}"
-        loader = SourceFileLoader(name, str(path))
-        module = ModuleType(name)
-        module.__file__ = str(path)
-        sys.modules[name] = module  # where dataclasses of the file look for it
-        _run(lambda: loader.exec_module(module), f"--model {place}:")
-        return module
-    _count_for_imports(Path())
-    try:
-        found = importlib.util.find_spec(place)
-    except (ImportError, ValueError):  # a package on the way to it is none
-        found = None
-    if found is None:
-        raise UsageError(f"--model {place}: no such module, neither installed nor in this folder")
-    module = _run(lambda: importlib.import_module(place), f"--model {place}:")
-    return module
-
-
-def _count_for_imports(folder: Path) -> None:
-    """Lets modules of a folder be imported, now and when the model first runs."""
-    entry = str(folder.resolve())
-    if entry not in sys.path:
-        sys.path.insert(0, entry)
-
-
-def _run(code: Callable[[], Any], what: str) -> Any:
+def run_user_code(code: Callable[[], Any], what: str) -> Any:
     """Runs a user's code, whose errors are one line.
 
     Raises:
@@ -245,6 +225,13 @@ def _run(code: Callable[[], Any], what: str) -> Any:
         return code()
     except Exception as error:
         raise CommandError(f"{what} raised {type(error).__name__}: {error}") from error
+
+
+def _number(model: Model, key: str, name: str) -> int | None:
+    value = getattr(model, key, None)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        return value
+    raise UsageError(f"{name}: {key} must be a number of at least 1, got {value!r}")
 
 
 def predict(
@@ -271,13 +258,19 @@ def predict(
         for start in range(0, len(images), AT_ONCE)
     ]
     first = parts[0]
+    for index, part in enumerate(parts):
+        if part.num_slots != first.num_slots:
+            raise CommandError(
+                f"{subject.identity.name}: masks: has {part.num_slots} slots in images from "
+                f"{index * AT_ONCE} and {first.num_slots} in those before"
+            )
     joined: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in ("segmentation", "decoded", "extents", "latents")
         if getattr(first, name) is not None
     }
     terms = {name: np.concatenate([part.terms[name] for part in parts]) for name in first.terms}
-    return Predictions(num_slots=max(part.num_slots for part in parts), terms=terms, **joined)
+    return Predictions(num_slots=first.num_slots, terms=terms, **joined)
 
 
 def _summary(images: Images, model: ScoredModel, num_slots: int, refine: int) -> Predictions:
@@ -288,10 +281,10 @@ def _summary(images: Images, model: ScoredModel, num_slots: int, refine: int) ->
         errors["mse"] = mse(images, output.reconstruction)
     decoded, logits = output.masks_recon, output.mask_logits
     return Predictions(
-        segmentation=output.masks.argmax(axis=1).astype(np.uint8),
+        segmentation=slots_of(output.masks),
         num_slots=output.masks.shape[1],
         terms=errors | {name: term.astype(np.float64) for name, term in output.terms.items()},
-        decoded=None if decoded is None else decoded.argmax(axis=1).astype(np.uint8),
+        decoded=None if decoded is None else slots_of(decoded),
         extents=None if logits is None else logits > 0,
         latents=output.latents,
     )

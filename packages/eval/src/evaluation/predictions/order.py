@@ -1,40 +1,75 @@
 """Whether predictions are in the order of the scenes: a shuffled file would be scored as a bad one.
 
-A file may say so itself, with `scene`, the row of each prediction. Otherwise the segmentations are
-compared with the truth of other scenes, on a coarse grid.
+A file may say so itself, with `scene`, the row of each prediction. Otherwise a test decides that
+compares the predictions with scenes of other rows and with the mirror images of these scenes.
+
+A scene and its mirror image are equally likely. Whatever made a prediction of row i, without having
+seen the scene of row j, cannot tell which of the two is in the file. So for each scene j the
+prediction of another row that fits best, be it to the scene or to its mirror image, fits the mirror
+image in half of the cases. In a file in another order the prediction that belongs to scene j stands
+in another row, and prefers the scene.
+
+Predictions are refused where the scene wins so often that a fair coin would do so with a
+probability of less than `SIGNIFICANCE`. Only predictions count that fit the other scene better than
+that of their own row, by `GAIN`: predictions in order fit their own. What does not look at the
+image (noise, grids, constant masks, untrained models) has no reason to prefer a scene to its mirror
+image, however well it fits either.
+
+Two cautions. Scenes that are usually on one side, which their mirror images are not, would win too:
+the next best predictions show how often that happens without any other order, and the best must
+win more often than these, by Fisher's exact test at `BESIDE_NEXT`. And where few rows are in
+another order, the many others hide them: the test is made of all scenes, of the half whose best
+prediction leads the next best by most, of the half of that and so on, and the significance is
+shared among these tests.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64, Integer
+from jaxtyping import Bool, Float32, Float64, Int64, Integer
 from scenes.command_line import CommandError
-from scenes.segmentation import ari_of_table
 
 GRID = 16
 """Pixels of height at which segmentations are compared."""
-ROWS = 64
-"""Number of predictions that are compared with other scenes."""
-SCENES = 2000
-"""Number of scenes that they are compared with."""
-FEWEST = 8
-"""With fewer scenes chance could explain anything, and nothing is refused."""
-GAIN = 0.1
-"""How much higher the ARI with another scene must be for that scene to fit better."""
-SHARE = 0.25
-"""Share of the predictions that must each fit a scene of their own better."""
+SCENES = 500
+"""Number of first scenes and predictions that are compared with each other."""
+GAIN = 0.05
+"""Nats of mutual information by which another scene must fit better than that of the own row."""
+SIGNIFICANCE = 1e-4
+"""Probability of refusing predictions that were made without knowing the other scenes."""
+BESIDE_NEXT = 1e-2
+"""Significance at which the best predictions must win more often than the next best."""
+FEWEST = 20
+"""With fewer scenes a fair coin could always win that often, and nothing is refused."""
+_NUMBERS_AT_ONCE = 2**24
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """For each scene the prediction of another row that fits it or its mirror image best."""
+
+    row: Int64[np.ndarray, " N"]
+    """Row of that prediction."""
+    gain: Float64[np.ndarray, " N"]
+    """How much better it fits that than the scene of its own row."""
+    lead: Float64[np.ndarray, " N"]
+    """How much better it fits that than the next best prediction does."""
+    real: Bool[np.ndarray, " N"]
+    """Whether it fits the scene better than its mirror image."""
+    equal: Bool[np.ndarray, " N"]
+    """Whether it fits both alike, which says nothing."""
+    next_real: Bool[np.ndarray, " N"]
+    """The same of the next best prediction."""
+    next_equal: Bool[np.ndarray, " N"]
 
 
 def check_order(
     path: Path, true: Integer[np.ndarray, "N H W"], pred: Integer[np.ndarray, "N H W"]
 ) -> None:
-    """Refuses segmentations of the same scenes in another order.
-
-    They are refused if, on average, each fits its own scene no better than the other scenes do,
-    yet many of them fit some other scene well, each another one. Segmentations that do not look
-    at the image, such as a grid, all fit the same scenes best and pass; so do useless ones.
+    """Refuses segmentations that another order explains significantly better than their own.
 
     Args:
         path: of the predictions, for the message.
@@ -44,30 +79,23 @@ def check_order(
     Raises:
         CommandError: they are in another order.
     """
+    true, pred = true[:SCENES], pred[:SCENES]
     if len(true) < FEWEST:
         return
-    rows = np.linspace(0, min(len(true), SCENES) - 1, min(len(true), ROWS)).astype(int)
-    fit = _fit(_coarse(pred[rows]), _coarse(true[:SCENES]))
-    told = ~np.isnan(fit).any(0)  # scenes of one entity fit anything
-    rows, fit, scenes = rows[told[rows]], fit[told[rows]][:, told], np.flatnonzero(told)
-    if len(scenes) < FEWEST or len(rows) < FEWEST:
+    slots, scenes, mirrored = _coarse(pred), _coarse(true), _coarse(true[:, :, ::-1])
+    rows = np.flatnonzero([len(np.unique(scene)) > 1 for scene in scenes])
+    if len(rows) < FEWEST:  # a scene of one entity fits anything
         return
-    own = np.searchsorted(scenes, rows)
-    # What is left of the fit when some predictions and some scenes fit better whatever the other.
-    excess = fit - fit.mean(0) - fit.mean(1, keepdims=True) + fit.mean()
-    mine = excess[np.arange(len(rows)), own]
-    if mine.mean() > 2 * mine.std(ddof=1) / np.sqrt(len(mine)):
+    fit, mirror_fit = _fit(slots[rows], scenes[rows]), _fit(slots[rows], mirrored[rows])
+    rivals = _rivals(fit, mirror_fit)
+    wins = _significant_wins(rivals)
+    if wins is None:
         return
-    best = fit.argmax(1)
-    gain = fit.max(1) - fit[np.arange(len(rows)), own]
-    moved = np.flatnonzero(gain > GAIN)
-    if len(np.unique(best[moved])) < SHARE * len(rows):
-        return
-    worst = moved[gain[moved].argmax()]
+    scene = wins[0]
     raise CommandError(
-        f"{path}: not in the order of the data file: prediction {rows[worst]} fits scene "
-        f"{scenes[best[worst]]}, and predictions fit their own scenes no better than others; sort "
-        "them, or keep each one's row in a dataset `scene`"
+        f"{path}: not in the order of the data file: prediction {rows[rivals.row[scene]]} fits "
+        f"scene {rows[scene]}, and {len(wins):,} of {len(rows):,} scenes are fitted by the "
+        "prediction of another row; sort them, or keep each one's row in a dataset `scene`"
     )
 
 
@@ -85,28 +113,84 @@ def check_rows(path: Path, scene: np.ndarray) -> None:
         )
 
 
-def _coarse(labels: Integer[np.ndarray, "N H W"]) -> Integer[np.ndarray, "N G L"]:
+def _rivals(fit: Float64[np.ndarray, "N N"], mirror_fit: Float64[np.ndarray, "N N"]) -> Rivals:
+    """Finds each scene's best predictions of other rows.
+
+    Args:
+        fit: of every prediction (first axis) with every scene.
+        mirror_fit: the same with the scenes' mirror images.
+    """
+    rows = np.arange(len(fit))
+    # Some predictions fit everything better than others do: their own mean is taken off.
+    mean = ((fit + mirror_fit) / 2).mean(axis=1, keepdims=True)
+    better = np.maximum(fit, mirror_fit) - mean
+    np.fill_diagonal(better, -np.inf)
+    best = better.argmax(axis=0)
+    highest = better[best, rows]
+    better[best, rows] = -np.inf
+    second = better.argmax(axis=0)
+    return Rivals(
+        row=best,
+        gain=highest + mean[best, 0] - fit[best, best],
+        lead=highest - better[second, rows],
+        real=fit[best, rows] > mirror_fit[best, rows],
+        equal=fit[best, rows] == mirror_fit[best, rows],
+        next_real=fit[second, rows] > mirror_fit[second, rows],
+        next_equal=fit[second, rows] == mirror_fit[second, rows],
+    )
+
+
+def _significant_wins(rivals: Rivals) -> Int64[np.ndarray, " W"] | None:
+    """Returns the scenes that their rivals prefer to the mirror image; `None` if by chance."""
+    from scipy.stats import binom, hypergeom  # takes 0.3 s, which other commands need not wait
+
+    order = np.argsort(-rivals.lead, kind="stable")
+    order = order[(rivals.gain[order] > GAIN) & ~rivals.equal[order]]
+    sizes = [len(order) >> halving for halving in range(len(order).bit_length())]
+    sizes = [size for size in sizes if size >= FEWEST]
+    for size in sizes:
+        scenes = order[:size]
+        real = int(rivals.real[scenes].sum())
+        decided = scenes[~rivals.next_equal[scenes]]
+        next_real = int(rivals.next_real[decided].sum())
+        by_coins = binom.sf(real - 1, size, 0.5)
+        beside_next = hypergeom.sf(real - 1, size + len(decided), real + next_real, size)
+        if by_coins < SIGNIFICANCE / len(sizes) and beside_next < BESIDE_NEXT:
+            return scenes[rivals.real[scenes]]
+    return None
+
+
+def _coarse(labels: Integer[np.ndarray, "N H W"]) -> Int64[np.ndarray, "N P"]:
+    """Returns the labels on a coarse grid, numbered anew in each image: 0, 1, 2 and so on."""
     step = max(1, labels.shape[1] // GRID)
-    return labels[:, step // 2 :: step, step // 2 :: step]
+    grid = labels[:, step // 2 :: step, step // 2 :: step].reshape(len(labels), -1)
+    return np.stack([np.unique(row, return_inverse=True)[1] for row in grid])
 
 
 def _fit(
-    pred: Integer[np.ndarray, "M G L"], true: Integer[np.ndarray, "N G L"]
-) -> Float64[np.ndarray, "M N"]:
-    """Returns the adjusted Rand index of every prediction with every scene."""
-    slots = _one_hot(pred)  # (M, K, P)
-    M, K, P = slots.shape
-    fit = np.empty((M, len(true)))
-    entities = _one_hot(true)  # (N, E, P)
-    E = entities.shape[1]
-    for start in range(0, len(true), ROWS):
-        part = entities[start : start + ROWS].reshape(-1, P)
-        table = (slots.reshape(-1, P) @ part.T).reshape(M, K, -1, E)
-        table = table.transpose(0, 2, 3, 1).reshape(-1, E, K).astype(np.int64)
-        fit[:, start : start + ROWS] = ari_of_table(table).reshape(M, -1)
-    return fit
+    pred: Int64[np.ndarray, "N P"], true: Int64[np.ndarray, "N P"]
+) -> Float64[np.ndarray, "N N"]:
+    """Returns the mutual information, in nats, of every prediction (first axis) with every scene.
+
+    Unlike the ARI it does not fall where a prediction divides the entities further.
+    """
+    slots, entities = _one_hot(pred), _one_hot(true)  # (N, K, P), (N, E, P)
+    (N, K, P), E = slots.shape, entities.shape[1]
+    counts = np.arange(P + 1)
+    log_of = counts * np.log(np.maximum(counts, 1))  # n log n
+    together = np.empty((N, N))
+    step = max(1, _NUMBERS_AT_ONCE // (N * E * K))
+    flat = entities.reshape(-1, P).T
+    for start in range(0, N, step):
+        table = slots[start : start + step].reshape(-1, P) @ flat  # (step K, N E)
+        terms = log_of[table.astype(np.int64)].reshape(-1, K, N, E)
+        together[start : start + step] = terms.sum(axis=(1, 3))
+    of_pred, of_true = (
+        log_of[one_hot.sum(axis=2).astype(np.int64)].sum(axis=1) for one_hot in (slots, entities)
+    )
+    return (together - of_pred[:, None] - of_true + log_of[P]) / P
 
 
-def _one_hot(labels: Integer[np.ndarray, "N G L"]) -> np.ndarray:
+def _one_hot(labels: Int64[np.ndarray, "N P"]) -> Float32[np.ndarray, "N K P"]:
     codes = np.arange(int(labels.max()) + 1)[:, None]
-    return (labels.reshape(len(labels), 1, -1) == codes).astype(np.float32)
+    return (labels[:, None] == codes).astype(np.float32)

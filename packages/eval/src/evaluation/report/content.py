@@ -19,18 +19,16 @@ from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.progress import progress_bar
 
 from evaluation.figures.decompositions import TITLES_OF_CONDITIONS
+from evaluation.json_files import parse_json, read_json
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.models import ScoredModel
 from evaluation.report.scene_cards import SceneCard, SceneOutput
 from evaluation.scores.conditions import rooms_size, scene_file
-from evaluation.scores.results import (
-    REPRESENTATION,
-    SCORES,
-    ModelIdentity,
-    Result,
-    from_content,
-)
-from evaluation.scores.scoring import read_scenes
+from evaluation.scores.result_files import REPRESENTATION, SCORES, Result, from_content
+from evaluation.scores.results import ModelIdentity, Report, ReportedModel, ReportedRun
+from evaluation.scores.scoring import check_request
+from evaluation.scores.truth import read_scenes
+from evaluation.scores.values import NAMES
 from evaluation.training_log import read_log
 
 OF_EACH_CONDITION = 3
@@ -52,15 +50,18 @@ class LoggedRun:
     earlier_steps: int = 0
     """Steps of the runs that it went on from."""
 
-    @property
-    def last(self) -> dict[str, Any]:
-        """The last value of everything that it logged."""
-        return dict(ChainMap(*reversed(self.rows)))
-
-    def as_json(self) -> dict[str, object]:
-        """Returns it for report.json."""
-        kept = ("name", "path", "dataset", "step", "config")
-        return {key: getattr(self, key) for key in kept} | {"last": self.last}
+    def summary(self) -> ReportedRun:
+        """Returns it with the last value of everything that it logged."""
+        last = dict(ChainMap(*reversed(self.rows)))
+        return ReportedRun(
+            self.name,
+            self.path,
+            self.dataset,
+            self.step,
+            self.config,
+            last,
+            self.earlier_steps,
+        )
 
 
 @dataclass(frozen=True)
@@ -99,25 +100,25 @@ class ReportContent:
     lacking: str = ""
     """What stands in for what the model does not give."""
 
-    def as_json(self) -> dict[str, object]:
+    left_out: tuple[str, ...] = ()
+    """A line for each file that could not be read."""
+
+    def summary(self) -> Report:
         """Returns what report.json holds."""
-        return {
-            "versions": versions(),
-            "provenance": self.provenance,
-            "runs": [run.as_json() for run in self.runs],
-            "scores": [{"path": file.path, **file.content} for file in self.scores],
-            "checkpoint": {
-                "path": self.model.path,
-                "name": self.model.name,
-                "step": self.model.step,
-                "config": self.config,
-            },
-            "dataset": self.dataset,
-            "num_slots": self.num_slots,
-            "metric": self.metric,
-            "ranked": self.ranked,
-            "scenes": [card.as_json() for card in self.scenes],
-        }
+        model = self.model
+        return Report(
+            versions=versions(),
+            provenance=self.provenance,
+            runs=tuple(run.summary() for run in self.runs),
+            scores=tuple({"path": file.path, **file.content} for file in self.scores),
+            left_out=self.left_out,
+            checkpoint=ReportedModel(model.path, model.name, model.step, self.config),
+            dataset=self.dataset,
+            num_slots=self.num_slots,
+            metric=self.metric,
+            ranked=self.ranked,
+            scenes=tuple(card.summary for card in self.scenes),
+        )
 
 
 def versions() -> dict[str, str]:
@@ -155,15 +156,19 @@ def read_content(
         workers: processes that render.
 
     Raises:
-        UsageError: the model's data are none of the Objects Room and no file is given.
-        CommandError: a file that is there cannot be read.
+        UsageError: the model's data are none of the Objects Room and no file is given, or a number
+            or the metric is none that could be shown.
+        CommandError: the scenes cannot be read, or what the model returns does not fit them.
     """
+    check_metric(metric)
+    check_request(num_slots, n, fewest=2)
     if data is None and model.dataset not in (None, ObjectsRoomConfig.dataset):
         raise UsageError(
             f"{model.identity.path}: trained on {model.dataset}; give a file of its scenes with "
             "--data"
         )
-    listed, scores = tuple(read_runs(runs, model.weights)), tuple(read_scores(results))
+    left_out: list[str] = []
+    logged_runs, scores = read_runs(runs, model.weights, left_out), read_scores(results, left_out)
     conditions = ["test"] if data else list(TITLES_OF_CONDITIONS)
     cards: list[SceneCard] = []
     with progress_bar() as progress:
@@ -171,28 +176,28 @@ def read_content(
         for condition in conditions:
             progress.update(task, note=condition)
             first = condition == "test"
-            wanted = n if first else OF_EACH_CONDITION
+            count = n if first else OF_EACH_CONDITION
             path = data or scene_file(
                 condition,
                 rooms_size(model.image_size),
                 data_folder,
                 seed=seed,
-                n=wanted,
+                n=count,
                 workers=workers,
             )
             size = model.image_size or (None if data else rooms_size(None))
-            scenes = read_scenes(path, wanted, size)
+            scenes = read_scenes(path, count, size)
             title = "scenes" if data else TITLES_OF_CONDITIONS[condition]
             output = SceneOutput(model, num_slots, cache, scenes, path)
             if first:
                 cards += output.extreme_cards(metric)
-            cards += output.cards(title, range(min(OF_EACH_CONDITION, wanted)))
+            cards += output.cards(title, range(min(OF_EACH_CONDITION, count)))
             with SceneFile(path) as file:
-                provenance = json.loads(file.attributes["provenance"])
+                provenance = parse_json(str(file.attributes["provenance"]), f"{path}: provenance")
             progress.advance(task)
     return ReportContent(
-        runs=listed,
-        scores=scores,
+        runs=tuple(logged_runs),
+        scores=tuple(scores),
         model=model.identity,
         config=None if model.weights is None else json.loads(config_to_json(model.weights.config)),
         dataset=model.dataset,
@@ -203,27 +208,46 @@ def read_content(
         scenes=tuple(cards),
         provenance=provenance,
         lacking=cards[0].lacking,
+        left_out=tuple(left_out),
     )
 
 
-def read_runs(folder: Path, shown: Weights | None) -> list[LoggedRun]:
-    """Reads the runs in a folder, and the one that is shown wherever it lies.
+def check_metric(metric: str) -> None:
+    """Refuses what no scene has a score of.
 
     Raises:
-        CommandError: a run's files are damaged.
+        UsageError: there is no such metric.
+    """
+    if metric not in NAMES:
+        raise UsageError(f"--metric is one of {', '.join(sorted(NAMES))}, got {metric!r}")
+
+
+def read_runs(folder: Path, shown: Weights | None, left_out: list[str]) -> list[LoggedRun]:
+    """Reads the runs in a folder, and the one that is shown wherever it lies.
+
+    Args:
+        folder: with run folders in it; or one itself.
+        shown: weights of the model that is shown.
+        left_out: gets a line for each run whose files cannot be read.
     """
     places = {path.parent for path in folder.glob(f"*/{WEIGHTS}")}
     places |= {folder} if (folder / WEIGHTS).is_file() else set()
     if shown is not None and (shown.path.parent / CONFIG).is_file():
         places.add(shown.path.parent)
     unique = {place.resolve(): place for place in sorted(places)}
-    return [_read_run(place) for place in unique.values()]
+    runs = []
+    for place in unique.values():
+        try:
+            runs.append(_read_run(place))
+        except (CommandError, UsageError) as error:
+            left_out.append(str(error))
+    return runs
 
 
 def _read_run(folder: Path) -> LoggedRun:
     weights = read_weights(folder / WEIGHTS)
     config = json.loads(config_to_json(weights.config))
-    rows = read_log(folder / METRICS) if (folder / METRICS).is_file() else ()
+    rows = read_log(folder / METRICS) if (folder / METRICS).exists() else ()
     return LoggedRun(
         folder.name,
         str(folder),
@@ -235,18 +259,22 @@ def _read_run(folder: Path) -> LoggedRun:
     )
 
 
-def read_scores(folder: Path) -> list[ScoresFile]:
+def read_scores(folder: Path, left_out: list[str]) -> list[ScoresFile]:
     """Reads every scores.json and representation.json below a folder, in the order of paths.
 
-    Raises:
-        CommandError: one of them is no JSON.
+    Args:
+        folder: below which they lie.
+        left_out: gets a line for each that is none.
     """
     files = []
     for path in sorted(path for name in (SCORES, REPRESENTATION) for path in folder.rglob(name)):
         try:
-            content = json.loads(path.read_text())
-        except ValueError as error:
-            raise CommandError(f"{path}: is no JSON") from error
+            content = read_json(path)
+            if not isinstance(content, dict):
+                raise CommandError(f"{path}: expected an object, got {type(content).__name__}")
+        except CommandError as error:
+            left_out.append(str(error))
+            continue
         try:
             files.append(ScoresFile(str(path), content, from_content(content)))
         except ValueError as error:

@@ -22,21 +22,16 @@ from monet.weights import SHIPPED
 from scenes.atomic import write_whole
 from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.pictures.palette import slot_palette
+from scenes.pictures.policy import content_policy
 
 from evaluation.figures.panels import color
 from evaluation.report import plots, tables
 from evaluation.report.content import ReportContent, ScoresFile, versions
 from evaluation.report.scene_cards import SLOT_ROW, TOP_ROW, as_webp
-from evaluation.scores.results import (
-    FileScores,
-    Generalisation,
-    ModelIdentity,
-    Representation,
-    Row,
-)
+from evaluation.scores.result_files import to_plain, write_result
+from evaluation.scores.results import FileScores, Generalisation, ModelIdentity, Representation, Row
 
 PAGE = "report.html"
-FOR_MACHINES = "report.json"
 LEADING = (
     ("test", "ari_fg", "On scenes as in training"),
     ("objects_6", "ari_fg", "With six objects in view"),
@@ -73,11 +68,9 @@ class Fold:
 def write_report(content: ReportContent, folder: Path) -> list[Path]:
     """Writes the page and the JSON; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    page, machines = folder / PAGE, folder / FOR_MACHINES
-    write_whole(page, to_html(content).encode())
-    text = json.dumps(content.as_json(), indent=1, allow_nan=False)
-    write_whole(machines, f"{text}\n".encode())
-    return [page, machines]
+    page = folder / PAGE
+    write_whole(page, to_html(content).encode(errors="backslashreplace"))
+    return [page, write_result(content.summary(), folder)]
 
 
 def to_html(content: ReportContent) -> str:
@@ -87,9 +80,11 @@ def to_html(content: ReportContent) -> str:
     ]
     labels = _labels(conditions)
     curves = dict(zip(labels, (result for _, result in conditions), strict=True))
-    logged = [run for run in content.runs if any("nll" in row for row in run.rows)]
+    with_losses = [run for run in content.runs if any("nll" in row for row in run.rows)]
     others = [file for file in content.scores if not isinstance(file.result, Generalisation)]
+    script = _asset("report.js")
     words = {
+        "policy": content_policy(script),
         "content": content,
         "lacking": content.lacking,
         "sentences": _sentences(content),
@@ -99,15 +94,15 @@ def to_html(content: ReportContent) -> str:
         "curves": [(color(index), label) for index, label in enumerate(labels)],
         "of_conditions": [Fold(f.path, tables.of_conditions(result)) for f, result in conditions],
         "other_scores": [_fold(file) for file in others],
-        "run_curves": [(color(index), run.path) for index, run in enumerate(logged)],
+        "run_curves": [(color(index), run.path) for index, run in enumerate(with_losses)],
         "runs": _table_of_runs(content),
         "versions": {"versions": versions(), "scenes rendered by": content.provenance},
     }
     markup = {
         "style": _asset("report.css"),
-        "script": _asset("report.js"),
+        "script": script,
         "score_plots": _marked(plots.plot_scores(curves) if curves else {}),
-        "loss_plots": _marked(plots.plot_losses(logged) if logged else {}),
+        "loss_plots": _marked(plots.plot_losses(with_losses) if with_losses else {}),
         "data": _script_json(_browsable(content)),
     }
     return _environment().get_template(PAGE).render(**words, **markup)
@@ -122,7 +117,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["indented"] = lambda content: json.dumps(content, indent=1)
+    environment.filters["indented"] = lambda content: json.dumps(to_plain(content), indent=1)
     return environment
 
 
@@ -148,7 +143,7 @@ def _script_json(content: object) -> Markup:
 
 def _browsable(content: ReportContent) -> dict[str, Any]:
     """Returns what the page's script needs: the scenes with their sheets as data addresses."""
-    slots = max((len(card.slots) for card in content.scenes), default=content.num_slots)
+    slots = max((len(card.summary.slots) for card in content.scenes), default=content.num_slots)
     return {
         "size": content.image_size,
         "colors": ["#" + bytes(rgb).hex() for rgb in slot_palette(slots)],
@@ -156,7 +151,7 @@ def _browsable(content: ReportContent) -> dict[str, Any]:
         "slotRow": SLOT_ROW,
         "scenes": [
             {
-                **card.as_json(),
+                **to_plain(card.summary),
                 "sheet": "data:image/webp;base64," + b64encode(as_webp(card.sheet)).decode(),
             }
             for card in content.scenes
@@ -214,7 +209,7 @@ def _fold(file: ScoresFile) -> Fold:
         return Fold(file.path, [tables.of_file(file.result)])
     if isinstance(file.result, Representation):
         return Fold(file.path, tables.of_representation(file.result))
-    return Fold(file.path, text=json.dumps(file.content, indent=1), reason=file.reason)
+    return Fold(file.path, text=json.dumps(to_plain(file.content), indent=1), reason=file.reason)
 
 
 def _table_of_runs(content: ReportContent) -> tables.PageTable | None:
@@ -232,6 +227,6 @@ def _table_of_runs(content: ReportContent) -> tables.PageTable | None:
                     *(tables.number(run.last.get(k)) for k in LAST),
                 ],
             )
-            for run in content.runs
+            for run in (logged.summary() for logged in content.runs)
         ],
     )

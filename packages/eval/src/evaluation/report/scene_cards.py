@@ -18,58 +18,32 @@ from evaluation.figures.decompositions import on_white
 from evaluation.figures.drawable import Drawable, drawable
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.models import ScoredModel
-from evaluation.scores.scoring import TestScenes, values_of
+from evaluation.scores.results import SceneSummary, SlotSummary
+from evaluation.scores.truth import TestScenes
+from evaluation.scores.values import values_of
 
 TOP_ROW = ("input", "reconstruction", "segmentation", "truth")
 SLOT_ROW = ("masked", "unmasked", "removed", "attention")
 """What a sheet shows in its first row, and in one further row for each slot."""
 SHOWN_SCORES = ("ari_fg", "ari_merged", "msc", "recall")
+DIGITS = 6
+"""Digits after the decimal point of numbers for machines."""
 EXTREMES = 4
 """Number of worst scenes, and of best ones."""
 LOWER_IS_BETTER = {"mse", "nll", "kl_latent", "kl_mask"}
 
 
 @dataclass(frozen=True)
-class SlotCard:
-    """What a slot holds in one scene."""
-
-    area: float
-    """Share of the image's pixels where its mask is the largest."""
-    holds: str | None
-    """Entity of which it has the most pixels; `None` where it has none."""
-
-    def as_json(self) -> dict[str, object]:
-        """Returns it for report.json."""
-        return {"area": round(self.area, 6), "holds": self.holds}
-
-
-@dataclass(frozen=True)
 class SceneCard:
     """A scene that the page shows."""
 
-    group: str
-    source: str
-    """Name of its file."""
-    index: int
-    """Row of the file."""
-    scores: dict[str, float | None]
-    slots: tuple[SlotCard, ...]
+    summary: SceneSummary
     sheet: UInt8[np.ndarray, "Y X 3"]
     """Pictures side by side: `TOP_ROW`, and below it `SLOT_ROW` for each slot."""
     image_size: int
     """Side in pixels of each picture on the sheet."""
     lacking: str = ""
     """What stands in for what the model does not give (`Drawable.note`)."""
-
-    def as_json(self) -> dict[str, object]:
-        """Returns it for report.json, pictures apart."""
-        return {
-            "group": self.group,
-            "source": self.source,
-            "index": self.index,
-            "scores": self.scores,
-            "slots": [slot.as_json() for slot in self.slots],
-        }
 
 
 class SceneOutput:
@@ -118,15 +92,17 @@ class SceneOutput:
         truth = entity_palette(entities, num_background)[segmentation]
         return [
             SceneCard(
-                group=group,
-                source=self._path.name,
-                index=row,
-                scores={
-                    name: _finite(self._values[name][row])
-                    for name in SHOWN_SCORES
-                    if name in self._values
-                },
-                slots=_slot_cards(segmentation[i], parts.masks[i], entities),
+                SceneSummary(
+                    group=group,
+                    source=self._path.name,
+                    index=row,
+                    scores={
+                        name: round(float(self._values[name][row]), DIGITS)
+                        for name in SHOWN_SCORES
+                        if name in self._values
+                    },
+                    slots=_slot_summaries(segmentation[i], parts.masks[i], entities),
+                ),
                 sheet=sheet(images[i], truth[i], parts, i),
                 image_size=images.shape[1],
                 lacking=parts.note,
@@ -195,17 +171,13 @@ def as_webp(picture: UInt8[np.ndarray, "Y X 3"]) -> bytes:
     return out.getvalue()
 
 
-def _slot_cards(
+def _slot_summaries(
     truth: UInt8[np.ndarray, "H W"], masks: Float[np.ndarray, "K H W"], entities: Sequence[str]
-) -> tuple[SlotCard, ...]:
+) -> tuple[SlotSummary, ...]:
     taken = masks.argmax(axis=0)
-    cards = []
+    summaries = []
     for slot in range(len(masks)):
         inside = truth[taken == slot]
         name = entities[int(np.bincount(inside).argmax())] if inside.size else None
-        cards.append(SlotCard(inside.size / truth.size, name))
-    return tuple(cards)
-
-
-def _finite(value: float) -> float | None:
-    return None if math.isnan(value) else round(float(value), 6)
+        summaries.append(SlotSummary(round(inside.size / truth.size, DIGITS), name))
+    return tuple(summaries)

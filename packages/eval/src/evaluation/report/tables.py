@@ -144,7 +144,7 @@ def of_file(result: FileScores) -> PageTable:
 def of_representation(result: Representation) -> list[PageTable]:
     """Returns how well latents tell properties, by row of the result, and DCI."""
     first = next(iter(result.properties.values()))
-    predicted = table_of(
+    properties = table_of(
         f"{result.checkpoint.name}: objects' properties from latents, on scenes not seen; accuracy "
         "of shape, R² of the rest",
         ["property", *(f"{row}: {kind}" for row in result.properties for kind in KINDS), "chance"],
@@ -171,13 +171,13 @@ def of_representation(result: Representation) -> list[PageTable]:
             for row, dci in result.dci.items()
         ],
     )
-    return [predicted, disentangling]
+    return [properties, disentangling]
 
 
 def _columns(rows: Iterable[Row]) -> list[str]:
     """Returns the scores that any of the rows has, in the order of `COLUMNS`."""
-    known = {name for row in rows for name in row}
-    return [name for name in COLUMNS if name in known]
+    names = {name for row in rows for name in row}
+    return [name for name in COLUMNS if name in names]
 
 
 def words(condition: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
-from scenes.file.reader import FileError, SceneFile
+from scenes.file.errors import FileError
+from scenes.file.reader import SceneFile
 from scenes.objects_room.config import ObjectsRoomConfig, condition_config
 from scenes.objects_room.kinds import Kind
 
@@ -90,6 +92,35 @@ def scene_file(
 
     build(config, n=n, seed=seed, out=rendered, workers=workers)
     return rendered
+
+
+@dataclass(frozen=True)
+class TestRooms:
+    """Test scenes of every condition, as many of each: where they lie, or are rendered to."""
+
+    __test__ = False  # no test of pytest's
+
+    folder: Path
+    seed: int
+    n: int
+    size: int
+    """Side of the images in pixels."""
+    workers: int | None = None
+    """Processes that render; one per core by default."""
+    hold_out: tuple[Kind, ...] = ()
+    """Kinds of objects that the conditions of `HELD` are about."""
+
+    def file(self, condition: str) -> Path:
+        """Returns the file of a condition; see `scene_file`."""
+        return scene_file(
+            condition,
+            self.size,
+            self.folder,
+            seed=self.seed,
+            n=self.n,
+            workers=self.workers,
+            hold_out=self.hold_out,
+        )
 
 
 def _serves(path: Path, config: ObjectsRoomConfig, seed: int, n: int) -> bool:

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 from scenes.command_line import UsageError
-from scenes.objects_room.kinds import Kind
+from scenes.objects_room.kinds import Kind, parse_kind
 from scenes.progress import progress_bar
 
+from evaluation.folders import check_writable
 from evaluation.predictions.baselines import BASELINES
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.contract import ModelOutput
@@ -31,8 +32,9 @@ from evaluation.scores.conditions import (
     COUNTS,
     DATA_FOLDER,
     HELD,
+    TestRooms,
+    hold_out_of,
     rooms_size,
-    scene_file,
 )
 from evaluation.scores.labels import DECODED, REFINED
 from evaluation.scores.occlusion import ObjectsInView, objects_in_view, occlusion
@@ -44,18 +46,13 @@ from evaluation.scores.results import (
     SlotUse,
     Statistic,
 )
-from evaluation.scores.scoring import (
-    TestScenes,
-    ceiling_values,
-    decoded_masks,
-    read_scenes,
-    statistics_of_rows,
-    values_of,
-)
+from evaluation.scores.scoring import check_request
 from evaluation.scores.slot_use import slot_use
+from evaluation.scores.truth import TestScenes, read_scenes
+from evaluation.scores.values import ceiling_values, decoded_masks, statistics_of_rows, values_of
 
 _MODEL, _TRAINED, _CEILING = "model", "trained slots", "ceiling"
-PICTURED = {"test": 2, "objects_0": 1, "objects_6": 2, "identical_color": 2, "four_identical": 1}
+SHOWN = {"test": 2, "objects_0": 1, "objects_6": 2, "identical_color": 2, "four_identical": 1}
 """Scenes of each condition that the picture shows."""
 
 
@@ -67,7 +64,7 @@ def generalise(
     seed: int = 0,
     data_folder: str | Path = DATA_FOLDER,
     conditions: Sequence[str] = CONDITIONS,
-    hold_out: tuple[Kind, ...] = (),
+    hold_out: Sequence[Kind | str] | None = (),
     out: str | Path | None = None,
     workers: int | None = None,
     cache: Cache | None = None,
@@ -91,45 +88,97 @@ def generalise(
         seed: of the test scenes; none of them is ever a training scene.
         data_folder: where test scenes lie; those that lack are rendered into it.
         conditions: some of `CONDITIONS`, with one of `COUNTS` at least.
-        hold_out: kinds of objects that training held out; they add the conditions `HELD`.
+        hold_out: kinds of objects that training held out, such as "shape=sphere"; they add the
+            conditions `HELD`. `None` takes those of the training file, where it is still there.
         out: folder into which scores.json, pictures and plots are written; nothing is by default.
         workers: processes that render; one per core by default.
         cache: where predictions are kept; they are not by default.
 
     Raises:
-        UsageError: `slots` is under 2 or `n` under 1.
+        UsageError: there cannot be so many slots, `n` is under 1, or a condition is none.
         CommandError: what the model returns does not fit the images.
     """
-    subject, cache, folder = scored_model(model), cache or Cache(None), Path(data_folder)
-    slots = subject.slots(slots)
-    if n < 1:
-        raise UsageError(f"--n must be at least 1, got {n}")
-    size = rooms_size(subject.image_size)
-    scored = _ScoredConditions()
-    conditions = (*conditions, *(HELD if hold_out else ()))
+    if out is not None:
+        check_writable(Path(out))
+    subject, cache = scored_model(model), cache or Cache(None)
+    (result,) = generalise_each(
+        subject,
+        (slots,),
+        n=n,
+        seed=seed,
+        data_folder=data_folder,
+        conditions=conditions,
+        hold_out=hold_out,
+        workers=workers,
+        cache=cache,
+    )
+    if out is not None:
+        from evaluation.figures.condition_plots import write_generalisation
+
+        write_generalisation(subject, [result], Path(out), Path(data_folder), cache)
+    return result
+
+
+def generalise_each(
+    model: ScoredModel,
+    slots: Sequence[int],
+    *,
+    n: int = 320,
+    seed: int = 0,
+    data_folder: str | Path = DATA_FOLDER,
+    conditions: Sequence[str] = CONDITIONS,
+    hold_out: Sequence[Kind | str] | None = (),
+    workers: int | None = None,
+    cache: Cache,
+) -> list[Generalisation]:
+    """Scores a model with each of several numbers of slots; see `generalise`.
+
+    Raises:
+        UsageError: as from `generalise`, or a number of slots is named twice.
+    """
+    if not slots or len(set(slots)) < len(slots):
+        raise UsageError("--slots must name different numbers")
+    for number in slots:
+        check_request(number, n)
+    kinds = (
+        hold_out_of(model.data)
+        if hold_out is None
+        else tuple(parse_kind(kind) if isinstance(kind, str) else kind for kind in hold_out)
+    )
+    for condition in conditions:
+        if condition not in CONDITIONS:
+            raise UsageError(f"conditions are {', '.join(CONDITIONS)}, got {condition!r}")
+    if not set(conditions) & set(COUNTS):
+        raise UsageError(f"one condition at least must be of {', '.join(COUNTS)}")
+    return [
+        _generalise(
+            model,
+            number,
+            (*conditions, *(HELD if kinds else ())),
+            TestRooms(Path(data_folder), seed, n, rooms_size(model.image_size), workers, kinds),
+            cache,
+        )
+        for number in slots
+    ]
+
+
+def _generalise(
+    model: ScoredModel, slots: int, conditions: Sequence[str], rooms: TestRooms, cache: Cache
+) -> Generalisation:
+    scores = _ScoredConditions()
     with progress_bar() as progress:
         task = progress.add_task(f"{slots} slots", total=len(conditions), note="")
         for condition in conditions:
             progress.update(task, note=f"rendering {condition}")
-            path = scene_file(
-                condition, size, folder, seed=seed, n=n, workers=workers, hold_out=hold_out
-            )
+            path = rooms.file(condition)
             progress.update(task, note=f"scoring {condition}")
-            scored.add(condition, read_scenes(path, n, size), subject, slots, cache)
+            scores.add(condition, read_scenes(path, rooms.n, rooms.size), model, slots, cache)
             progress.advance(task)
-    result = scored.result(with_trained_slots(subject), slots, n, seed)
-    if out is not None:
-        from evaluation.figures.generalisation import write_generalisation
-
-        pictured = read_pictured(
-            subject, slots, folder, n=n, seed=seed, cache=cache, conditions=conditions
-        )
-        write_generalisation([result], [pictured], Path(out))
-    return result
+    return scores.result(with_trained_slots(model), slots, rooms.n, rooms.seed)
 
 
 @dataclass(frozen=True)
-class Pictured:
+class ExampleScenes:
     """A few scenes of a condition and what a model makes of them."""
 
     condition: str
@@ -137,36 +186,26 @@ class Pictured:
     output: ModelOutput
 
 
-def read_pictured(
-    model: ScoredModel,
-    slots: int,
-    folder: Path,
-    *,
-    n: int,
-    seed: int,
-    cache: Cache,
-    conditions: Sequence[str] = CONDITIONS,
-) -> tuple[Pictured, ...]:
-    """Decomposes the first scenes of the conditions of `PICTURED`, which have been scored.
+def example_scenes(
+    model: ScoredModel, result: Generalisation, folder: Path, cache: Cache
+) -> tuple[ExampleScenes, ...]:
+    """Decomposes the first scenes of the conditions of `SHOWN` that were scored.
 
     Args:
         model: that was scored.
-        slots: that it used.
-        folder: where its test scenes lie.
-        n: scenes of each condition.
-        seed: of the test scenes.
+        result: its scores.
+        folder: where the scenes lie that were scored.
         cache: where what the model makes of images is kept.
-        conditions: that were scored.
     """
-    size = rooms_size(model.image_size)
-    pictured = []
-    for condition in conditions:
-        if condition in PICTURED:
-            path = scene_file(condition, size, folder, seed=seed, n=n)
-            images = read_scenes(path, min(n, PICTURED[condition]), size).images
-            output = cache.decompositions(model, images, slots)
-            pictured.append(Pictured(condition, images, output))
-    return tuple(pictured)
+    rooms = TestRooms(folder, result.seed, result.n, rooms_size(model.image_size))
+    examples = []
+    for condition in result.conditions:
+        if condition in SHOWN:
+            count = min(rooms.n, SHOWN[condition])
+            images = read_scenes(rooms.file(condition), count, rooms.size).images
+            output = cache.decompositions(model, images, result.num_slots)
+            examples.append(ExampleScenes(condition, images, output))
+    return tuple(examples)
 
 
 @dataclass

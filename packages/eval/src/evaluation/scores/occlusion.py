@@ -22,7 +22,8 @@ from evaluation.metrics.overlap import best_iou, iou_of_regions
 from evaluation.predictions.contract import Predictions
 from evaluation.scores.intervals import statistics
 from evaluation.scores.results import Occlusion, RecallInView
-from evaluation.scores.scoring import BOOTSTRAP_SEED, TestScenes
+from evaluation.scores.truth import TestScenes
+from evaluation.scores.values import BOOTSTRAP_SEED
 
 EDGES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
 """Visible fractions between which recall is averaged, upper ends included."""
@@ -96,22 +97,22 @@ def occlusion(objects: Sequence[ObjectsInView]) -> Occlusion:
     }
     visible, best = every["visible"], every["best_iou"]
     bin_of = _bins(visible)
-    found = best > 0.5
+    is_found = best > 0.5
     recall = statistics(
         {
-            str(b): np.where(bin_of == b, found, np.nan).astype(np.float64)
+            str(b): np.where(bin_of == b, is_found, np.nan).astype(np.float64)
             for b in range(len(EDGES) - 1)
         },
         np.random.default_rng(BOOTSTRAP_SEED),
     )
-    judged = (visible <= PARTLY_HIDDEN) & found
+    counts = (visible <= PARTLY_HIDDEN) & is_found
     completion = {}
     if not np.isnan(every["decoded_iou"]).all():
         completion = statistics(
             {
-                "visible_fraction": visible[judged],
+                "visible_fraction": visible[counts],
                 **{
-                    name: every[name][judged]
+                    name: every[name][counts]
                     for name in ("attention_iou", "largest_iou", "decoded_iou", "hidden_found")
                 },
             },

@@ -1,29 +1,23 @@
-"""Scores as data: what scores.json and representation.json hold, and what tables and plots read.
+"""Scores as data: what the JSON files of `eval` hold, and what tables, plots and pages read.
 
-`to_json` writes any of the three results, `read_result` reads it back. An undefined number is NaN
-here and null in the file.
+`evaluation.scores.result_files` writes any of the results and reads it back. An undefined number is
+NaN here and null in the file.
 """
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import cattrs
-from cattrs.gen import make_dict_unstructure_fn, override
 from monet.step_count import steps_in_words
-from scenes.atomic import write_whole
 
 SCHEMA = 1
 """Version of the files. Files from before it was written have the same keys, and are read."""
 OVER_IMAGES = "95% bootstrap over images, not over training seeds"
 OVER_OBJECTS = "95% bootstrap over objects"
-SCORES, REPRESENTATION = "scores.json", "representation.json"
 
 
 @dataclass(frozen=True)
@@ -229,82 +223,84 @@ class Representation:
     """By row, then property."""
     dci: Mapping[str, Dci]
 
-
-Result = FileScores | Generalisation | Representation
-
-
-def _converter() -> cattrs.Converter:
-    """Returns a converter that writes NaN as null and leaves out unknown training slots."""
-    converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_unstructure_hook(float, lambda value: None if math.isnan(value) else value)
-    converter.register_structure_hook(
-        float, lambda value, _: math.nan if value is None else float(value)
-    )
-    converter.register_unstructure_hook(
-        ModelIdentity,
-        make_dict_unstructure_fn(
-            ModelIdentity,
-            converter,
-            trained_slots=override(omit_if_default=True),
-            earlier_steps=override(omit_if_default=True),
-        ),
-    )
-    return converter
+    def __post_init__(self) -> None:
+        rows = list(self.properties)
+        if not rows or set(rows) != set(self.objects) or set(rows) != set(self.dci):
+            raise ValueError("objects, properties and dci must be of the same rows, one at least")
+        names = list(self.properties[rows[0]])
+        if not names or any(set(row) != set(names) for row in self.properties.values()):
+            raise ValueError("all rows of properties must be of the same properties")
 
 
-_CONVERTER = _converter()
+@dataclass(frozen=True)
+class ReportedRun:
+    """A training run as the report lists it."""
+
+    name: str
+    path: str
+    dataset: str
+    step: int
+    config: Mapping[str, Any]
+    last: Mapping[str, Any]
+    """The last value of everything that it logged."""
+    earlier_steps: int = 0
+    """Steps of the runs that it went on from."""
 
 
-def to_json(result: Result) -> str:
-    """Returns a result as JSON, an undefined number as null."""
-    return json.dumps(_CONVERTER.unstructure(result), indent=1, allow_nan=False) + "\n"
+@dataclass(frozen=True)
+class ReportedModel:
+    """The model whose scenes the report shows."""
+
+    path: str | None
+    name: str
+    step: int | None
+    config: Mapping[str, Any] | None
+    """Config of its training; `None` for another model than MONet."""
 
 
-def rows_to_json(rows: Mapping[str, Row]) -> str:
-    """Returns statistics by row and score as JSON on one line, an undefined number as null."""
-    return json.dumps(_CONVERTER.unstructure(rows), allow_nan=False)
+@dataclass(frozen=True)
+class SlotSummary:
+    """What a slot holds in one scene."""
+
+    area: float
+    """Share of the image's pixels where its mask is the largest."""
+    holds: str | None
+    """Entity of which it has the most pixels; `None` where it has none."""
 
 
-def from_json(text: str) -> Result:
-    """Returns the result that `to_json` wrote.
+@dataclass(frozen=True)
+class SceneSummary:
+    """A scene that the report shows."""
 
-    Raises:
-        ValueError: the text is no JSON, or holds another thing; the message names the key.
-    """
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError("is no JSON") from error
-    return from_content(content)
-
-
-def from_content(content: Any) -> Result:
-    """Returns the result that parsed JSON holds.
-
-    Raises:
-        ValueError: it holds another thing, or was written by a later version; the message names
-            the key.
-    """
-    kinds = {"conditions": Generalisation, "metrics": FileScores, "dci": Representation}
-    kind = next((kind for key, kind in kinds.items() if key in content), None)
-    if not isinstance(content, dict) or kind is None:
-        raise ValueError(f"has none of {', '.join(kinds)}: no scores of eval")
-    if content.get("schema", SCHEMA) != SCHEMA:
-        raise ValueError(f"has schema {content['schema']}; this version reads schema {SCHEMA}")
-    try:
-        result: Result = _CONVERTER.structure(content, kind)
-    except cattrs.BaseValidationError as error:
-        raise ValueError("; ".join(cattrs.transform_error(error, path=kind.__name__))) from error
-    return result
+    group: str
+    source: str
+    """Name of its file."""
+    index: int
+    """Row of the file."""
+    scores: Mapping[str, float]
+    slots: tuple[SlotSummary, ...]
 
 
-def write_result(result: Result, folder: Path) -> Path:
-    """Writes scores.json or representation.json into a folder, whole or not at all.
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything that the report's page shows, pictures apart."""
 
-    Returns:
-        The file's path.
-    """
-    path = folder / (REPRESENTATION if isinstance(result, Representation) else SCORES)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(path, to_json(result).encode())
-    return path
+    schema: int = SCHEMA
+    versions: Mapping[str, str]
+    """Of Python and of the packages that made the report."""
+    provenance: Mapping[str, Any]
+    """What rendered the scenes."""
+    runs: tuple[ReportedRun, ...]
+    scores: tuple[Mapping[str, Any], ...]
+    """As they were read, each with its `path`."""
+    left_out: tuple[str, ...]
+    """A line for each file that could not be read."""
+    checkpoint: ReportedModel
+    dataset: str | None
+    """What the model was trained on, where known."""
+    num_slots: int
+    metric: str
+    """Orders the worst and the best scenes."""
+    ranked: int
+    """Number of scenes among which they are the worst and the best."""
+    scenes: tuple[SceneSummary, ...]

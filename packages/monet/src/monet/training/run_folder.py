@@ -97,7 +97,7 @@ class RunFolder:
         Raises:
             UsageError: the run would hold out scenes that it has learned from.
         """
-        if saved.data and (saved.data != file.identity or saved.rows > file.n):
+        if saved.data and (not file.is_of(saved.data) or saved.rows > file.n):
             raise UsageError(
                 f"{self.path}: {file.path} holds other scenes than this run began with; "
                 f"choose another --run, and --init-from {self.path} to start from its weights"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from scenes.dataset import Dataset
+from scenes.file.schema import MOST_ENTITIES
+from scenes.limits import check_choice, check_whole
 from scenes.render.gl import choose_gl, starting_gl
 
 if TYPE_CHECKING:
@@ -56,6 +59,18 @@ class ClevrConfig:
     """Names of the PNGs that could not be read."""
     max_objects: int | None = None
     """Only scenes with at most so many objects; 6 makes CLEVR6."""
+    content: str | None = None
+    """SHA-256 of the images used, in order, and of their objects; `None` in files of version 0.2
+    and earlier."""
+
+    def __post_init__(self) -> None:
+        check_whole("objects of a scene", self.num_rows, 0, MOST_ENTITIES - 1)
+        if self.num_entities is not None:
+            check_whole("entities of a record", self.num_entities, 1, MOST_ENTITIES)
+        if self.max_objects is not None:
+            check_whole("--max-objects", self.max_objects, 1, 1_000_000)
+        check_whole("width of the images", self.original_width, 1, 10_000)
+        check_whole("height of the images", self.original_height, 1, 10_000)
 
     @property
     def size(self) -> int:
@@ -90,8 +105,8 @@ class ClevrLikeConfig:
     """Most objects of a scene, 3 to 10; the fewest are always 3."""
 
     def __post_init__(self) -> None:
-        if not self.min_objects <= self.max_objects <= 10:
-            raise ValueError(f"--max-objects must be from 3 to 10, got {self.max_objects}")
+        check_choice("--split", self.split, ("train", "test"))
+        check_whole("--max-objects", self.max_objects, self.min_objects, 10)
 
     @property
     def min_objects(self) -> int:
@@ -112,6 +127,15 @@ class ClevrLikeConfig:
     def stream(self) -> int:
         """Number of the random stream; every split and `max_objects` has its own."""
         return 300 + 2 * self.max_objects + (self.split == "test")
+
+
+def _moved(config: ClevrConfig, path: Path, scenes: Path | None) -> ClevrConfig:
+    """Returns the same config, read from elsewhere."""
+    from scenes.clevr.folder import moved_folder, moved_records
+
+    if config.num_entities is None:
+        return moved_folder(config, path, scenes)
+    return moved_records(config, path)
 
 
 def _open_images(config: ClevrConfig, seed: int) -> Source:
@@ -143,6 +167,8 @@ CLEVR = Dataset(
     command="scenes clevr",
     open=_open_images,
     test_config=None,
+    places=("source", "scenes"),
+    moved=_moved,
     misnames=_misnames,
 )
 CLEVR_LIKE = Dataset(

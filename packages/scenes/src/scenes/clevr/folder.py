@@ -1,21 +1,24 @@
-"""A folder of CLEVR's PNGs: which there are, which are broken, and the scenes JSON beside them."""
+"""A folder of CLEVR's PNGs: which there are, which are broken, and where their scenes JSON is."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from scenes.clevr.properties import CODES, Objects, code_of
+from scenes.clevr.config import ClevrConfig
+from scenes.clevr.images import DISTRIBUTED, STANDARD
+from scenes.clevr.properties import Objects
+from scenes.command_line import in_words
+from scenes.dataset import sha256_of
+from scenes.formats.image_file import open_image, read_rgb
+
+PNG = ("PNG",)
 
 POOL_FROM = 256
 """Below so many images a pool of processes takes longer to start than to work."""
@@ -30,6 +33,8 @@ class Inspection:
     """Width and height in pixels; (0, 0) where it is broken."""
     reason: str
     """Why it cannot be read; empty where it can."""
+    sha256: str = ""
+    """Digest of the file; empty where it cannot be read."""
 
 
 def image_folder(source: Path) -> Path:
@@ -72,42 +77,7 @@ def find_scenes(folder: Path) -> Path | None:
     return each if any((each / f"{stem}.json").is_file() for stem in stems) else None
 
 
-def read_scenes(path: Path) -> Mapping[str, Objects]:
-    """Returns each image's objects by its file name.
-
-    Args:
-        path: a scenes JSON, or a folder with one for each scene.
-
-    Raises:
-        ValueError: a file is no scenes JSON; the message names it.
-    """
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
-    scenes: dict[str, Objects] = {}
-    for file in files:
-        try:
-            # Scenes are boiled down while the text is parsed: as dicts, CLEVR's would take 2 GB.
-            whole = json.loads(file.read_text(), object_hook=_boiled_down)
-            scenes.update([whole] if isinstance(whole, tuple) else whole["scenes"])
-        except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(f"{file}: not a CLEVR scenes JSON: {error}") from error
-    return scenes
-
-
-def _boiled_down(item: dict[str, Any]) -> Any:
-    if "3d_coords" in item:
-        codes = [code_of(kind, item[kind]) for kind in CODES]
-        return codes, item["3d_coords"], math.radians(item["rotation"] % 360)
-    if "objects" in item and "image_filename" in item:
-        columns = list(zip(*item["objects"], strict=True)) or [(), (), ()]
-        return item["image_filename"], Objects(
-            codes=np.array(columns[0], dtype=np.uint8).reshape(-1, len(CODES)),
-            position=np.array(columns[1], dtype=np.float32).reshape(-1, 3),
-            rotation_rad=np.array(columns[2], dtype=np.float32),
-        )
-    return item
-
-
-def kept_names(
+def select_names(
     names: Sequence[str], scenes: Mapping[str, Objects] | None, max_objects: int | None
 ) -> list[str]:
     """Returns the names of the scenes with at most `max_objects` objects.
@@ -133,17 +103,67 @@ def digest(paths: Sequence[Path]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def content_digest(images: Sequence[Inspection], scenes: Mapping[str, Objects] | None) -> str:
+    """Returns the SHA-256 of images and their objects, in order, wherever they lie."""
+    sha = hashlib.sha256()
+    for image in images:
+        sha.update(f"{image.name}\t{image.sha256}\n".encode())
+        if scenes is not None:
+            objects = scenes[image.name]
+            for values in (objects.codes, objects.position, objects.rotation_rad):
+                sha.update(np.ascontiguousarray(values).data)
+    return sha.hexdigest()
+
+
+def moved_folder(config: ClevrConfig, path: Path, scenes: Path | None) -> ClevrConfig:
+    """Returns a config whose images are read from another folder.
+
+    Whether they are the same is told by the source, which knows their names and lengths.
+
+    Args:
+        config: of the images.
+        path: the folder.
+        scenes: the scenes JSON, if the config has one; looked for beside the images by default.
+
+    Raises:
+        ValueError: there are no images, or no scenes JSON beside them, where there was one.
+        OSError: there is no such folder.
+    """
+    if config.scenes is None:
+        return replace(config, source=str(path))
+    place = scenes or find_scenes(image_folder(path))
+    if place is None:
+        raise ValueError(f"{path}: no scenes JSON beside it; name it by --scenes")
+    return replace(config, source=str(path), scenes=str(place))
+
+
+def moved_records(config: ClevrConfig, path: Path) -> ClevrConfig:
+    """Returns a config whose records are read from another file.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    return replace(config, source=str(path), items=digest([path]), content=sha256_of(path))
+
+
 def inspect(path: Path) -> Inspection:
-    """Decodes a whole PNG and verifies its checksums."""
+    """Decodes a whole PNG and verifies its checksums; one of another size than CLEVR's is left."""
     try:
-        with Image.open(path, formats=("PNG",)) as image:
+        with open_image(path, PNG) as image:
+            size = image.size
+            if size not in (STANDARD, DISTRIBUTED):
+                return Inspection(path.name, size, "")
             image.verify()
-        with Image.open(path, formats=("PNG",)) as image:
-            image.load()
-            return Inspection(path.name, image.size, "")
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        reason = " ".join(str(error).replace(str(path), "it").replace(repr(path), "it").split())
-        return Inspection(path.name, (0, 0), reason)
+        read_rgb(path, PNG)
+        return Inspection(path.name, size, "", sha256_of(path))
+    except (OSError, ValueError) as error:
+        return Inspection(path.name, (0, 0), reason(error, path))
+
+
+def reason(error: OSError | ValueError, path: Path) -> str:
+    """Returns in words, on one line, why a file cannot be read, without its name."""
+    words = in_words(error) if isinstance(error, OSError) else str(error)
+    return " ".join(words.removeprefix(f"{path}: ").split())
 
 
 def inspect_all(

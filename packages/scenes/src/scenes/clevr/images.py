@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 from jaxtyping import Shaped, UInt8
-from PIL import Image
 
 SIZE = 128
 STANDARD = (320, 240)
@@ -16,16 +13,6 @@ DISTRIBUTED = (480, 320)
 """Width and height of CLEVR_v1.0's images, which are scaled to the standard height and cut."""
 CROP_ROWS = slice(29, 221)
 CROP_COLUMNS = slice(64, 256)
-
-
-def read_png(path: Path) -> UInt8[np.ndarray, "H W 3"]:
-    """Reads any PNG as RGB; transparency is dropped, as CLEVR's is opaque everywhere.
-
-    Raises:
-        OSError, SyntaxError, ValueError: it is no whole PNG.
-    """
-    with Image.open(path, formats=("PNG",)) as image:
-        return np.ascontiguousarray(np.asarray(image.convert("RGBA"))[..., :3])
 
 
 def crop_image(image: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "128 128 3"]:

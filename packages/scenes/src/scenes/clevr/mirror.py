@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from scenes.clevr.stage import facing
+from scenes.clevr.view import facing
 
 GROUND, GROUND_BY_KEY, KEY_SIDE_RAD = 0.215, 0.06, 0.7
 """Brightness of the ground; what it has more on the key lamp's side; how wide that side is."""

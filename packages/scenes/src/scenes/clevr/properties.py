@@ -42,7 +42,7 @@ Read off a record of the released file beside its picture (1 to 5 of the colours
 yellow as one public reader of it has them."""
 
 
-def code_of(factor: str, name: str) -> int:
+def code_of(factor: str, name: object) -> int:
     """Returns the code of a name, such as 3 for the shape "cube".
 
     Raises:
@@ -50,7 +50,7 @@ def code_of(factor: str, name: str) -> int:
     """
     names = CODES[factor]
     if name not in names[1:]:
-        raise ValueError(f"{factor} {name!r}; there are {', '.join(names[1:])}")
+        raise ValueError(f"{factor} {name!r:.99}; there are {', '.join(names[1:])}")
     return names.index(name)
 
 

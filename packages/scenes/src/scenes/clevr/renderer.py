@@ -20,15 +20,12 @@ from scenes.clevr.mirror import (
 from scenes.clevr.properties import COLORS_RGB, SIZES_M, Objects, names_of
 from scenes.clevr.sampling import Setting
 from scenes.clevr.stage import (
-    HALF_HEIGHT,
-    HEIGHT,
     LAMPS,
     MIRROR_SIZE,
-    WIDTH,
     build_model,
     bulb_positions,
-    facing,
 )
+from scenes.clevr.view import HALF_HEIGHT, HEIGHT, WIDTH, facing
 from scenes.render.offscreen import Offscreen
 
 NO_GEOM = -1

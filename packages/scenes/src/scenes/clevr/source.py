@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from scenes.clevr.config import ClevrConfig
-from scenes.clevr.folder import digest, image_folder, kept_names, png_names, read_scenes
-from scenes.clevr.images import SIZE, crop_image, crop_labels, read_png
+from scenes.clevr.folder import PNG, digest, image_folder, png_names, reason, select_names
+from scenes.clevr.images import SIZE, crop_image, crop_labels
 from scenes.clevr.properties import (
     CODES,
     Objects,
@@ -18,10 +18,12 @@ from scenes.clevr.properties import (
     mask_rows,
     object_fields,
 )
-from scenes.file.reader import FileError
+from scenes.clevr.scenes_json import read_scenes
+from scenes.file.errors import FileError
 from scenes.formats.config import ImportedConfig
+from scenes.formats.image_file import read_rgb
 from scenes.formats.multi_object_datasets import ImportedSource
-from scenes.formats.tfrecord import RecordError, decode, scan
+from scenes.formats.tfrecord import RecordError
 from scenes.scene import Field, OneByOne, Scene, UnreadableSceneError
 
 IMAGE = Field((SIZE, SIZE, 3), "uint8", "RGB")
@@ -43,7 +45,7 @@ class ClevrFolderSource(OneByOne):
         self._scenes = None if config.scenes is None else read_scenes(Path(config.scenes))
         folder = image_folder(Path(config.source))
         whole = [name for name in png_names(folder) if name not in set(config.left_out)]
-        names = kept_names(whole, self._scenes, config.max_objects)
+        names = select_names(whole, self._scenes, config.max_objects)
         self._paths = [folder / name for name in names]
         if digest(self._paths) != config.items:
             raise FileError(f"{folder}: its images changed since they were listed")
@@ -63,10 +65,10 @@ class ClevrFolderSource(OneByOne):
         """
         path = self._paths[index]
         try:
-            image = crop_image(read_png(path))
-        except (OSError, SyntaxError, ValueError) as error:
+            image = crop_image(read_rgb(path, PNG))
+        except (OSError, ValueError) as error:
             raise UnreadableSceneError(
-                f"{path}: {error}; run the command again to leave it out"
+                f"{path}: {reason(error, path)}; run the command again to leave it out"
             ) from error
         if self._scenes is None:
             return Scene(image)
@@ -101,26 +103,40 @@ class ClevrRecordsSource(OneByOne):
         self._records = ImportedSource(layout, seed)
         self._kept: list[int] = []
         self._seen = 0
+        self.odd_pixels = 0
+        """Pixels that are not in exactly one mask, in the scenes that were read so far."""
 
     def __getitem__(self, index: int) -> Scene:
         """Returns scene `index`, counting only records with few enough objects.
 
         Raises:
             RecordError: the stream cannot be read so far, or a record is not in the first one's
-                layout.
+                layout, or contradicts itself.
+            NoSuchRecordError: there are fewer.
         """
         if index < len(self._kept):
-            return self._cropped(self._records[self._kept[index]])
+            number = self._kept[index]
+            return self._cropped(number, self._records[number])
         while True:
-            scene = self._records[self._seen]
+            number = self._seen
+            scene = self._records[number]
             self._seen += 1
             if scene.values["num_objects"] <= self.config.num_rows:
-                self._kept.append(self._seen - 1)
+                self._kept.append(number)
+                self.odd_pixels += int(scene.values["mask_conflicts"])
                 if len(self._kept) > index:
-                    return self._cropped(scene)
+                    return self._cropped(number, scene)
 
-    def _cropped(self, scene: Scene) -> Scene:
+    def _cropped(self, number: int, scene: Scene) -> Scene:
         values, rows = scene.values, self.config.num_rows
+        hidden = ~values["factors/present"] & (values["factors/visible_pixels"] > 0)
+        if hidden.any():
+            entity = 1 + int(hidden.argmax())
+            raise RecordError(
+                f"{self.config.source}: record {number}: mask {entity} has pixels, but its "
+                "visibility is 0",
+                number,
+            )
         present = np.flatnonzero(values["factors/present"])
         objects = Objects(
             codes=np.stack([values[f"factors/{name}"][present] for name in CODES], axis=1),
@@ -129,21 +145,10 @@ class ClevrRecordsSource(OneByOne):
         )
         # Rows without an object may lie anywhere in a record; here they come last.
         table = np.zeros(self._num_entities, dtype=np.uint8)
-        table[1 + present] = 1 + np.arange(len(present))
+        table[1 + present] = 1 + np.arange(len(present))  # at most 254 objects: MAX_ENTITIES
         assigned = scene.segmentation
         if assigned is None:
             raise TypeError("a record without masks")
         segmentation = crop_labels(table[assigned])
         fields = {**objects.rows(rows), **mask_rows(segmentation, rows)}
         return Scene(crop_image(scene.image), segmentation, fields)
-
-
-def count_records(path: Path, max_objects: int | None) -> tuple[int, RecordError | None]:
-    """Returns how many scenes can be read, and what is wrong with the next record, if anything."""
-    if max_objects is None:
-        return scan(path)
-    return scan(path, lambda record: _visible(record) <= max_objects)
-
-
-def _visible(record: bytes) -> int:
-    return int((decode(record)["visibility"][1:] > 0).sum())

@@ -18,11 +18,9 @@ from jaxtyping import Float
 
 from scenes.clevr.meshes import build_mesh
 from scenes.clevr.properties import MATERIALS, SHAPES
+from scenes.clevr.view import facing
 
 STAGE = Path(__file__).with_name("stage.xml")
-WIDTH, HEIGHT = 320, 240
-HALF_HEIGHT = 0.375 * 32 / 35
-"""Half the height of the view at distance 1: a lens of 35 mm, a sensor 32 mm wide, 4 to 3."""
 CAMERA_M = (7.48, -6.51, 5.34)
 
 
@@ -101,14 +99,6 @@ def build_model(
             conaffinity=0,
         )
     return spec.compile()
-
-
-def facing(direction: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:
-    """Returns an upright viewer's axes, who looks in a direction: columns right, up, backward."""
-    backward = -direction / np.linalg.norm(direction)
-    right = np.cross([0.0, 0.0, 1.0], backward)
-    right /= np.linalg.norm(right)
-    return np.stack([right, np.cross(backward, right), backward], axis=1)
 
 
 def bulb_positions(lamp_m: Float[np.ndarray, "3"], bulbs: int) -> Float[np.ndarray, "B 3"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,20 +10,23 @@ from pathlib import Path
 from scenes.clevr.config import ClevrConfig
 from scenes.clevr.folder import (
     Inspection,
+    content_digest,
     digest,
     find_scenes,
     image_folder,
     inspect_all,
-    kept_names,
     png_names,
-    read_scenes,
+    select_names,
 )
 from scenes.clevr.images import DISTRIBUTED, STANDARD
-from scenes.clevr.source import count_records
+from scenes.clevr.scenes_json import read_scenes
+from scenes.clevr.source import ClevrRecordsSource
 from scenes.command_line import CommandError, UsageError
+from scenes.dataset import sha256_of
 from scenes.formats.multi_object_datasets import recognise
+from scenes.formats.tfrecord import NoSuchRecordError, RecordError
 from scenes.parts.local_workers import available_cores
-from scenes.progress import progress_bar
+from scenes.progress import counting, progress_bar
 
 
 @dataclass(frozen=True)
@@ -82,28 +86,30 @@ def _survey_folder(
     if place is not None and not place.exists():
         raise UsageError(f"{place}: no such file or folder")
     scenes = None if place is None else read_scenes(place)
-    kept_names([], scenes, max_objects)  # refuses before the images are read
+    select_names([], scenes, max_objects)  # refuses before the images are read
     inspections = _inspect(folder, names, workers or available_cores(), strict=strict)
     broken = tuple(item.name for item in inspections if item.reason)
     whole = [item for item in inspections if not item.reason]
     if not whole:
         raise CommandError(f"{folder}: none of its {len(names):,} PNGs can be read")
     width, height = _one_size(folder, whole)
-    chosen = kept_names([item.name for item in whole], scenes, max_objects)
-    if not chosen:
+    selection = select_names([item.name for item in whole], scenes, max_objects)
+    if not selection:
         raise CommandError(f"{folder}: no scene with at most {max_objects} objects")
+    by_name = {item.name: item for item in whole}
     config = ClevrConfig(
         source=str(source),
-        items=digest([folder / name for name in chosen]),
+        content=content_digest([by_name[name] for name in selection], scenes),
+        items=digest([folder / name for name in selection]),
         original_width=width,
         original_height=height,
-        num_rows=0 if scenes is None else max(len(scenes[name].codes) for name in chosen),
+        num_rows=0 if scenes is None else max(len(scenes[name].codes) for name in selection),
         scenes=None if place is None else str(place),
         left_out=broken,
         max_objects=max_objects,
     )
     words = f"{len(broken)} of {len(names):,} PNGs could not be read" if broken else ""
-    return Survey(config, len(chosen), words)
+    return Survey(config, len(selection), words)
 
 
 def _inspect(folder: Path, names: Sequence[str], workers: int, *, strict: bool) -> list[Inspection]:
@@ -127,22 +133,44 @@ def _survey_records(source: Path, max_objects: int | None, *, strict: bool) -> S
     layout, num_entities = recognise(source)
     if layout != "clevr_with_masks":
         raise UsageError(f"{source}: {layout}; scenes import reads that")
-    count, error = count_records(source, max_objects)
-    if error is not None and strict:
-        raise CommandError(f"{error}; without --strict the records before it are kept")
-    if not count:
-        raise CommandError(f"{source}: no scene with at most {max_objects} objects")
     objects = num_entities - 1
     config = ClevrConfig(
         source=str(source),
         items=digest([source]),
+        content=sha256_of(source),
         original_width=320,
         original_height=240,
         num_rows=min(objects, max_objects or objects),
         num_entities=num_entities,
         max_objects=max_objects,
     )
-    return Survey(config, count, "" if error is None else str(error))
+    count, broken = _read_all(ClevrRecordsSource(config, seed=0), strict=strict)
+    if not count:
+        raise CommandError(broken or f"{source}: no scene with at most {max_objects} objects")
+    return Survey(config, count, broken)
+
+
+def _read_all(source: ClevrRecordsSource, *, strict: bool) -> tuple[int, str]:
+    """Returns how many scenes can be read, and in words what is wrong with the next one."""
+    count, broken = 0, ""
+    with counting("checking") as advance:
+        try:
+            while True:
+                source[count]
+                count += 1
+                advance(1)
+        except NoSuchRecordError:
+            pass
+        except RecordError as error:
+            if strict:
+                raise CommandError(
+                    f"{error}; without --strict the records before it are kept"
+                ) from error
+            broken = str(error)
+    if source.odd_pixels:
+        remark = f"{source.odd_pixels:,} pixels are not in exactly one mask: they get the first"
+        print(f"scenes: {source.config.source}: {remark}", file=sys.stderr)  # noqa: T201
+    return count, broken
 
 
 def _one_size(folder: Path, inspections: list[Inspection]) -> tuple[int, int]:

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 import tyro
 
-from scenes.command_line import UsageError
 from scenes.dataset import DatasetConfig
 
 
@@ -31,12 +30,10 @@ class Building:
         """Makes the first `n` rows of a dataset, or extends a file that has fewer.
 
         Raises:
-            UsageError: a number is out of range; and what `build` raises.
+            UsageError: and what else `build` raises.
         """
         from scenes.driver import build
 
-        if not 0 <= seed < 1 << 63:
-            raise UsageError(f"--seed must be from 0 to 2^63 - 1, got {seed}")
         build(
             config,
             n=n,

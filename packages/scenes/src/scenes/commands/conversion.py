@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
-from scenes.command_line import CommandError, UsageError
-
-ExportFormat = Literal["tfrecord", "object-centric-library"]
+from scenes.command_line import CommandError
+from scenes.formats import ExportFormat
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Import:
         imported = import_tfrecord(self.file, out, overwrite=self.overwrite)
         seconds = time.monotonic() - start
         print(f"{out}: {imported.n:,} scenes of {imported.layout}, {seconds:.1f} s")
+        for remark in imported.remarks:
+            print(f"scenes: {remark}", file=sys.stderr)
         if imported.broken:
-            raise CommandError(
-                f"{imported.broken}; the {imported.n} records before it are in {out}"
-            )
+            raise CommandError(f"{imported.broken}; {out} has the {imported.n} before it")
         return 0
 
 
@@ -48,18 +48,19 @@ class Export:
     file: Annotated[Path, tyro.conf.Positional]
     """The file to export."""
     format: ExportFormat = "tfrecord"
-    """multi_object_datasets' TFRecord, or that library's HDF5 and metadata."""
+    """multi_object_datasets' TFRecord, or object-centric-library's HDF5 and metadata."""
     out: Path | None = None
     """File to write; beside the file by default."""
     overwrite: bool = False
-    """Replace a file."""
+    """Replace what is something else."""
 
     def run(self) -> int:
         """Writes the file."""
         from scenes.formats.export import default_name, export
 
         out = self.out or default_name(self.file, self.format)
-        if out.exists() and not self.overwrite:
-            raise UsageError(f"{out} exists; --overwrite replaces it")
-        print(f"{out}: {export(self.file, out, self.format):,} scenes")
+        exported = export(self.file, out, self.format, overwrite=self.overwrite)
+        for remark in exported.remarks:
+            print(f"scenes: {remark}", file=sys.stderr)
+        print(f"{out}: {exported.n:,} scenes{', already there' if exported.was_there else ''}")
         return 0

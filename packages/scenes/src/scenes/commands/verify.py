@@ -20,6 +20,11 @@ class Verify:
     """The file to check."""
     n: int = 4
     """Scenes to make again and compare, spread over the file; 0 for none."""
+    source: Path | None = None
+    """What the scenes were read from, to read some again: CLEVR's images, a TFRecord, or dSprites'
+    npz file. Without it none is, as a path that a file names is not opened."""
+    scenes: Path | None = None
+    """CLEVR's scenes JSON, or a folder of them; looked for beside --source by default."""
 
     def run(self) -> int:
         """Checks the file; the exit code is 1 where anything is wrong."""
@@ -29,7 +34,7 @@ class Verify:
             raise UsageError(f"--n must be at least 0, got {self.n}")
         if not self.file.exists():
             raise UsageError(f"{self.file}: no such file")
-        report = verify(self.file, remade=self.n)
+        report = verify(self.file, remade=self.n, source=self.source, scenes=self.scenes)
         for problem in report.problems[:-1]:
             print(f"scenes: {problem}", file=sys.stderr)
         if report.problems:

@@ -15,17 +15,26 @@ import h5py
 import numpy as np
 from jaxtyping import UInt64
 
+from scenes.file.errors import NO_LOCKS
+from scenes.file.schema import part_name
+
 OPEN_PARTS = 8
 
 
-def part_name(start: int, stop: int) -> str:
-    """Returns the file name of the part that holds rows `start` to `stop`."""
-    return f"{start:010d}-{stop:010d}.h5"
+def open_part(path: Path) -> h5py.File:
+    """Opens a finished part for reading; it never changes, so that a disk without locks serves too.
 
+    Locks are only left out where there are none: HDF5 opens no file in two ways at once.
 
-def part_stop(name: str) -> int:
-    """Returns the `stop` of a part's file name."""
-    return int(name.removesuffix(".h5").split("-")[1])
+    Raises:
+        OSError: it cannot be read; without a number where it is damaged.
+    """
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            return h5py.File(path, "r", locking=False)
+        raise
 
 
 class JoinedParts:
@@ -73,7 +82,7 @@ class JoinedParts:
         if index not in self._open:
             while len(self._open) >= OPEN_PARTS:
                 self._open.popitem(last=False)[1].close()
-            self._open[index] = h5py.File(self._folder / self._name(index), "r")
+            self._open[index] = open_part(self._folder / self._name(index))
         self._open.move_to_end(index)
         return self._open[index]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -11,37 +10,33 @@ import h5py
 import numpy as np
 from jaxtyping import Bool
 
+from scenes.file.errors import FileError, refusal_of_system
 from scenes.file.part_rows import JoinedParts, JoinedRows
-from scenes.file.schema import PARTS, SCHEMA, dataset_keys, parts_folder
+from scenes.file.schema import MOST_ENTITIES, PARTS, SCHEMA, dataset_keys, parts_folder
+from scenes.file.structure import check_structure
+from scenes.identity import identity_of_json, same_scenes
 from scenes.serialise import from_json
 from scenes.source_list import DATASETS
 
-
-class FileError(ValueError):
-    """A file cannot be used; the message starts with its path, and the key where there is one.
-
-    Example:
-        >>> import scenes
-        >>> scenes.SceneFile("nowhere.h5")
-        Traceback (most recent call last):
-        scenes.file.reader.FileError: nowhere.h5: no such file; scenes render makes one
-    """
+ATTRIBUTES = {"dataset": str, "config": str, "seed": np.integer, "entities": np.ndarray}
+"""Root attributes that every file has, and their types, besides `schema` and `complete`."""
+KINDS = {str: "text", np.integer: "a whole number", np.ndarray: "a list"}
 
 
 def open_hdf5(path: Path) -> h5py.File:
-    """Opens an HDF5 file for reading.
+    """Opens an HDF5 file for reading, after another process has parsed its structure.
 
     Raises:
-        FileError: it is no HDF5, or cut short.
+        FileError: it is no HDF5, damaged, or holds what `scenes.file.metadata` refuses.
+        CommandError: it cannot be read in a minute.
         OSError: the system refuses it, or another program is writing it.
     """
+    check_structure(path)
     try:
         return h5py.File(path, "r")
     except OSError as error:
         if error.errno is not None:  # HDF5's own errors have no number
-            locked = isinstance(error, BlockingIOError)
-            reason = "Another program is writing it" if locked else os.strerror(error.errno)
-            raise OSError(error.errno, reason, str(path)) from error
+            raise refusal_of_system(error.errno, path) from error
         raise FileError(f"{path}: not a readable HDF5 file, or cut short") from error
 
 
@@ -69,10 +64,13 @@ class SceneFile:
             raise FileError(f"{self.path}: no such file; scenes render makes one")
         self._file = open_hdf5(self.path)
         try:
-            self._check()
+            self._check_attributes()
+            self._check_fields()
             self._joined = self._join()
-        except FileError:
+        except BaseException as error:
             self._file.close()
+            if isinstance(error, KeyError | RuntimeError | TypeError):  # h5py's words for damage
+                raise FileError(f"{self.path}: damaged: {error}") from error
             raise
 
     def _join(self) -> JoinedParts | None:
@@ -86,23 +84,57 @@ class SceneFile:
                 f"{self.path}: {error}; move the file and that folder together"
             ) from None
 
-    def _check(self) -> None:
+    def _check_attributes(self) -> None:
         attributes = self._file.attrs
         if "schema" not in attributes or "dataset" not in attributes:
             raise FileError(f"{self.path}: no attribute 'schema': not a file of this project")
-        if attributes["schema"] != SCHEMA:
-            raise FileError(
-                f"{self.path}: schema {attributes['schema']}, this version reads {SCHEMA}"
-            )
-        if not attributes.get("complete", False):
+        schema = attributes["schema"]
+        if not isinstance(schema, np.integer) or schema != SCHEMA:
+            raise FileError(f"{self.path}: schema {schema}, this version reads {SCHEMA}")
+        if not isinstance(complete := attributes.get("complete", False), np.bool_) or not complete:
             raise FileError(f"{self.path}: half-written; run the command that made it again")
-        if "image" not in self._file:
+        for name, kind in ATTRIBUTES.items():
+            if not isinstance(attributes.get(name), kind):
+                raise FileError(f"{self.path}: {name}: missing, or not {KINDS[kind]}")
+        if not 0 <= self.seed < 1 << 63:
+            raise FileError(f"{self.path}: seed: must be from 0 to 2^63 - 1, got {self.seed}")
+        names = attributes["entities"].ravel().tolist()
+        if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+            raise FileError(f"{self.path}: entities: expected names, each another")
+        if not 1 <= len(names) <= MOST_ENTITIES:
+            raise FileError(
+                f"{self.path}: entities: expected 1 to {MOST_ENTITIES}, got {len(names)}"
+            )
+
+    def _check_fields(self) -> None:
+        if "image" not in self._file or not isinstance(self._file["image"], h5py.Dataset):
             raise FileError(f"{self.path}: image: missing")
         image = self._file["image"]
         if image.ndim != 4 or image.shape[3] != 3 or image.dtype != np.uint8:
             raise FileError(
                 f"{self.path}: image: expected (N, H, W, 3) uint8, got {image.shape} {image.dtype}"
             )
+        n, height, width, _ = image.shape
+        pictures = {
+            "segmentation": (n, height, width),
+            "depth": (n, height, width),
+            "amodal": (n, None, height, width),
+        }
+        for key in self.keys():
+            dataset = self._file[key]
+            if dataset.dtype.kind not in "biuf":
+                raise FileError(f"{self.path}: {key}: expected numbers, got {dataset.dtype}")
+            if dataset.shape[:1] != (n,):
+                rows = dataset.shape[0] if dataset.shape else "no"
+                raise FileError(f"{self.path}: {key}: {rows} rows, but {n} images")
+            shape = pictures.get(key, dataset.shape)
+            fits = len(shape) == dataset.ndim and all(
+                want in (None, have) for want, have in zip(shape, dataset.shape, strict=True)
+            )
+            if not fits:
+                raise FileError(
+                    f"{self.path}: {key}: {dataset.shape} for images of {height} x {width}"
+                )
 
     def __len__(self) -> int:
         """Returns the number of rows."""
@@ -197,8 +229,21 @@ class SceneFile:
 
     @property
     def identity(self) -> str:
-        """What decides every row, on one line: dataset, config and seed."""
-        return f"{self.dataset} {self._file.attrs['config']} seed {self.seed}"
+        """What decides every row, in one line (`scenes.identity`); to compare it: `is_of`."""
+        attributes = self._file.attrs
+        config, provenance = str(attributes["config"]), str(attributes.get("provenance", "{}"))
+        try:
+            return identity_of_json(self.dataset, config, self.seed, provenance)
+        except ValueError as error:
+            raise FileError(f"{self.path}: config: {error}") from error
+
+    def is_of(self, identity: str) -> bool:
+        """Whether its rows are those of an identity, as far as both tell.
+
+        Args:
+            identity: of this version, or of an earlier one, which held paths as they were typed.
+        """
+        return same_scenes(self.identity, identity)
 
     @property
     def entities(self) -> tuple[str, ...]:
@@ -215,7 +260,10 @@ class SceneFile:
         """The dataset's config, from its JSON."""
         if self.dataset not in DATASETS:
             raise FileError(f"{self.path}: dataset: {self.dataset!r} is unknown to this version")
-        return from_json(str(self._file.attrs["config"]), DATASETS[self.dataset].config)
+        try:
+            return from_json(str(self._file.attrs["config"]), DATASETS[self.dataset].config)
+        except ValueError as error:
+            raise FileError(f"{self.path}: config: {error}") from error
 
     def masks(self, rows: slice) -> Bool[np.ndarray, "N E H W"]:
         """Returns one mask per entity: disjoint, together covering every pixel."""

@@ -2,7 +2,7 @@
 
 Root attributes: `schema`, `dataset`, `config` (JSON), `seed`, `version` (of this package),
 `entities` (names in index order), `provenance` (JSON: renderer and versions), `sha256` (see
-`scenes.file.writer`), `complete`.
+`scenes.file.seal`), `complete`.
 
 Each field is an HDF5 dataset. Its first axis is the row, and the table gives the other axes. Its
 attributes are its `meaning`, `unit` and `categories` (names of its codes). What a source does not
@@ -43,6 +43,7 @@ of parts, the first row of each part and the row after its last.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -50,17 +51,38 @@ import h5py
 SCHEMA = 1
 CHUNK_ROWS = 16
 """Rows that are compressed together: a shuffled read unpacks 16 images to get one."""
+MOST_ENTITIES = 255
+"""Background included: a segmentation is bytes."""
 CHECKSUMS = "checksums"
 PARTS = "parts"
 
 
 def dataset_keys(file: h5py.File) -> list[str]:
-    """Returns the keys of all fields, groups entered."""
-    keys: list[str] = []
-    file.visititems(lambda key, item: keys.append(key) if isinstance(item, h5py.Dataset) else None)
-    return sorted(set(keys) - {CHECKSUMS, PARTS})
+    """Returns the keys of all fields, groups entered.
+
+    HDF5's own visit would parse more than `scenes.file.metadata` has parsed before.
+    """
+
+    def inside(group: h5py.Group) -> Iterator[str]:
+        for name, item in group.items():
+            if isinstance(item, h5py.Group):
+                yield from (f"{name}/{key}" for key in inside(item))
+            else:
+                yield name
+
+    return sorted(set(inside(file)) - {CHECKSUMS, PARTS})
 
 
 def parts_folder(path: Path) -> Path:
     """Returns the folder of a file's parts, in which they lie while it is built or for good."""
     return path.with_name(f"{path.name}.parts")
+
+
+def part_name(start: int, stop: int) -> str:
+    """Returns the file name of the part that holds rows `start` to `stop`."""
+    return f"{start:010d}-{stop:010d}.h5"
+
+
+def part_stop(name: str) -> int:
+    """Returns the `stop` of a part's file name."""
+    return int(name.removesuffix(".h5").split("-")[1])

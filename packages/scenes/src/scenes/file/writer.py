@@ -1,14 +1,7 @@
-"""Writes the files that `scenes.file.reader` reads: rows, checksums, and the seal over both.
-
-Every `CHUNK_ROWS` rows have a SHA-256 over the bytes of all their fields in the order of the keys.
-The root attribute `sha256` covers those checksums, the other attributes, and every field's type,
-shape and attributes: a reader gets the same from two files of equal `sha256`, however they were
-made and compressed.
-"""
+"""Writes the files that `scenes.file.reader` reads."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -19,7 +12,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from scenes.file.schema import CHECKSUMS, CHUNK_ROWS, SCHEMA, dataset_keys
+from scenes.file.schema import CHECKSUMS, CHUNK_ROWS, MOST_ENTITIES, SCHEMA
+from scenes.file.seal import CHECKSUM_BYTES, checksum, chunks_of
+from scenes.limits import narrowed
 from scenes.scene import Field, Source
 from scenes.serialise import to_json
 
@@ -28,13 +23,19 @@ GZIP_LEVEL = 3
 SMALL_ROW_BYTES = 256
 SMALL_CHUNK_ROWS = 512
 """Numbers share larger chunks than pictures: 4% off a file of 64 x 64, and 0.01 ms off a scene."""
-CHECKSUM_BYTES = hashlib.sha256().digest_size
-SEALED_LAST = ("sha256", "complete")
-"""Root attributes that the seal does not cover."""
 
 
 def build_attributes(source: Source) -> dict[str, Any]:
-    """Returns the root attributes that tell one build from another."""
+    """Returns the root attributes that tell one build from another.
+
+    Raises:
+        ValueError: the source has more entities than a segmentation can tell apart.
+    """
+    if len(source.entities) > MOST_ENTITIES:
+        raise ValueError(
+            f"datasets hold up to {MOST_ENTITIES} entities, background included; these scenes "
+            f"have {len(source.entities)}"
+        )
     return {
         "schema": SCHEMA,
         "dataset": source.dataset,
@@ -49,7 +50,8 @@ def create(
     path: Path | io.BytesIO, attributes: Mapping[str, Any], fields: Mapping[str, Field]
 ) -> h5py.File:
     """Creates a file whose datasets have no rows yet."""
-    file = h5py.File(path, "w", libver="v110")
+    # Unlocked, as nobody else knows the name: a disk without locks would refuse it.
+    file = h5py.File(path, "w", libver="v110", locking=False)
     describe(file, attributes)
     for key, field in fields.items():
         dataset = file.create_dataset(
@@ -119,11 +121,14 @@ def append_rows(file: h5py.File, rows: Mapping[str, np.ndarray]) -> None:
     Args:
         file: it has whole chunks so far.
         rows: by key.
+
+    Raises:
+        ValueError: a value does not fit its field's type.
     """
     typed = {}
     for key, values in rows.items():
         dataset = file[key]
-        typed[key] = values.astype(dataset.dtype, copy=False)
+        typed[key] = narrowed(values, dataset.dtype, key)
         _append(dataset, typed[key])
     starts = range(0, len(next(iter(typed.values()))), CHUNK_ROWS)
     chunks = (
@@ -156,57 +161,6 @@ def append_chunks(target: Mapping[str, h5py.Dataset], origin: h5py.File, rows: i
                 dataset.id.write_direct_chunk((start + row, *tail), chunk, mask)
 
 
-def seal(file: h5py.File, fields: Mapping[str, Field]) -> None:
-    """Marks a file as complete, under the digest of all that it holds.
-
-    Args:
-        file: it has all its rows.
-        fields: those given to `create`; to read them from the file would take longer.
-    """
-    rows = len(file["image"])
-    described = {
-        key: [
-            str(np.dtype(field.dtype)),
-            [rows, *field.shape],
-            {"meaning": field.meaning, "unit": field.unit, "categories": list(field.categories)},
-        ]
-        for key, field in fields.items()
-    }
-    file.attrs["sha256"] = _digest(file, described)
-    file.attrs["complete"] = True
-
-
-def digest(file: h5py.File) -> str:
-    """Returns the digest of a file, given its rows' checksums."""
-    described = {
-        key: [str(file[key].dtype), list(file[key].shape), _plain(file[key].attrs)]
-        for key in dataset_keys(file)
-    }
-    return _digest(file, described)
-
-
-def _digest(file: h5py.File, fields: Mapping[str, list[Any]]) -> str:
-    described = {"attributes": _plain(file.attrs, without=SEALED_LAST), "fields": fields}
-    sha = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
-    checksums = file[CHECKSUMS]
-    for start in range(0, len(checksums), 1 << 16):
-        sha.update(checksums[start : start + (1 << 16)].tobytes())
-    return sha.hexdigest()
-
-
-def checksum(rows: Mapping[str, np.ndarray]) -> bytes:
-    """Returns the checksum of one chunk of rows."""
-    sha = hashlib.sha256()
-    for key in sorted(rows):
-        sha.update(np.ascontiguousarray(rows[key]).data)
-    return sha.digest()
-
-
-def chunks_of(rows: int) -> int:
-    """Returns the number of chunks that hold `rows` rows."""
-    return -(-rows // CHUNK_ROWS)
-
-
 def _chunk_rows(field: Field) -> int:
     row_bytes = np.dtype((field.dtype, field.shape)).itemsize
     return SMALL_CHUNK_ROWS if row_bytes <= SMALL_ROW_BYTES else CHUNK_ROWS
@@ -216,11 +170,3 @@ def _append(dataset: h5py.Dataset, values: np.ndarray) -> None:
     start = len(dataset)
     dataset.resize(start + len(values), axis=0)
     dataset[start:] = values
-
-
-def _plain(attributes: h5py.AttributeManager, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    return {
-        key: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-        for key, value in attributes.items()
-        if key not in without
-    }

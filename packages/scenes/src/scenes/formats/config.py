@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from scenes.dataset import Dataset
+from scenes.dataset import Dataset, sha256_of
+from scenes.file.schema import MOST_ENTITIES
+from scenes.limits import check_whole
 
 if TYPE_CHECKING:
     from scenes.scene import Source
@@ -24,7 +26,7 @@ class ImportedConfig:
         >>> from scenes.formats.export import export
         >>> from scenes.formats.multi_object_datasets import describe
         >>> scenes.build(scenes.MultiDSpritesConfig(), n=2, seed=0, out="sprites.h5")
-        >>> export(Path("sprites.h5"), Path("sprites.tfrecords"), "tfrecord")
+        >>> export(Path("sprites.h5"), Path("sprites.tfrecords"), "tfrecord").n
         2
         >>> config = describe(Path("sprites.tfrecords"))
         >>> scenes.build(config, n=2, seed=0, out="imported.h5")
@@ -48,6 +50,10 @@ class ImportedConfig:
     size: int
     """The longer side of the images in pixels."""
 
+    def __post_init__(self) -> None:
+        check_whole("entities of a record", self.num_entities, 1, MOST_ENTITIES)
+        check_whole("side of the images", self.size, 1, 10_000)
+
 
 def _open(config: ImportedConfig, seed: int) -> Source:
     """Returns the source; it is imported here, since reading a file needs none."""
@@ -62,4 +68,6 @@ IMPORTED = Dataset(
     command="scenes import",
     open=_open,
     test_config=None,
+    places=("file",),
+    moved=lambda config, path, _scenes: replace(config, file=str(path), items=sha256_of(path)),
 )

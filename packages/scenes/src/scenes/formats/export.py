@@ -1,164 +1,151 @@
-"""Finished files in other projects' formats, written whole or not at all."""
+"""Finished files in other projects' formats, written whole or not at all, and known again."""
 
 from __future__ import annotations
 
-import gzip
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-import h5py
-import numpy as np
+from scenes.command_line import UsageError
+from scenes.file.reader import SceneFile
+from scenes.file.seal import check_seal
+from scenes.formats import ExportFormat
+from scenes.formats.object_centric_library import (
+    columns_of,
+    knows_camera,
+    metadata_path,
+    write_object_centric_library,
+)
+from scenes.formats.tfrecord_export import layout_of, write_tfrecord
+from scenes.regular_files import check_regular, open_regular
 
-from scenes.atomic import whole_or_not
-from scenes.file.reader import FileError, SceneFile
-from scenes.formats.config import ImportedConfig
-from scenes.formats.multi_object_datasets import LAYOUTS, Layout
-from scenes.formats.tfrecord import encode, write_record
-from scenes.multi_dsprites.config import MultiDSpritesConfig
-from scenes.progress import counting
+VERSION = 1
+"""Goes up when the same scenes are written otherwise."""
+MARK_WITHIN_BYTES = 1 << 20
+"""A mark lies at a file's beginning, or in metadata, which have some kilobytes."""
 
-ROWS = 64
-ExportFormat = Literal["tfrecord", "object-centric-library"]
+
+@dataclass(frozen=True)
+class Exported:
+    """What `export` did."""
+
+    n: int
+    """Number of scenes."""
+    was_there: bool
+    """Whether an earlier command had written the same."""
+    remarks: tuple[str, ...] = ()
+    """What the other format does not get as it was."""
+
+
+@dataclass(frozen=True)
+class _Form:
+    ending: str
+    """Of the default name."""
+    check: Callable[[SceneFile], object]
+    """Refuses, before anything is written, a file that has no such form."""
+    write: Callable[[SceneFile, Path, str], None]
+    beside: Callable[[Path], Path] | None = None
+    """The second file, which is there whenever the first one is; `None` where there is none."""
+
+    def files(self, out: Path) -> list[Path]:
+        """Returns what an export consists of."""
+        return [out] if self.beside is None else [out, self.beside(out)]
+
+
+_FORMS: dict[ExportFormat, _Form] = {
+    "tfrecord": _Form(".tfrecords", layout_of, write_tfrecord),
+    "object-centric-library": _Form(
+        "_ocl.hdf5", columns_of, write_object_centric_library, metadata_path
+    ),
+}
 
 
 def default_name(path: Path, form: ExportFormat) -> Path:
-    """Returns the name of an export beside its file."""
-    ending = ".tfrecords" if form == "tfrecord" else "-ocl.hdf5"
-    return path.with_name(f"{path.stem}{ending}")
+    """Returns the name of an export beside its file.
+
+    Without dashes where their loader takes the part before the first one for the dataset's name.
+    """
+    ending = _FORMS[form].ending
+    stem = path.stem if ending.startswith(".") else path.stem.replace("-", "_")
+    return path.with_name(f"{stem}{ending}")
 
 
-def export(path: Path, out: Path, form: ExportFormat) -> int:
+def export(path: Path, out: Path, form: ExportFormat, *, overwrite: bool = False) -> Exported:
     """Writes a file in another project's format.
 
     Args:
         path: the file.
-        out: where it goes; what is there is replaced.
+        out: where it goes. What an earlier command wrote there of the same scenes is left.
         form: multi_object_datasets' TFRecord, or object-centric-library's HDF5 and metadata.
-
-    Returns:
-        The number of scenes.
+        overwrite: replace what is something else.
 
     Raises:
         FileError: the file has no such form.
-        ValueError: the name would make the other project change the labels.
+        UsageError: there is no such format, or something else lies at `out`, or may not.
+        OSError: it could not be written.
     """
-    write = export_tfrecord if form == "tfrecord" else export_object_centric_library
-    return write(path, out)
-
-
-def export_tfrecord(path: Path, out: Path) -> int:
-    """Writes a gzipped TFRecord in the layout of multi_object_datasets.
-
-    Returns:
-        The number of records.
-
-    Raises:
-        FileError: the file's dataset or image size has no such layout.
-    """
+    if form not in _FORMS:
+        raise UsageError(f"--format {form}: there are {', '.join(_FORMS)}")
+    _check_place(path, out, form)
     with SceneFile(path) as file:
-        layout = _layout(file)
-        with (
-            whole_or_not(out) as temporary,
-            gzip.open(temporary, "wb", compresslevel=6) as stream,
-            counting("exporting", file.n) as advance,
-        ):
-            for row in range(file.n):
-                write_record(stream, encode(_record(file, layout, row)))
-                advance(1)
-        return file.n
+        check_seal(path, file.hdf5)
+        _FORMS[form].check(file)
+        remarks = tuple(_remarks(file, form))
+        mark = _mark(file, form)
+        files = _FORMS[form].files(out)
+        there = [each for each in files if os.path.lexists(each)]
+        ours = [each for each in there if _has_mark(each, mark)]
+        if ours == files:
+            return Exported(file.n, was_there=True, remarks=remarks)
+        # Without the first file, the second is of a command that was killed between the two.
+        if there and not overwrite and (out in there or not ours):
+            raise UsageError(f"{there[0]} exists; --overwrite replaces it")
+        _FORMS[form].write(file, out, mark)
+        return Exported(file.n, was_there=False, remarks=remarks)
 
 
-def _layout(file: SceneFile) -> Layout:
-    config = file.config
-    name = config.layout if isinstance(config, ImportedConfig) else file.dataset
-    if isinstance(config, MultiDSpritesConfig) and config.variant == "binarized":
-        name = "multi_dsprites_binarized"
-    if name not in LAYOUTS:
-        raise FileError(f"{file.path}: dataset: {name!r} has no layout in multi_object_datasets")
-    layout = LAYOUTS[name]
-    if file["image"].shape[1:3] != (layout.height, layout.width):
-        raise FileError(
-            f"{file.path}: image: {name} is {layout.height} x {layout.width} there, "
-            f"got {file['image'].shape[1:3]}"
-        )
-    if file.has("mask_conflicts") and file["mask_conflicts"][:].any():
-        raise FileError(f"{file.path}: mask_conflicts: masks that overlap cannot be written back")
-    return layout
-
-
-def _record(file: SceneFile, layout: Layout, row: int) -> dict[str, np.ndarray]:
-    masks = file.masks(slice(row, row + 1))[0].astype(np.uint8) * np.uint8(255)  # (E, H, W)
-    values = {
-        "image": file["image"][row][..., : layout.channels],
-        "mask": np.moveaxis(masks, 0, -1) if layout.mask_last else masks,
-    }
-    for key, (tail, kind) in layout.factors.items():
-        ours = {"color": "color_rgb", "visibility": "present"}.get(key, key)
-        name = key if file.has(f"background/{key}") else ours
-        objects = _narrowed(file[f"factors/{name}"][row].astype(kind), tail)
-        if file.has(f"background/{name}"):
-            given = file[f"background/{name}"][row]
-            background = _narrowed(given.reshape(-1, *given.shape[-1:] if tail else ()), tail)
-        else:
-            background = np.full((1, *tail), float(key == "visibility"))
-        values[key] = np.concatenate([background.astype(kind), objects])
-    return values
-
-
-def _narrowed(values: np.ndarray, tail: tuple[int, ...]) -> np.ndarray:
-    """Returns the first channel of what they store without colour."""
-    return values[:, :1] if tail == (1,) else values
-
-
-def export_object_centric_library(path: Path, out: Path) -> int:
-    """Writes that library's HDF5, and its metadata as `<out>-metadata.npy` beside it.
-
-    Returns:
-        The number of scenes.
+def _check_place(path: Path, out: Path, form: ExportFormat) -> None:
+    """Refuses places before any work.
 
     Raises:
-        FileError: the file has no segmentation.
-        ValueError: the name would make that library repair labels that are right.
+        UsageError: an export cannot lie there.
+        ValueError: something other than a file lies there.
     """
-    if out.stem.startswith("objects_room"):
-        raise ValueError(
+    if form == "object-centric-library" and out.stem.startswith("objects_room"):
+        raise UsageError(
             f"{out}: under the name objects_room that library changes the labels; choose another"
         )
-    with (
-        SceneFile(path) as file,
-        whole_or_not(out) as temporary,
-        h5py.File(temporary, "w") as target,
-        counting("exporting", file.n) as advance,
-    ):
-        entities, first = len(file.entities), file.num_background
-        segmentation = file["segmentation"]
-        shape = (file.n, *segmentation.shape[1:], 1)
-        images = target.create_dataset("image", file["image"].shape, "uint8")
-        mask = target.create_dataset("mask", shape, "uint8")
-        tail = () if file.dataset == "objects_room" else (1,)
-        visibility = np.zeros((file.n, entities, *tail), dtype=np.float32)
-        for start in range(0, file.n, ROWS):
-            rows = slice(start, min(start + ROWS, file.n))
-            images[rows], mask[rows] = file["image"][rows], segmentation[rows][..., None]
-            seen = file.masks(rows).any(axis=(2, 3)).astype(np.float32)
-            visibility[rows] = seen.reshape(*seen.shape, *tail)
-            advance(rows.stop - start)
-        objects = visibility.reshape(file.n, entities)[:, first:].sum(axis=1, keepdims=True)
-        target["visibility"] = visibility
-        target["num_actual_objects"] = objects.astype(np.float32)
-        metadata = {
-            "self.dataset": {"type": "dataset_property", "num_samples": file.n},
-            **{
-                key: {
-                    "type": "numerical",
-                    "mean": values.mean(axis=0),
-                    "var": values.var(axis=0),
-                    "shape": values.shape[1:],
-                }
-                for key, values in (("visibility", visibility), ("num_actual_objects", objects))
-            },
-        }
-        beside = out.with_name(f"{out.stem}-metadata.npy")
-        with whole_or_not(beside) as described, described.open("wb") as stream:
-            np.save(stream, np.array(metadata), allow_pickle=True)
-        return file.n
+    if not out.parent.is_dir():
+        raise UsageError(f"{out.parent}: no such folder")
+    for each in _FORMS[form].files(out):
+        if each.exists():
+            check_regular(each, each.stat())
+            if path.exists() and each.samefile(path):
+                raise UsageError(f"{each}: an export cannot replace the file that it is made of")
+
+
+def _remarks(file: SceneFile, form: ExportFormat) -> Iterator[str]:
+    if form == "tfrecord":
+        return
+    if file.has("factors/position") and not knows_camera(file):
+        yield f"{file.path}: pixel_coords are not known: NaN"
+    if file.has("mask_conflicts") and (odd := int(file["mask_conflicts"][:].sum())):
+        yield f"{file.path}: {odd:,} pixels were not in exactly one mask: each has one label"
+
+
+def _mark(file: SceneFile, form: ExportFormat) -> str:
+    """Returns what names an export by its scenes and format, and no other; empty without a seal."""
+    seal = file.attributes.get("sha256")
+    if not seal:
+        return ""
+    digest = hashlib.sha256(f"{VERSION} {form} {seal}".encode()).hexdigest()
+    return f"scenes export {digest}"
+
+
+def _has_mark(path: Path, mark: str) -> bool:
+    if not mark or not path.exists():
+        return False
+    with open_regular(path) as file:
+        return mark.encode() in file.read(MARK_WITHIN_BYTES)

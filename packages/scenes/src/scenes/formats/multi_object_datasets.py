@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int, UInt8
 
+from scenes.clevr.properties import CODES
 from scenes.dataset import sha256_of
 from scenes.formats.config import ImportedConfig
 from scenes.formats.tfrecord import RecordCursor, RecordError, decode, read_records
 from scenes.scene import Field, OneByOne, Scene
+
+MAX_ENTITIES = 255
+"""A file of scenes has a byte for the entity of each pixel, and one for their number."""
 
 
 @dataclass(frozen=True)
@@ -89,20 +94,44 @@ def recognise(path: Path) -> tuple[str, int]:
     """Returns the layout's name and the number of entities of a file, from its first record.
 
     Raises:
-        RecordError: there is no first record, or it is in none of the layouts.
+        RecordError: there is no first record, it is in none of the layouts, or it has more entities
+            than a file of scenes can tell apart.
     """
-    record = next(read_records(path), None)
-    if record is None:
-        raise RecordError(f"{path}: record 0: the file is empty")
-    values = _decoded(record, path, 0)
+    values = _decoded(_first_record(path), path, 0)
     for name, layout in LAYOUTS.items():
         pixels = layout.height * layout.width
         if set(values) != {"image", "mask", *layout.factors}:
             continue
-        if values["image"].size == layout.channels * pixels and not values["mask"].size % pixels:
-            return name, values["mask"].size // pixels
+        if values["image"].size != layout.channels * pixels or values["mask"].size % pixels:
+            continue
+        entities = values["mask"].size // pixels
+        if not len(layout.background) <= entities <= MAX_ENTITIES:
+            raise RecordError(
+                f"{path}: record 0: {entities} masks; {name} is read with "
+                f"{len(layout.background)} to {MAX_ENTITIES}"
+            )
+        return name, entities
     held = ", ".join(f"{key} {value.size}" for key, value in sorted(values.items()))
     raise RecordError(f"{path}: record 0: in none of the layouts {', '.join(LAYOUTS)}: {held}")
+
+
+def mask_value(path: Path) -> int:
+    """Returns what a mask's pixels hold: 255, or 1 where the first record has only 0 and 1.
+
+    Raises:
+        RecordError: there is no first record, or it has no mask.
+    """
+    masks = _decoded(_first_record(path), path, 0).get("mask")
+    if masks is None or masks.dtype != np.uint8:
+        raise RecordError(f"{path}: record 0: no masks of bytes")
+    return 1 if masks.max(initial=0) == 1 else 255
+
+
+def _first_record(path: Path) -> bytes:
+    record = next(read_records(path), None)
+    if record is None:
+        raise RecordError(f"{path}: record 0: the file is empty")
+    return record
 
 
 class ImportedSource(OneByOne):
@@ -115,8 +144,9 @@ class ImportedSource(OneByOne):
         self.config = config
         self.seed = seed
         self.provenance: Mapping[str, str] = {}
-        self._layout = LAYOUTS[config.layout]
         self._path = Path(config.file)
+        self._layout = LAYOUTS[config.layout]
+        self._mask_value = mask_value(self._path)
         self._records = RecordCursor(self._path)
         objects = config.num_entities - len(self._layout.background)
         names = tuple(f"object_{i}" for i in range(objects))
@@ -127,31 +157,36 @@ class ImportedSource(OneByOne):
         """Returns the scene of record `index`.
 
         Raises:
-            RecordError: the stream cannot be read so far, or the record is not in the first one's
-                layout.
+            RecordError: the stream cannot be read so far, the record is not in the first one's
+                layout, or a value of it can be no factor.
         """
         values = _decoded(self._records[index], self._path, index)
+        try:
+            image, mask, factors = self._arrays(values)
+        except ValueError as error:
+            raise RecordError(f"{self._path}: record {index}: {error}", index) from error
+        return Scene(image, *self._labels(mask, factors))
+
+    def _arrays(
+        self, values: Mapping[str, np.ndarray]
+    ) -> tuple[UInt8[np.ndarray, "H W 3"], UInt8[np.ndarray, "E H W"], dict[str, np.ndarray]]:
         layout, entities = self._layout, self.config.num_entities
         shape = (layout.height, layout.width)
-        try:
-            image, mask = (
-                values[key].astype(np.uint8, casting="safe", copy=False)
-                for key in ("image", "mask")
-            )
-            image = image.reshape(*shape, layout.channels)
-            if layout.mask_last:
-                mask = mask.reshape(-1, entities).T.reshape(entities, *shape)
-            else:
-                mask = mask.reshape(entities, *shape)
-            factors = {
-                key: values[key].reshape(entities, *tail).astype(kind, casting="safe")
-                for key, (tail, kind) in layout.factors.items()
-            }
-        except (KeyError, TypeError, ValueError) as error:
-            raise RecordError(
-                f"{self._path}: record {index}: not as record 0: {error}", index
-            ) from error
-        return Scene(np.broadcast_to(image, (*shape, 3)), *self._labels(mask, factors))
+        image = _shaped(values, "image", (*shape, layout.channels), "uint8")
+        if layout.mask_last:
+            mask = np.moveaxis(_shaped(values, "mask", (*shape, entities), "uint8"), -1, 0)
+        else:
+            mask = _shaped(values, "mask", (entities, *shape), "uint8")
+        if self._mask_value == 1:
+            if mask.max() > 1:
+                raise ValueError(f"mask: {mask.max()}, but those of record 0 hold 0 and 1")
+            mask = mask * np.uint8(255)
+        factors = {
+            key: _shaped(values, key, (entities, *tail), kind)
+            for key, (tail, kind) in layout.factors.items()
+        }
+        _check_factors(factors)
+        return np.broadcast_to(image, (*shape, 3)), np.ascontiguousarray(mask), factors
 
     def _labels(
         self, mask: UInt8[np.ndarray, "E H W"], factors: Mapping[str, np.ndarray]
@@ -184,7 +219,41 @@ def _segmentation(mask: UInt8[np.ndarray, "E H W"]) -> tuple[UInt8[np.ndarray, "
         index = np.arange(len(mask), dtype=np.uint8)[:, None, None]
         return (whole * index).sum(0, np.uint8), 0
     odd = (np.count_nonzero(mask, axis=0) != 1) | (mask.max(axis=0) != 255)
-    return mask.argmax(axis=0).astype(np.uint8), int(odd.sum())
+    return mask.argmax(axis=0).astype(np.uint8), int(odd.sum())  # at most MAX_ENTITIES - 1
+
+
+def _shaped(
+    values: Mapping[str, np.ndarray], key: str, shape: tuple[int, ...], kind: str
+) -> np.ndarray:
+    """Returns a feature as an array.
+
+    Raises:
+        ValueError: it is missing, of another length, or of a type that `kind` cannot hold.
+    """
+    if key not in values:
+        raise ValueError(f"not as record 0: no {key}")
+    flat = values[key]
+    if flat.size != math.prod(shape):
+        raise ValueError(f"not as record 0: {key}: {flat.size} values, not {math.prod(shape)}")
+    if not np.can_cast(flat.dtype, kind, casting="safe"):
+        raise ValueError(f"not as record 0: {key}: {flat.dtype}, not {kind}")
+    return flat.astype(kind, copy=False).reshape(shape)
+
+
+def _check_factors(factors: Mapping[str, np.ndarray]) -> None:
+    """Refuses what can be no factor.
+
+    Raises:
+        ValueError: a number is not finite, or a code is unknown.
+    """
+    for key, value in factors.items():
+        rows = value.reshape(len(value), -1)
+        known = len(CODES[key]) if value.dtype == np.uint8 else 0
+        wrong = rows >= known if known else ~np.isfinite(rows)
+        for entity in np.flatnonzero(wrong.any(axis=1))[:1]:
+            odd = rows[entity][wrong[entity]][0]
+            rule = f"codes are 0 to {known - 1}" if known else "not a finite number"
+            raise ValueError(f"{key}: {odd} of entity {entity}: {rule}")
 
 
 def _decoded(record: bytes, path: Path, number: int) -> dict[str, np.ndarray]:

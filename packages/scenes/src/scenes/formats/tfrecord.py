@@ -1,7 +1,8 @@
 """TFRecord files of protobuf Examples, plain or gzipped, without TensorFlow.
 
-The package `tfrecord` brings the Example message and the masked checksum. Its own reader verifies
-no checksum, numbers no record and unpacks a gzipped file twice, so the framing is read here.
+The package `tfrecord` brings lists of numbers and the masked checksum. Its own reader verifies no
+checksum, bounds no length, numbers no record and unpacks a gzipped file twice, so framing and
+messages are read here.
 """
 
 from __future__ import annotations
@@ -10,20 +11,28 @@ import gzip
 import io
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from scenes.progress import counting
+from scenes.regular_files import open_regular
 
 GZIP_MAGIC = b"\x1f\x8b"
 BYTE_TAG = b"\x0a\x01"
 """Protobuf's tag and length before each one-byte string of a BytesList."""
-MAX_RECORD_BYTES = 1 << 30
+BYTES_LIST, FLOAT_LIST, INT64_LIST = 1, 2, 3
+"""Numbers of the fields of a Feature."""
+MAX_RECORD_BYTES = 1 << 26
+"""More than the largest layout has: 240 x 320 pixels, 255 masks and an image, 3 bytes for each."""
+MAX_FEATURES = 64
+MAX_FIELDS = 1 << 16
+MAX_NUMBERS_BYTES = 1 << 16
+"""255 entities of three numbers take 7,650 at most."""
 
 
 class RecordError(ValueError):
@@ -32,6 +41,10 @@ class RecordError(ValueError):
     def __init__(self, message: str, number: int = 0) -> None:
         super().__init__(message)
         self.number = number
+
+
+class NoSuchRecordError(IndexError):
+    """A file has fewer records."""
 
 
 def read_records(path: Path) -> Iterator[bytes]:
@@ -54,24 +67,13 @@ def read_records(path: Path) -> Iterator[bytes]:
             number += 1
 
 
-def scan(
-    path: Path, wanted: Callable[[bytes], bool] | None = None
-) -> tuple[int, RecordError | None]:
-    """Returns how many records can be read, and what is wrong with the next one, if anything.
-
-    Args:
-        path: the file.
-        wanted: says which records count, all by default; a KeyError or ValueError of it is
-            something wrong with the record.
-    """
+def scan(path: Path) -> tuple[int, RecordError | None]:
+    """Returns how many records can be read, and what is wrong with the next one, if anything."""
     count = 0
     try:
         with counting("counting records") as advance:
-            for number, record in enumerate(read_records(path)):
-                try:
-                    count += wanted is None or wanted(record)
-                except (KeyError, ValueError) as error:
-                    raise RecordError(f"{path}: record {number}: {error}", number) from error
+            for _ in read_records(path):
+                count += 1
                 advance(1)
     except RecordError as error:
         return count, error
@@ -101,7 +103,7 @@ class RecordCursor:
 
         Raises:
             RecordError: it, or one before it, cannot be read.
-            IndexError: the file has fewer records.
+            NoSuchRecordError: the file has fewer records.
         """
         if index < self._next:
             self._records = read_records(self._path)
@@ -110,102 +112,156 @@ class RecordCursor:
             self._next += 1
             if self._next > index:
                 return record
-        raise IndexError(f"{self._path}: record {index}: there are only {self._next}")
+        raise NoSuchRecordError(f"{self._path}: record {index}: there are only {self._next}")
 
 
 def decode(record: bytes) -> dict[str, np.ndarray]:
     """Returns an Example's features: bytes as uint8, floats as float32, integers as int64.
 
-    A list of byte strings is joined, whether it holds one string or one for each element.
+    A list of byte strings is joined, whether it holds one string or one for each element: an image
+    and its masks are 40,000 one-byte strings, of which protobuf would make as many objects.
 
     Raises:
         ValueError: the record is no Example.
     """
     try:
-        entries = _RawExample.FromString(record).features.feature
-    except DecodeError as error:
+        values: dict[str, np.ndarray] = {}
+        for features in _parts(memoryview(record), 1):
+            for entry in _parts(features, 1):
+                key = "".join(str(name, "utf-8") for name in _parts(entry, 1))
+                if len(values) >= MAX_FEATURES:
+                    raise ValueError(f"more than {MAX_FEATURES} features")
+                for feature in _parts(entry, 2):
+                    values[key] = _values(feature)
+    except (DecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"not an Example: {error}") from error
-    return {entry.key: _values(entry.value) for entry in entries}
+    return values
 
 
 def encode(values: Mapping[str, np.ndarray]) -> bytes:
     """Returns an Example: uint8 as one-byte strings, floats as floats, integers as integers."""
     from tfrecord import example_pb2
 
-    example = _RawExample()
+    entries = []
     for key in sorted(values):
         flat = np.asarray(values[key]).ravel()
-        entry = example.features.feature.add(key=key)
         if flat.dtype == np.uint8:
             wire = np.empty((flat.size, 3), dtype=np.uint8)
             wire[:, :2] = np.frombuffer(BYTE_TAG, dtype=np.uint8)
             wire[:, 2] = flat
-            entry.value.bytes_list = wire.tobytes()
+            number, content = BYTES_LIST, wire.tobytes()
         elif np.issubdtype(flat.dtype, np.floating):
-            entry.value.float_list = example_pb2.FloatList(value=flat).SerializeToString()
+            number = FLOAT_LIST
+            content = example_pb2.FloatList(value=flat).SerializeToString()
         else:
-            entry.value.int64_list = example_pb2.Int64List(value=flat).SerializeToString()
-    return example.SerializeToString()
+            number = INT64_LIST
+            content = example_pb2.Int64List(value=flat).SerializeToString()
+        feature = _part(number, content)
+        entries.append(_part(1, _part(1, key.encode()) + _part(2, feature)))
+    return _part(1, b"".join(entries))
 
 
-def _raw_example() -> Any:
-    """Returns a message like Example, on the wire too, but with each list left unparsed.
+def _parts(message: memoryview, wanted: int) -> Iterator[memoryview]:
+    """Yields the content of each field of a protobuf message that has one number.
 
-    An image and its masks are 40,000 one-byte strings; parsing each took 1.2 ms a record.
+    Raises:
+        DecodeError: it is no message, or the field holds a number rather than bytes.
     """
-    file = descriptor_pb2.FileDescriptorProto(
-        name="scenes_raw_example.proto", package="scenes_raw", syntax="proto2"
-    )
-    kinds = descriptor_pb2.FieldDescriptorProto
-    messages = {
-        "Feature": [
-            ("bytes_list", kinds.TYPE_BYTES, ""),
-            ("float_list", kinds.TYPE_BYTES, ""),
-            ("int64_list", kinds.TYPE_BYTES, ""),
-        ],
-        "Entry": [("key", kinds.TYPE_STRING, ""), ("value", kinds.TYPE_MESSAGE, "Feature")],
-        "Features": [("feature", kinds.TYPE_MESSAGE, "Entry")],
-        "Example": [("features", kinds.TYPE_MESSAGE, "Features")],
-    }
-    for name, fields in messages.items():
-        message = file.message_type.add(name=name)
-        for number, (key, kind, of) in enumerate(fields, start=1):
-            label = kinds.LABEL_REPEATED if of == "Entry" else kinds.LABEL_OPTIONAL
-            field = message.field.add(name=key, number=number, type=kind, label=label)
-            if of:
-                field.type_name = f".scenes_raw.{of}"
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("scenes_raw.Example"))
+    for number, content in _fields(message):
+        if number == wanted:
+            yield content
 
 
-_RawExample = _raw_example()
+def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Yields number and content of each field that holds bytes; other fields are passed over."""
+    place = 0
+    for _ in range(MAX_FIELDS):
+        if place == len(message):
+            return
+        tag, place = _varint(message, place)
+        number, kind = tag >> 3, tag & 7
+        if kind == 0:
+            _, place = _varint(message, place)
+            continue
+        if kind not in _LENGTHS:
+            raise DecodeError(f"a field of the unknown kind {kind}")
+        length, start = _varint(message, place) if kind == 2 else (_LENGTHS[kind], place)
+        place = start + length
+        if place > len(message):
+            raise DecodeError(f"a field of {length} bytes, where {len(message) - start} are left")
+        if kind == 2:
+            yield number, message[start:place]
+    raise DecodeError(f"more than {MAX_FIELDS:,} fields")
 
 
-def _values(feature: Any) -> np.ndarray:
+_LENGTHS = {1: 8, 2: 0, 5: 4}
+"""Bytes of a field by its kind in protobuf's wire format; those of kind 2 say it themselves."""
+
+
+def _varint(message: memoryview, place: int) -> tuple[int, int]:
+    """Returns the number at a place, and the place behind it."""
+    value = 0
+    for shift in range(0, 64, 7):
+        if place >= len(message):
+            raise DecodeError("cut short in a number")
+        byte = message[place]
+        place += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, place
+    raise DecodeError("a number of more than 64 bits")
+
+
+def _part(number: int, content: bytes) -> bytes:
+    """Returns a field that holds bytes."""
+    length, size = len(content), bytearray()
+    while length > 0x7F:
+        size.append(length & 0x7F | 0x80)
+        length >>= 7
+    size.append(length)
+    return bytes([number << 3 | 2]) + size + content
+
+
+def _values(feature: memoryview) -> np.ndarray:
     from tfrecord import example_pb2
 
-    if feature.HasField("float_list"):
-        values = example_pb2.FloatList.FromString(feature.float_list).value
-        return np.array(values, dtype=np.float32)
-    if feature.HasField("int64_list"):
-        values = example_pb2.Int64List.FromString(feature.int64_list).value
-        return np.array(values, dtype=np.int64)
-    wire = np.frombuffer(feature.bytes_list, dtype=np.uint8)
+    last = deque(_fields(feature), maxlen=1)  # of several kinds the last counts, as in protobuf
+    number, content = last.pop() if last else (BYTES_LIST, memoryview(b""))
+    if number == BYTES_LIST:
+        return _joined(content)
+    if number not in (FLOAT_LIST, INT64_LIST):
+        raise ValueError(f"a feature of the unknown kind {number}")
+    if len(content) > MAX_NUMBERS_BYTES:
+        raise ValueError(
+            f"a list of numbers of {len(content):,} bytes; at most {MAX_NUMBERS_BYTES:,} are read"
+        )
+    if number == FLOAT_LIST:
+        floats = example_pb2.FloatList.FromString(content.tobytes()).value
+        return np.array(floats, dtype=np.float32)
+    integers = example_pb2.Int64List.FromString(content.tobytes()).value
+    return np.array(integers, dtype=np.int64)
+
+
+def _joined(content: memoryview) -> np.ndarray:
+    wire = np.frombuffer(content, dtype=np.uint8)
     if wire.size % 3 == 0:
         triples = wire.reshape(-1, 3)
         if (triples[:, 0] == BYTE_TAG[0]).all() and (triples[:, 1] == BYTE_TAG[1]).all():
             return triples[:, 2].copy()
-    strings = example_pb2.BytesList.FromString(feature.bytes_list).value
-    return np.frombuffer(b"".join(strings), dtype=np.uint8)
+    strings = bytearray()
+    for string in _parts(content, 1):
+        strings += string
+    return np.frombuffer(strings, dtype=np.uint8)
 
 
-def _open(path: Path) -> io.BufferedIOBase:
-    file = path.open("rb")
-    if file.peek(2)[:2] != GZIP_MAGIC:
-        return file
-    file.close()
-    return gzip.open(path, "rb")
+@contextmanager
+def _open(path: Path) -> Iterator[io.BufferedIOBase]:
+    with open_regular(path) as file:
+        if file.peek(2)[:2] != GZIP_MAGIC:
+            yield file
+            return
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            yield unpacked
 
 
 def _next_record(file: io.BufferedIOBase) -> bytes | None:
@@ -219,7 +275,7 @@ def _next_record(file: io.BufferedIOBase) -> bytes | None:
         raise ValueError("wrong checksum of its length: corrupt, or no TFRecord file")
     (length,) = struct.unpack("<Q", header[:8])
     if length > MAX_RECORD_BYTES:
-        raise ValueError(f"claims {length} bytes")
+        raise ValueError(f"claims {length:,} bytes; at most {MAX_RECORD_BYTES:,} are read")
     record = file.read(length + 4)
     if len(record) < length + 4:
         raise EOFError(f"cut short after {len(record)} of {length + 4} bytes")

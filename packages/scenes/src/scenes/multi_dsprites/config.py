@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from scenes.command_line import UsageError
 from scenes.dataset import Dataset, sha256_of
+from scenes.limits import check_choice
 
 if TYPE_CHECKING:
     from scenes.scene import Source
@@ -49,6 +50,10 @@ class MultiDSpritesConfig:
     """dSprites' own npz file; without it the sprites are drawn."""
     dsprites_items: str | None = None
     """SHA-256 of what that file holds."""
+
+    def __post_init__(self) -> None:
+        check_choice("--variant", self.variant, list(SPRITE_COUNTS))
+        check_choice("--split", self.split, ("train", "test"))
 
     @property
     def size(self) -> int:
@@ -91,6 +96,20 @@ def with_published_sprites(config: MultiDSpritesConfig, path: Path) -> MultiDSpr
     return replace(config, dsprites=str(path), dsprites_items=sha256_of(path))
 
 
+def _test_config(config: MultiDSpritesConfig) -> MultiDSpritesConfig:
+    """Returns the config of test scenes.
+
+    Raises:
+        UsageError: they need dSprites' own file, which is not opened because a file names it.
+    """
+    if config.dsprites is not None:
+        raise UsageError(
+            f"the sprites are those of {config.dsprites}, which is not opened because a file names "
+            "it; make the test scenes by `scenes sprites --split test --dsprites FILE`"
+        )
+    return replace(config, split="test")
+
+
 def _open(config: MultiDSpritesConfig, seed: int) -> Source:
     """Returns the source; it is imported here, since reading a file needs none."""
     from scenes.multi_dsprites.source import MultiDSpritesSource
@@ -107,6 +126,8 @@ MULTI_DSPRITES = Dataset(
     title="Multi-dSprites",
     command="scenes sprites",
     open=_open,
-    test_config=lambda config: replace(config, split="test"),
+    test_config=_test_config,
     drawing=_drawing,
+    places=("dsprites",),
+    moved=lambda config, path, _scenes: with_published_sprites(config, path),
 )

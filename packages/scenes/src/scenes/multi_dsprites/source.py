@@ -79,10 +79,10 @@ class MultiDSpritesSource(OneByOne):
             "num_visible": np.array((visible > 0).sum(), dtype=np.uint8),
             "background/color_rgb": (palette[0] / 255).astype(np.float32),
         }
-        for name, given in factors.items():
+        for name, column in factors.items():
             field = self.fields[f"factors/{name}"]
             row = np.zeros(field.shape, dtype=field.dtype)
-            row[:count] = given
+            row[:count] = column
             values[f"factors/{name}"] = row
         return values
 

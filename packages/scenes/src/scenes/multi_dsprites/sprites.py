@@ -10,13 +10,13 @@ frames that dSprites' repository shows.
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer, UInt8
 
+from scenes.formats.npz_file import NpzFile
 from scenes.multi_dsprites.config import DRAWING
 
 SIZE = 64
@@ -140,25 +140,15 @@ class PublishedSprites:
 
 
 def _published_images(path: Path) -> UInt8[np.ndarray, "N 64 64"]:
-    path.stat()  # FileNotFoundError where there is none
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path}: not an npz file")
-    try:
-        with np.load(path) as file:
-            missing = {"imgs", "latents_classes"} - set(file.files)
-            if missing:
-                raise ValueError(f"{path}: not dSprites: no {' and no '.join(sorted(missing))}")
-            images, classes = file["imgs"], file["latents_classes"]
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise ValueError(f"{path}: not a whole npz file: {error}") from error
     count = int(np.prod(GRID))
-    if images.shape != (count, SIZE, SIZE) or images.dtype != np.uint8:
-        raise ValueError(
-            f"{path}: imgs: expected ({count}, 64, 64) uint8, got {images.shape} {images.dtype}"
-        )
-    grid = np.stack(np.unravel_index(np.arange(count), GRID), axis=1)
-    if classes.shape != (count, 6) or not np.array_equal(classes[:, 1:], grid):
-        raise ValueError(f"{path}: latents_classes: not the grid {GRID} in order")
+    with NpzFile(path) as file:
+        if missing := file.lacks(("imgs", "latents_classes")):
+            raise ValueError(f"{path}: not dSprites: no {' and no '.join(missing)}")
+        classes = file.read("latents_classes", (count, 6), "<i8")
+        grid = np.stack(np.unravel_index(np.arange(count), GRID), axis=1)
+        if not np.array_equal(classes[:, 1:], grid):
+            raise ValueError(f"{path}: latents_classes: not the grid {GRID} in order")
+        images = file.read("imgs", (count, SIZE, SIZE), "|u1")
     mean = float(images.sum(dtype=np.int64)) / images.size
     if images.max() != 1 or not MEAN_PIXEL[0] < mean < MEAN_PIXEL[1]:
         raise ValueError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from scenes.dataset import Dataset
+from scenes.limits import check_choice, check_whole
 from scenes.objects_room.kinds import SHAPES, Kind, Shape, exists
 from scenes.render.gl import choose_gl, starting_gl
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 Split = Literal[
     "train", "test", "empty_room", "six_objects", "identical_color", "four_identical", "objects"
 ]
+
+
+MOST_KINDS = 64
+"""That may be held out: whether any object is left takes the square of their number."""
 
 
 @dataclass(frozen=True)
@@ -56,22 +61,26 @@ class ObjectsRoomConfig:
     """Whether every scene shows an object of those kinds, among others, rather than none."""
 
     def __post_init__(self) -> None:
-        if not 16 <= self.size <= 512 or self.size % 2:
+        if not isinstance(self.size, int) or not 16 <= self.size <= 512 or self.size % 2:
             raise ValueError(f"--size must be even, from 16 to 512, got {self.size}")
+        check_choice("--split", self.split, get_args(Split))
         if (self.split == "objects") != (self.objects is not None):
             raise ValueError(
                 f"the split 'objects' and a number of objects go together, got split "
                 f"{self.split!r} with objects {self.objects}"
             )
-        if self.objects is not None and not 0 <= self.objects <= 9:
-            raise ValueError(f"--objects must be from 0 to 9, got {self.objects}")
+        if self.objects is not None:
+            check_whole("--objects", self.objects, 0, 9)
         if not self.shapes:
             raise ValueError("--shapes must name at least one shape")
-        if not 1 <= self.views <= 64:
-            raise ValueError(f"--views must be from 1 to 64, got {self.views}")
+        for shape in self.shapes:
+            check_choice("--shapes", shape, SHAPES)
+        check_whole("--views", self.views, 1, 64)
         self._check_kinds()
 
     def _check_kinds(self) -> None:
+        if len(self.hold_out) > MOST_KINDS:
+            raise ValueError(f"--hold-out takes up to {MOST_KINDS} kinds, got {len(self.hold_out)}")
         if self.only_held_out and not self.hold_out:
             raise ValueError("--only-held-out needs --hold-out, which names the objects")
         if self.only_held_out and self.max_objects == 0:

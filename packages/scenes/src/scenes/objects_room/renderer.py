@@ -121,11 +121,10 @@ class Renderer:
             )
             xx, xy, xz, yx, yy, yz, zx, zy, zz = form.rotation
             cos, sin = scale * cos, scale * sin
-            self._geom_rotation[geom] = (
-                cos * xx - sin * yx, cos * xy - sin * yy, cos * xz - sin * yz,
-                sin * xx + cos * yx, sin * xy + cos * yy, sin * xz + cos * yz,
-                scale * zx, scale * zy, scale * zz,
-            )  # fmt: skip
+            first = (cos * xx - sin * yx, cos * xy - sin * yy, cos * xz - sin * yz)
+            second = (sin * xx + cos * yx, sin * xy + cos * yy, sin * xz + cos * yz)
+            third = (scale * zx, scale * zy, scale * zz)
+            self._geom_rotation[geom] = (*first, *second, *third)
 
     def look(self, camera: Camera) -> None:
         """Puts the camera in its place."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,13 @@ import h5py
 import numpy as np
 
 from scenes.command_line import CommandError
+from scenes.file.errors import FileError
 from scenes.file.schema import CHECKSUMS, PARTS, dataset_keys
-from scenes.file.writer import append_chunks, create, describe, describe_field, field_of, seal
-from scenes.parts.plan import Part, reading_part
+from scenes.file.seal import check_rows, check_seal, seal
+from scenes.file.structure import check_structure
+from scenes.file.writer import append_chunks, create, describe, describe_field, field_of
+from scenes.identity import identity_of_json, same_scenes
+from scenes.parts.plan import MADE_AGAIN, Part, reading_part
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,8 @@ def join(origins: list[Origin], target: Path, advance: Callable[[int], None]) ->
         advance: is called with the number of rows each time some were copied.
 
     Raises:
-        CommandError: an origin is damaged, or of another renderer than the others.
+        CommandError: an origin is damaged, not as it was written, or of another renderer or build
+            than the others.
         OSError: the target could not be written.
     """
     with reading_part(origins[0].path) as first:
@@ -43,7 +48,7 @@ def join(origins: list[Origin], target: Path, advance: Callable[[int], None]) ->
         datasets = {key: file[key] for key in (*fields, CHECKSUMS)}
         for origin in origins:
             with reading_part(origin.path) as rows:
-                _check_renderer(origin.path, rows, attributes)
+                _check_kin(origin.path, rows, attributes)
                 append_chunks(datasets, rows, origin.rows)
             advance(origin.rows)
         seal(file, fields)
@@ -60,7 +65,7 @@ def index(parts: list[Part], folder: Path, target: Path) -> None:
         target: the file to write.
 
     Raises:
-        CommandError: a part is damaged, or of another renderer than the others.
+        CommandError: as from `join`.
     """
     checksums = []
     with reading_part(parts[0].path(folder)) as first:
@@ -68,10 +73,10 @@ def index(parts: list[Part], folder: Path, target: Path) -> None:
         fields = {key: field_of(first[key]) for key in dataset_keys(first)}
     for part in parts:
         with reading_part(part.path(folder)) as rows:
-            _check_renderer(part.path(folder), rows, attributes)
+            _check_kin(part.path(folder), rows, attributes)
             checksums.append(rows[CHECKSUMS][:])
     n = parts[-1].stop
-    with h5py.File(target, "w", libver="v110") as file:
+    with h5py.File(target, "w", libver="v110", locking=False) as file:
         describe(file, attributes)
         for key, field in fields.items():
             if 0 in field.shape:  # without elements, which HDF5 cannot map
@@ -90,9 +95,48 @@ def index(parts: list[Part], folder: Path, target: Path) -> None:
         seal(file, fields)
 
 
-def _check_renderer(path: Path, file: h5py.File, attributes: dict[str, Any]) -> None:
-    if file.attrs["provenance"] != attributes["provenance"]:
+def check_parts(parts: list[Part], folder: Path, advance: Callable[[int], None]) -> None:
+    """Refuses parts that an earlier command left and that are not as it wrote them.
+
+    Args:
+        parts: those that are there.
+        folder: where they lie.
+        advance: is called with the number of rows each time some were checked.
+
+    Raises:
+        CommandError: a part is damaged.
+    """
+    for part in parts:
+        path = part.path(folder)
+        try:
+            check_structure(path)
+            with reading_part(path) as file:
+                check_seal(path, file)
+                check_rows(path, file, part.rows, advance)
+        except FileError as error:
+            raise CommandError(f"{path}: damaged; {MADE_AGAIN} ({error.reason(path)})") from error
+
+
+def _check_kin(path: Path, file: h5py.File, first: dict[str, Any]) -> None:
+    """Refuses a file that is not as it was written, or not of the first one's renderer and build.
+
+    Raises:
+        CommandError: it is so.
+    """
+    try:
+        check_seal(path, file)
+    except FileError as error:
+        raise CommandError(f"{path}: damaged; {MADE_AGAIN} ({error.reason(path)})") from error
+    if file.attrs["provenance"] != first["provenance"]:
         raise CommandError(
             f"{path} was rendered by {file.attrs['provenance']}, others by "
-            f"{attributes['provenance']}; delete it and run the same command again"
+            f"{first['provenance']}; {MADE_AGAIN}"
         )
+    if not same_scenes(_identity(file.attrs), _identity(first)):
+        raise CommandError(f"{path} holds scenes of another build than the others; {MADE_AGAIN}")
+
+
+def _identity(attributes: Mapping[str, Any]) -> str:
+    names = ("dataset", "config", "seed", "provenance")
+    dataset, config, seed, provenance = (attributes[name] for name in names)
+    return identity_of_json(dataset, config, int(seed), provenance)

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from scenes.atomic import clear_unfinished
-from scenes.command_line import UsageError
+from scenes.atomic import clear_unfinished, write_whole
+from scenes.command_line import CommandError, UsageError
 from scenes.dataset import DatasetConfig
-from scenes.file.part_rows import part_stop
-from scenes.file.reader import FileError, SceneFile
-from scenes.file.schema import CHUNK_ROWS, dataset_keys
+from scenes.file.errors import FileError
+from scenes.file.reader import SceneFile
+from scenes.file.schema import CHUNK_ROWS, dataset_keys, part_stop
+from scenes.file.seal import check_rows, check_seal
 from scenes.file.writer import field_of
+from scenes.identity import identity_of, same_scenes
 from scenes.lock import LOCK
 from scenes.parts.plan import CATEGORIES, claim_categories, claim_renderer
 from scenes.scene import Field
-from scenes.serialise import to_json
 from scenes.source_list import other_drawing
 
 Layout = Literal["file", "parts"]
 """One file, or an index of parts that stay beside it."""
 WAYS_OUT = "--overwrite makes all scenes anew, another --out leaves these as they are"
+
+
+def no_advance(_rows: int) -> None:
+    """Counts nothing."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +63,24 @@ def existing_rows(
         overwrite: whether the file is to be replaced, so that it gives nothing.
 
     Raises:
-        UsageError: the file is another dataset's, has more rows, another layout, or fewer rows and
-            another drawing.
+        UsageError: the file is another dataset's, is not as it was written, has more rows, another
+            layout, or fewer rows and another drawing.
     """
     if overwrite or not out.exists():
         return Existing()
     try:
         with SceneFile(out) as file:
-            same = (file.dataset, file.config, file.seed) == (config.dataset, config, seed)
+            if not file.is_of(identity_of(config, seed)):
+                raise UsageError(f"{out} exists and is something else; --overwrite replaces it")
             fields = {key: field_of(file.hdf5[key]) for key in dataset_keys(file.hdf5)}
             provenance = str(file.attributes["provenance"])
             existing = Existing(file.n, file.is_index, provenance, fields)
-    except (FileError, ValueError, KeyError):
-        same = False
-    if not same:
-        raise UsageError(f"{out} exists and is something else; --overwrite replaces it")
+    except FileError as error:
+        raise UsageError(
+            f"{out} exists and is something else; --overwrite replaces it ({error.reason(out)})"
+        ) from error
+    if existing.rows < n:
+        check_kept(out, 0)
     if existing.rows > n:
         raise UsageError(
             f"{out} has {existing.rows} scenes already, more than {n}; --overwrite replaces it"
@@ -85,9 +93,23 @@ def existing_rows(
     return existing
 
 
-def label_of(config: DatasetConfig, seed: int) -> str:
-    """Returns the line by which a folder of parts names its dataset, config and seed."""
-    return f"{config.dataset} {to_json(config)} seed {seed}\n"
+def check_kept(out: Path, rows: int, advance: Callable[[int], None] = no_advance) -> None:
+    """Refuses a finished file whose attributes, or first rows, are not as written.
+
+    Args:
+        out: the file, which is to be extended.
+        rows: how many rows are to be kept.
+        advance: is called with the number of rows each time some were checked.
+
+    Raises:
+        CommandError: they are not.
+    """
+    try:
+        with SceneFile(out) as file:
+            check_seal(out, file.hdf5)
+            check_rows(out, file.hdf5, rows, advance)
+    except FileError as error:
+        raise CommandError(f"{error}; it is not built on, --overwrite replaces it") from error
 
 
 def is_rest(folder: Path, config: DatasetConfig, seed: int, n: int) -> bool:
@@ -96,7 +118,7 @@ def is_rest(folder: Path, config: DatasetConfig, seed: int, n: int) -> bool:
     Parts that go beyond `n` belong to an extension that was interrupted, and are kept.
     """
     label = folder / "build.json"
-    own = not label.exists() or label.read_text() == label_of(config, seed)
+    own = not label.exists() or same_scenes(_read_label(label), identity_of(config, seed))
     return own and all(part_stop(path.name) <= n for path in folder.glob("*.h5"))
 
 
@@ -124,11 +146,11 @@ def claim(
         CommandError: the folder, or the file, is another renderer's.
     """
     label = folder / "build.json"
-    wanted = label_of(config, seed)
+    identity = identity_of(config, seed)
     if overwrite and _is_index(out):
         out.unlink()  # first, so that no index is left without its parts
         _empty(folder)
-    elif label.exists() and label.read_text() != wanted:
+    elif label.exists() and not same_scenes(_read_label(label), identity):
         if not overwrite:
             raise UsageError(f"{folder} holds parts of another build; --overwrite replaces them")
         _empty(folder)
@@ -140,7 +162,7 @@ def claim(
     if not any(folder.glob("*.h5")):  # no part yet: any renderer, or version, may begin
         for mark in (*folder.glob("renderer-*.json"), folder / CATEGORIES):
             mark.unlink(missing_ok=True)
-    label.write_text(wanted)
+    write_whole(label, f"{identity}\n".encode())
     if existing.provenance is not None:
         claim_renderer(folder, existing.provenance)
         claim_categories(folder, existing.fields)
@@ -150,8 +172,12 @@ def _other_drawing(folder: Path, config: DatasetConfig) -> str:
     """Returns in words how the parts in a folder were drawn, if not as they would be now."""
     if not any(folder.glob("*.h5")):
         return ""
-    marks = (mark.read_text() for mark in sorted(folder.glob("renderer-*.json")))
+    marks = (_read_label(mark) for mark in sorted(folder.glob("renderer-*.json")))
     return next((other for mark in marks if (other := other_drawing(config, mark))), "")
+
+
+def _read_label(label: Path) -> str:
+    return label.read_text(errors="replace").strip()
 
 
 def _is_index(out: Path) -> bool:

@@ -14,16 +14,23 @@ import h5py
 
 from scenes.atomic import whole_or_not, write_whole
 from scenes.command_line import CommandError
-from scenes.file.part_rows import part_name
-from scenes.file.schema import CHUNK_ROWS
-from scenes.file.writer import append_rows, blank, build_attributes, seal
+from scenes.file.errors import refusal_of_system
+from scenes.file.part_rows import open_part
+from scenes.file.schema import CHUNK_ROWS, part_name
+from scenes.file.seal import seal
+from scenes.file.writer import append_rows, blank, build_attributes
 from scenes.parts.heartbeat import Beat, no_beat
 from scenes.scene import Field, Source
 
 PART_BYTES = 8 << 20
 MAX_PART_ROWS = 512
+MOST_PARTS = 2_000_000
+"""Of a build: their list takes 200 MB, and a billion rows of 64 x 64 pixels some 6 TB."""
 CATEGORIES = "categories.json"
 """File in a folder of parts that holds the names of their codes, which all parts share."""
+
+MADE_AGAIN = "delete it and run the same command again"
+"""What to do about a part that cannot serve."""
 
 Opener = Callable[[], Source]
 """Opens the source of a build; it travels to the workers."""
@@ -59,8 +66,17 @@ def plan(size: int, start: int, n: int) -> list[Part]:
         start: a multiple of `CHUNK_ROWS`.
         n: rows of the whole build.
     """
-    rows = max(1, min(MAX_PART_ROWS, PART_BYTES // (4 * size**2)) // CHUNK_ROWS) * CHUNK_ROWS
+    rows = _part_rows(size)
     return [Part(first, min(first + rows, n)) for first in range(start, n, rows)]
+
+
+def most_rows(size: int) -> int:
+    """Returns how many rows a build may have at most, by the side of its images in pixels."""
+    return MOST_PARTS * _part_rows(size)
+
+
+def _part_rows(size: int) -> int:
+    return max(1, min(MAX_PART_ROWS, PART_BYTES // (4 * size**2)) // CHUNK_ROWS) * CHUNK_ROWS
 
 
 class PartWriter:
@@ -105,11 +121,14 @@ def reading_part(path: Path) -> Iterator[h5py.File]:
 
     Raises:
         CommandError: it cannot be read.
+        OSError: the system refuses it.
     """
     try:
-        file = h5py.File(path, "r")
+        file = open_part(path)
     except OSError as error:
-        raise CommandError(f"{path}: damaged; delete it and run the same command again") from error
+        if error.errno is not None:  # the system's word, not HDF5's
+            raise refusal_of_system(error.errno, path) from error
+        raise CommandError(f"{path}: damaged; {MADE_AGAIN}") from error
     with file:
         yield file
 

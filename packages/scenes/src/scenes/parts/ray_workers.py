@@ -53,8 +53,8 @@ def make_on_ray(
     try:
         while waiting or running:
             # Enough to keep every node busy; the cluster may grow.
-            wanted = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
-            while waiting and len(running) < wanted:
+            most = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
+            while waiting and len(running) < most:
                 part = waiting.popleft()
                 running[task.remote(opener, folder, part)] = part
             finished, _ = ray.wait(list(running), num_returns=1)

@@ -9,6 +9,9 @@ from scenes.file.reader import SceneFile
 from scenes.pictures.page import scene_page
 from scenes.pictures.sheet import contact_sheet
 
+MOST_SCENES = 10_000
+"""On a picture, or a page, which is made in memory."""
+
 
 def show(
     path: Path,
@@ -37,8 +40,9 @@ def show(
             is to be shown.
         FileError: the file cannot be read.
     """
-    if n is not None and n < 1:
-        raise UsageError(f"--n must be at least 1, got {n}")
+    if n is not None and not 1 <= n <= MOST_SCENES:
+        limit = "at least 1" if n < 1 else f"at most {MOST_SCENES:,}"
+        raise UsageError(f"--n must be {limit}, got {n}")
     suffix = ".html" if page else ".png"
     out = out or path.with_suffix(suffix)
     if out.suffix.lower() != suffix:

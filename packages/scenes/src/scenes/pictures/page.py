@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from scenes.atomic import write_whole
+from scenes.file.errors import FileError
 from scenes.file.reader import SceneFile
 from scenes.pictures.palette import colorize_depth, entity_palette
+from scenes.pictures.policy import content_policy
 from scenes.pictures.sheet import check_shown
 
 # Everything is escaped, in HTML and in JSON: names of files and entities may hold any characters.
@@ -38,6 +41,7 @@ def scene_page(
 
     Raises:
         UsageError: the file has no segmentation, or no depth.
+        FileError: it has more entities than names.
     """
     check_shown(file, masks=masks, depth=depth)
     n = min(n, file.n)
@@ -45,6 +49,11 @@ def scene_page(
     fields = {key: np.asarray(file[key][:n]) for key in keys}
     depths = colorize_depth(fields["depth"]) if "depth" in fields else None
     first = file.num_background
+    if "segmentation" in fields and int(fields["segmentation"].max()) >= len(file.entities):
+        raise FileError(
+            f"{file.path}: segmentation: has entity {fields['segmentation'].max()}, and names of "
+            f"{len(file.entities)}"
+        )
     scenes = []
     for row in range(n):
         scene: dict[str, Any] = {"image": _png(fields["image"][row])}
@@ -69,9 +78,12 @@ def scene_page(
     }
     title = f"{file.path.name}: the first {n:,} of {file.n:,} scenes"
     about = f"{file.dataset}, seed {file.seed}, {file.attributes['config']}"
-    page = TEMPLATES.get_template("page.html").render(title=title, about=about, data=data)
+    script = (files("scenes.pictures") / "page.js").read_text(encoding="utf-8")
+    page = TEMPLATES.get_template("page.html").render(
+        title=title, about=about, data=data, policy=content_policy(script), script=script
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(out, page.encode())
+    write_whole(out, page.encode(errors="backslashreplace"))
 
 
 def _png(image: UInt8[np.ndarray, "H W 3"]) -> str:
@@ -109,12 +121,13 @@ def _entry(file: SceneFile, key: str, value: np.ndarray | np.generic) -> tuple[s
     attributes = file[key].attrs
     categories, unit = attributes["categories"], attributes["unit"]
     numbers = np.atleast_1d(value)
-    if len(categories) and numbers.size == 1:
-        text = str(categories[int(numbers[0])])
+    code = numbers.ravel()[0] if len(categories) and numbers.size == 1 else -1
+    if 0 <= code < len(categories):
+        text = str(categories[int(code)])
     else:
         style = "{:.3g}" if numbers.dtype.kind == "f" else "{}"
         text = ", ".join(style.format(number) for number in numbers.ravel().tolist())
     color = ""
-    if key.endswith("_rgb") and numbers.shape == (3,):
+    if key.endswith("_rgb") and numbers.shape == (3,) and np.isfinite(numbers).all():
         color = "rgb({} {} {})".format(*np.rint(255 * numbers).astype(int))
     return key.removeprefix("factors/"), f"{text} {unit}".strip(), color

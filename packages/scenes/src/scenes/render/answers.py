@@ -58,9 +58,9 @@ def remember(examination: Examination, folder: Path | None = None) -> str:
 
 def cache_folder() -> Path | None:
     """Returns this package's folder among the user's caches; `None` for a user without a home."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    if given:
-        return Path(given) / "scenes"
+    xdg = os.environ.get("XDG_CACHE_HOME", "")
+    if xdg:
+        return Path(xdg) / "scenes"
     try:
         return Path.home() / ".cache" / "scenes"
     except RuntimeError:

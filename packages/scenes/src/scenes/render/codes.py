@@ -75,8 +75,8 @@ def segids(num_geoms: int) -> list[int]:
     """
     if num_geoms > MOST_GEOMS:
         raise ValueError(f"there are codes for {MOST_GEOMS} geoms, got {num_geoms}")
-    drawn = colors(np.arange(1, num_geoms + 1, dtype=np.uint8)).astype(int)
-    return (drawn @ (1, 1 << 8, 1 << 16) - 1).tolist()
+    pixels = colors(np.arange(1, num_geoms + 1, dtype=np.uint8)).astype(int)
+    return (pixels @ (1, 1 << 8, 1 << 16) - 1).tolist()
 
 
 def read(

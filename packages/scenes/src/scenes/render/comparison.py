@@ -72,36 +72,41 @@ def compare(request: str) -> str:
     Raises:
         CommandError: OpenGL cannot be started.
     """
-    asked = from_json(request, Request)
-    rooms = stored_rooms()[: asked.n]
-    config = replace(CONFIG, size=asked.size)
-    drawn = draw(rooms, config)
+    question = from_json(request, Request)
+    rooms = stored_rooms()[: question.n]
+    config = replace(CONFIG, size=question.size)
+    drawing = draw(rooms, config)
     truths = [truth(config, room.values) for room in rooms]
     stored = np.stack([room.image for room in rooms])
-    at_stored_size = drawn if config == CONFIG else draw(rooms, CONFIG)
-    found = judge(drawn, truths)
-    rate, failure = _rate(config) if asked.with_rate else (None, "")
+    at_stored_size = drawing if config == CONFIG else draw(rooms, CONFIG)
+    verdict = judge(drawing, truths)
+    rate, failure = _rate(config) if question.with_rate else (None, "")
     examination = Examination(
         os.environ["MUJOCO_GL"],
         gpu_driver(),
         failure,
-        mujoco=drawn.provenance["mujoco"],
-        vendor=drawn.provenance["gl_vendor"],
-        renderer=drawn.provenance["gl_renderer"],
-        version=drawn.provenance["gl_version"],
+        mujoco=drawing.provenance["mujoco"],
+        vendor=drawing.provenance["gl_vendor"],
+        renderer=drawing.provenance["gl_renderer"],
+        version=drawing.provenance["gl_version"],
         n=len(rooms),
         size=config.size,
-        equal=found.equal,
-        equal_inside=found.equal_inside,
-        depth_error_m=found.depth_error_m,
+        equal=verdict.equal,
+        equal_inside=verdict.equal_inside,
+        depth_error_m=verdict.depth_error_m,
         image_difference=image_difference(at_stored_size.images, stored),
         scenes_per_second=rate,
     )
-    if asked.picture and not examination.agrees:
+    if question.picture and not examination.agrees:
         draw_evidence(
-            Path(asked.picture), stored, drawn.images, found.entities, drawn.depths_m, truths
+            Path(question.picture),
+            stored,
+            drawing.images,
+            verdict.entities,
+            drawing.depths_m,
+            truths,
         )
-        examination = replace(examination, picture=asked.picture)
+        examination = replace(examination, picture=question.picture)
     return examination.to_json()
 
 
@@ -126,20 +131,21 @@ def draw(rooms: Sequence[StoredRoom], config: ObjectsRoomConfig) -> Drawn:
     )
 
 
-def judge(drawn: Drawn, truths: Sequence[Truth]) -> Comparison:
+def judge(drawing: Drawn, truths: Sequence[Truth]) -> Comparison:
     """Compares what was drawn with rays, pixel by pixel."""
     segmentation = np.stack([seen.segmentation for seen in truths])
     inside = np.stack([interior(labels) for labels in segmentation])
-    entities = _entities(drawn.code_colors, segmentation)
+    entities = _entities(drawing.code_colors, segmentation)
     equal = entities == segmentation
     on_objects = inside & (segmentation >= FIRST_OBJECT)
     depths_m = np.stack([seen.depth for seen in truths])
-    apart_m = np.abs(drawn.depths_m[on_objects] - depths_m[on_objects])
+    apart_m = np.abs(drawing.depths_m[on_objects] - depths_m[on_objects])
     return Comparison(
         entities,
         float(equal.mean()),
         float(equal[inside].mean()),
-        float(np.nan_to_num(apart_m, nan=np.inf).max(initial=0)),
+        # What is no number counts as the largest one: JSON has neither NaN nor infinity.
+        float(np.nan_to_num(apart_m, nan=np.finfo(np.float32).max).max(initial=0)),
     )
 
 
@@ -187,10 +193,10 @@ def _rate(config: ObjectsRoomConfig) -> tuple[float | None, str]:
     try:
         source = ObjectsRoomSource(config, 0)
         source.rows(range(WARM_UP))
-        made, start = 0, time.monotonic()
+        count, start = 0, time.monotonic()
         while (spent_s := time.monotonic() - start) < ENOUGH_S:
-            source.rows(range(made, made + STEP))
-            made += STEP
+            source.rows(range(count, count + STEP))
+            count += STEP
     except (CommandError, ValueError) as error:
         return None, f"scenes cannot be made: {error}"
-    return made / spent_s, ""
+    return count / spent_s, ""

@@ -19,7 +19,7 @@ from jaxtyping import Float, Float32, Int, UInt8
 from scenes.clevr.config import ClevrLikeConfig
 from scenes.clevr.meshes import build_mesh
 from scenes.clevr.properties import CODES, SIZES_M
-from scenes.clevr.stage import HALF_HEIGHT, HEIGHT, WIDTH
+from scenes.clevr.view import HALF_HEIGHT, HEIGHT, WIDTH
 from scenes.dataset import DatasetConfig
 from scenes.objects_room.arena import FAST, ROOM_HALF_M, WALL_HEIGHT_M, WALLS
 from scenes.objects_room.camera import FOV_DEG

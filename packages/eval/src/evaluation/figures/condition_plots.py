@@ -1,0 +1,121 @@
+"""Plots of how a model generalises: scores, what slots hold, and objects partly hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from evaluation.figures.decompositions import draw_decompositions
+from evaluation.figures.panels import (
+    KIND_COLORS,
+    PLOTTED,
+    draw_completion,
+    draw_recall_in_view,
+    draw_scores,
+    draw_slot_use,
+)
+from evaluation.figures.style import STYLE, save
+from evaluation.predictions.cache import Cache
+from evaluation.predictions.models import ScoredModel
+from evaluation.scores.generalisation import example_scenes
+from evaluation.scores.labels import of_slots
+from evaluation.scores.result_files import write_result
+from evaluation.scores.results import Generalisation
+
+SHOWN_USE = {
+    "objects_0": "no object",
+    "objects_3": "three objects",
+    "objects_6": "six objects",
+    "identical_color": "one colour",
+}
+
+
+def write_generalisation(
+    model: ScoredModel,
+    results: Sequence[Generalisation],
+    out: Path,
+    data_folder: Path,
+    cache: Cache,
+) -> list[Path]:
+    """Writes scores.json, pictures and plots of one model, those that its conditions suffice for.
+
+    Args:
+        model: that was scored.
+        results: each with another number of slots; where there are several, each has its folder.
+        out: folder to write.
+        data_folder: where the scenes lie that were scored.
+        cache: where what the model makes of images is kept.
+
+    Returns:
+        Paths of the files.
+    """
+    paths = []
+    for result in results:
+        folder = out if len(results) == 1 else out / f"slots_{result.num_slots}"
+        paths.append(write_result(result, folder))
+        scenes = example_scenes(model, result, data_folder, cache)
+        if scenes:
+            paths += save(draw_decompositions(scenes), folder / "decompositions")
+        if SHOWN_USE.keys() & result.slot_use.keys():
+            paths += save(plot_slot_use(result), folder / "slot_use")
+    paths += save(plot_generalisation(results), out / "generalisation")
+    paths += save(plot_occlusion(results), out / "occlusion")
+    return paths
+
+
+def plot_generalisation(results: Sequence[Generalisation]) -> Figure:
+    """Plots scores against the number of objects, with the conditions of one colour beside.
+
+    Args:
+        results: of one model, each with another number of slots.
+    """
+    curves = _labelled(results)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(2.6 * len(PLOTTED), 3.3), layout="constrained")
+        panels = figure.subplots(1, len(PLOTTED), sharey=True)
+        for axes, score in zip(panels, PLOTTED, strict=True):
+            draw_scores(axes, curves, score)
+        panels[0].set_ylabel("score, 95% intervals")
+        _add_legend(figure, panels[-1], 4)
+    return figure
+
+
+def plot_slot_use(result: Generalisation) -> Figure:
+    """Plots which share of all pixels each slot takes, and of what."""
+    shown = {c: title for c, title in SHOWN_USE.items() if c in result.slot_use}
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(2.6 * len(shown), 2.9), layout="constrained")
+        panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+        highest = max(
+            draw_slot_use(axes, result.slot_use[condition], title)
+            for axes, (condition, title) in zip(panels, shown.items(), strict=True)
+        )
+        panels[0].set_ylim(0, 1.12 * highest)
+        panels[0].set_ylabel("share of all pixels;\nabove: scenes that use the slot")
+        _add_legend(figure, panels[-1], len(KIND_COLORS))
+    return figure
+
+
+def plot_occlusion(results: Sequence[Generalisation]) -> Figure:
+    """Plots the share of objects found against how much of them is in view, and completion."""
+    curves = _labelled(results)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.6, 3.3), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+        draw_recall_in_view(left, curves)
+        draw_completion(right, curves)
+        _add_legend(figure, left, 4)
+    return figure
+
+
+def _labelled(results: Sequence[Generalisation]) -> dict[str, Generalisation]:
+    return {of_slots(result.checkpoint, result.num_slots): result for result in results}
+
+
+def _add_legend(figure: Figure, panel: Axes, columns: int) -> None:
+    handles, labels = panel.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)

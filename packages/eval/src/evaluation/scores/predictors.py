@@ -1,0 +1,118 @@
+"""How well predictors tell objects' properties from latents, and how far latents are disentangled.
+
+DCI is that of Eastwood and Williams (2018) with random forests, over the latents of slots.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float64
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from evaluation.scores.latents import CATEGORICAL, Objects
+from evaluation.scores.results import Dci, Predicted
+
+TRAIN_SHARE = 0.8
+"""Share of the scenes that predictors learn on; the objects of the others score them."""
+FEWEST = 50
+"""With fewer objects on either side of the split, scores are undefined."""
+
+
+def _split(objects: Objects) -> tuple[np.ndarray, np.ndarray]:
+    """Returns which objects train and which test: no scene is on both sides."""
+    train = objects.scene < np.quantile(np.unique(objects.scene), TRAIN_SHARE)
+    return train, ~train
+
+
+def _too_few(objects: Objects) -> bool:
+    return len(objects.scene) == 0 or any(side.sum() < FEWEST for side in _split(objects))
+
+
+def _varies(objects: Objects, values: Float64[np.ndarray, " M"]) -> bool:
+    """Whether a factor has several values on both sides of the split."""
+    return all(np.ptp(values[side]) > 0 for side in _split(objects))
+
+
+def predict_properties(objects: Objects) -> dict[str, Predicted]:
+    """Returns how well each factor is predicted on scenes not seen.
+
+    Returns:
+        By factor. For shape, accuracy, with the commonest shape as chance; for anything else the
+        coefficient of determination R², whose chance is 0. NaN with too few objects, or where all
+        of them have the same value.
+    """
+    scores = {}
+    for name, values in objects.factors.items():
+        if _too_few(objects) or not _varies(objects, values):
+            scores[name] = Predicted(np.nan, np.nan, np.nan)
+            continue
+        train, test = _split(objects)
+        latents = objects.latents.astype(np.float64)
+        if name == CATEGORICAL:
+            target = values.astype(np.int64)
+            linear, mlp = LogisticRegression(max_iter=5000), MLPClassifier
+            kinds, counts = np.unique(target[train], return_counts=True)
+            chance = float((target[test] == kinds[counts.argmax()]).mean())
+        else:
+            mean, deviation = values[train].mean(), values[train].std()
+            target = (values - mean) / (deviation or 1.0)
+            linear, mlp, chance = Ridge(), MLPRegressor, 0.0
+        network = mlp(hidden_layer_sizes=(64,), early_stopping=True, max_iter=1000, random_state=0)
+        by_linear, by_mlp = (
+            float(
+                make_pipeline(StandardScaler(), predictor)
+                .fit(latents[train], target[train])
+                .score(latents[test], target[test])
+            )
+            for predictor in (linear, network)
+        )
+        scores[name] = Predicted(by_linear, by_mlp, chance)
+    return scores
+
+
+def dci(objects: Objects) -> Dci:
+    """Returns DCI over the latents, from the importances of one random forest for each factor.
+
+    NaN with too few objects, or with fewer than two factors in which they differ.
+    """
+    if _too_few(objects):
+        return Dci(np.nan, np.nan, np.nan)
+    factors = {name: v for name, v in objects.factors.items() if _varies(objects, v)}
+    if len(factors) < 2:
+        return Dci(np.nan, np.nan, np.nan)
+    train, test = _split(objects)
+    importances, scores = [], []
+    for name, values in factors.items():
+        kind = RandomForestClassifier if name == CATEGORICAL else RandomForestRegressor
+        target = values.astype(np.int64) if name == CATEGORICAL else values
+        # A classifier would look at a random few latents per split, which spreads importance.
+        forest = kind(50, max_features=None, min_samples_leaf=3, random_state=0, n_jobs=1)
+        forest.fit(objects.latents[train], target[train])
+        importances.append(forest.feature_importances_)
+        scores.append(max(0.0, forest.score(objects.latents[test], target[test])))
+    importance = np.stack(importances, axis=1)  # (D, F)
+    return Dci(*disentanglement_and_completeness(importance), float(np.mean(scores)))
+
+
+def disentanglement_and_completeness(
+    importance: Float64[np.ndarray, "D F"],
+) -> tuple[float, float]:
+    """Returns both from the importance of each latent for each factor.
+
+    Latents are weighted by their share of all importance, factors alike.
+    """
+    by_latent = 1 - _entropy(importance)
+    weight = importance.sum(1) / importance.sum()
+    return float(by_latent @ weight), float((1 - _entropy(importance.T)).mean())
+
+
+def _entropy(rows: Float64[np.ndarray, "A B"]) -> Float64[np.ndarray, " A"]:
+    """Returns the entropy of each row as shares of its sum, to the base of its length."""
+    total = rows.sum(1, keepdims=True)
+    share = np.divide(rows, total, out=np.full_like(rows, 1 / rows.shape[1]), where=total > 0)
+    logs = np.log(share, out=np.zeros_like(share), where=share > 0)
+    return -(share * logs).sum(1) / np.log(rows.shape[1])

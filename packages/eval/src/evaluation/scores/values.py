@@ -1,0 +1,125 @@
+"""Every score of every scene, and their statistics over the scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float64, Int64, Integer
+from scenes.segmentation import contingency
+
+from evaluation.metrics import METRICS, metrics_of_tables
+from evaluation.metrics.ari import has_room, walls_and_sky_in_one_slot
+from evaluation.metrics.reconstruction import mse
+from evaluation.predictions.contract import TERMS, Predictions
+from evaluation.scores.intervals import statistics
+from evaluation.scores.results import Statistic
+from evaluation.scores.truth import TestScenes
+
+BOOTSTRAP_SEED = 0
+MOST_ENTITIES = 256
+"""Entities that a file of scenes can tell apart."""
+CELLS_AT_ONCE = 2**24
+"""Pairs of entity and slot that are counted at once, eight bytes each."""
+
+
+NAMES = (*METRICS, "slots_used", "slots_empty", "mse", *TERMS)
+"""Every score that there may be of a scene, in the order of the files."""
+
+
+def values_of(scenes: TestScenes, predictions: Predictions) -> dict[str, Float64[np.ndarray, " N"]]:
+    """Returns every score of every scene, by name; NaN where undefined.
+
+    The names are always in the same order, wherever the predictions come from.
+    """
+    parts = [
+        _values_of_segmentations(scenes, predictions, rows)
+        for rows in _few_at_once(predictions.segmentation)
+    ]
+    values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    values["slots_empty"] = predictions.num_slots - values["slots_used"]
+    if predictions.reconstruction is not None:
+        values["mse"] = mse(scenes.images, predictions.reconstruction)
+    values |= predictions.terms
+    order = [*NAMES, *sorted(values.keys() - set(NAMES))]
+    return {name: values[name] for name in order if name in values}
+
+
+def _few_at_once(segmentation: Integer[np.ndarray, "N H W"]) -> list[slice]:
+    """Returns slices of the scenes whose tables of entities and slots fit in memory together."""
+    slots = min(int(segmentation.max(initial=0)) + 1, segmentation[0].size)
+    step = max(1, CELLS_AT_ONCE // (MOST_ENTITIES * slots))
+    return [slice(start, start + step) for start in range(0, len(segmentation), step)]
+
+
+def _values_of_segmentations(
+    scenes: TestScenes, predictions: Predictions, rows: slice
+) -> dict[str, Float64[np.ndarray, " N"]]:
+    table = _table(scenes, predictions.segmentation[rows], rows)
+    values = _metrics(table, scenes)
+    # As are the scores of a scene whose every pixel is left out.
+    used = np.where(table.any((1, 2)), table.any(1).sum(1), np.nan)
+    return {**values, "slots_used": used, "slots_empty": used}
+
+
+def _metrics(
+    table: Int64[np.ndarray, "N E K"], scenes: TestScenes
+) -> dict[str, Float64[np.ndarray, " N"]]:
+    values = metrics_of_tables(table, scenes.entities, scenes.num_background)
+    has_pixels = table.any((1, 2))
+    return {name: np.where(has_pixels, row, np.nan) for name, row in values.items()}
+
+
+def _table(
+    scenes: TestScenes, segmentation: Integer[np.ndarray, "N H W"], rows: slice
+) -> Int64[np.ndarray, "N E K"]:
+    """Counts the pixels that each entity shares with each slot, those left out apart."""
+    true = scenes.segmentation[rows]
+    if int(segmentation.max(initial=0)) >= MOST_ENTITIES:  # numbered anew, so that few suffice
+        segmentation = np.stack(
+            [np.unique(one, return_inverse=True)[1].reshape(one.shape) for one in segmentation]
+        )
+    if scenes.ignored is None:
+        return contingency(true, segmentation)
+    nowhere = len(scenes.entities)
+    return contingency(np.where(scenes.ignored[rows], nowhere, true), segmentation)[:, :nowhere]
+
+
+def statistics_of(scenes: TestScenes, predictions: Predictions) -> dict[str, Statistic]:
+    """Returns the statistic of every score over the scenes."""
+    return statistics_of_rows({"": values_of(scenes, predictions)})[""]
+
+
+def decoded_masks(predictions: Predictions) -> Predictions | None:
+    """Returns the masks that the decoder predicts as predictions of their own, if there are any."""
+    if predictions.decoded is None:
+        return None
+    return Predictions(predictions.decoded, predictions.num_slots)
+
+
+def ceiling_values(scenes: TestScenes) -> dict[str, Float64[np.ndarray, " N"]] | None:
+    """Returns every score of a perfect result with walls and sky in one slot, as the paper's.
+
+    They are computed from the truth alone: what a model that does exactly what the paper says
+    would score on these scenes. `None` where there are no walls and sky.
+    """
+    if not has_room(scenes.entities):
+        return None
+    table = _table(scenes, scenes.segmentation, slice(None))
+    return _metrics(walls_and_sky_in_one_slot(table, scenes.entities), scenes)
+
+
+def statistics_of_rows(
+    rows: Mapping[str, Mapping[str, Float64[np.ndarray, " N"]]],
+) -> dict[str, dict[str, Statistic]]:
+    """Returns the statistics of several models' scores on the same scenes, by model and score.
+
+    All are resampled together, which costs as much as one model alone.
+    """
+    flat = {(row, name): v for row, values in rows.items() for name, v in values.items()}
+    named = {str(index): values for index, values in enumerate(flat.values())}
+    every = statistics(named, np.random.default_rng(BOOTSTRAP_SEED)).values()
+    result: dict[str, dict[str, Statistic]] = {row: {} for row in rows}
+    for (row, name), statistic in zip(flat, every, strict=True):
+        result[row][name] = statistic
+    return result

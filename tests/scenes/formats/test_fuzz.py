@@ -1,0 +1,149 @@
+"""Damaged files of other projects: read, or refused in one line, and nothing else."""
+
+import gzip
+import io
+import json
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fuzzing import Target, failures_of
+from PIL import Image
+from scenes.clevr.folder import inspect
+from scenes.clevr.scenes_json import read_scenes
+from scenes.cli import main
+from scenes.formats.image_file import read_rgb
+from scenes.formats.multi_object_datasets import ImportedSource, describe
+from scenes.formats.tfrecord import NoSuchRecordError, encode, read_records, write_record
+
+pytestmark = pytest.mark.slow
+
+
+def read_scenes_of(path: Path) -> None:
+    """Reads a TFRecord as `scenes import` does, but writes nothing."""
+    source = ImportedSource(describe(path), seed=0)
+    try:
+        for number in range(100):
+            source[number]
+    except NoSuchRecordError:
+        assert number > 0
+
+
+def framed(*records: bytes) -> bytes:
+    stream = io.BytesIO()
+    for record in records:
+        write_record(stream, record)
+    return stream.getvalue()
+
+
+def room() -> bytes:
+    """A record of the Objects Room's layout, which has a picture and masks alone."""
+    labels = np.random.default_rng(0).integers(7, size=(64, 64))
+    masks = (labels == np.arange(7)[:, None, None]).astype(np.uint8) * np.uint8(255)
+    return encode({"image": np.zeros((64, 64, 3), np.uint8), "mask": masks})
+
+
+@pytest.fixture(scope="module")
+def sprites(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    folder = tmp_path_factory.mktemp("sprites")
+    assert main(["sprites", "--n", "3", "--workers", "1", "--out", str(folder / "a.h5")]) == 0
+    assert main(["export", str(folder / "a.h5")]) == 0
+    return list(read_records(folder / "a.tfrecords"))
+
+
+def targets_of(name: str, records: list[bytes]) -> list[Target]:
+    """Returns a file and its first record, plain and gzipped: the record behind sound checksums."""
+    first, *rest = records
+    whole = framed(*records)
+    return [
+        Target(f"{name}: file", whole, ".tfrecords", read_scenes_of),
+        Target(f"{name}: gzip", gzip.compress(whole, 1), ".tfrecords", read_scenes_of),
+        Target(
+            f"{name}: record", first, ".tfrecords", read_scenes_of, lambda r: framed(r, *rest)
+        ),
+        Target(
+            f"{name}: packed record", first, ".tfrecords", read_scenes_of,
+            lambda r: gzip.compress(framed(r, *rest), 1),
+        ),
+    ]  # fmt: skip
+
+
+def test_tfrecords_of_rooms_and_sprites(tmp_path, sprites):
+    targets = targets_of("rooms", [room(), room()]) + targets_of("sprites", sprites)
+    assert failures_of(targets, tmp_path, cases=60) == []
+
+
+def test_tfrecords_of_clevr(tmp_path, shared_data):
+    """Fewer, since a record has 3 MB."""
+    crops = list(read_records(shared_data / "tfrecords" / "clevr_with_masks.tfrecords"))[:2]
+    assert failures_of(targets_of("clevr", crops), tmp_path, cases=25) == []
+
+
+def test_features_of_a_record(tmp_path, sprites):
+    """Damage within the small features, which lie before and behind the picture."""
+    small = {"x": np.ones(5, np.float32), "n": np.arange(5), "b": np.arange(9, dtype=np.uint8)}
+
+    def read(path: Path) -> None:
+        from scenes.formats.tfrecord import decode
+
+        for record in read_records(path):
+            decode(record)
+
+    target = Target("features", encode(small), ".tfrecords", read, framed, says_where=False)
+    assert failures_of([target], tmp_path, cases=1500) == []
+
+
+def read_png(path: Path) -> None:
+    read_rgb(path, ("PNG",))
+
+
+def sealed(png: bytes) -> bytes:
+    """Returns a PNG with the right checksum behind each chunk, as far as chunks can be told."""
+    data, place = bytearray(png), 8
+    while place + 12 <= len(data):
+        stop = place + 8 + int.from_bytes(data[place : place + 4], "big")
+        if stop + 4 > len(data):
+            break
+        data[stop : stop + 4] = zlib.crc32(data[place + 4 : stop]).to_bytes(4, "big")
+        place = stop + 4
+    return bytes(data)
+
+
+def test_pngs(tmp_path):
+    targets = []
+    rng = np.random.default_rng(0)
+    colors = Image.fromarray(rng.integers(256, size=(24, 32, 3), dtype=np.uint8))
+    depths = Image.fromarray(rng.integers(1 << 16, size=(24, 32), dtype=np.uint16))
+    for name, image in (("colours", colors), ("palette", colors.quantize(8)), ("16 bits", depths)):
+        content = io.BytesIO()
+        image.save(content, "PNG")
+        targets += [
+            Target(f"{name}{which}", content.getvalue(), ".png", read_png, wrap)
+            for which, wrap in (("", bytes), (", sound checksums", sealed))
+        ]
+    assert failures_of(targets, tmp_path, cases=400) == []
+
+
+def test_inspected_pngs(tmp_path):
+    def read(path: Path) -> None:
+        inspection = inspect(path)
+        if inspection.reason:
+            assert "\n" not in inspection.reason
+            raise ValueError(f"{path}: {inspection.reason}")
+
+    content = io.BytesIO()
+    Image.new("RGB", (320, 240), (1, 2, 3)).save(content, "PNG")
+    target = Target("inspected", content.getvalue(), ".png", read)
+    assert failures_of([target], tmp_path, cases=300) == []
+
+
+def test_scenes_jsons(tmp_path):
+    cube = {
+        "shape": "cube", "size": "small", "material": "metal", "color": "cyan",
+        "3d_coords": [0.5, -1.5, 0.35], "rotation": 90.0, "pixel_coords": [1, 2, 11.0],
+    }  # fmt: skip
+    scenes = [{"image_filename": f"{i}.png", "objects": [cube] * i} for i in range(4)]
+    text = json.dumps({"info": {"split": "train"}, "scenes": scenes}).encode()
+    target = Target("scenes", text, ".json", read_scenes)
+    assert failures_of([target], tmp_path, cases=1500) == []
