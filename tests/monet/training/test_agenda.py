@@ -74,8 +74,10 @@ def scored_steps(folder: Path) -> list[int | None]:
     return [line.step for line in read_lines(folder) if line.is_score]
 
 
-@pytest.mark.parametrize("measured", [1.0, 1e-2, 30.0], ids=["right", "too fast", "too slow"])
-@pytest.mark.parametrize("load", LOADS)
+@pytest.mark.parametrize(
+    ("load", "measured"),
+    [*((load, 1.0) for load in LOADS), ("quiet", 0.01), ("quiet", 30.0), ("coming and going", 0.1)],
+)
 def test_a_time_is_filled_with_steps_and_their_scores_and_the_rate_falls_with_it(
     rooms_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: str, measured: float
 ) -> None:

@@ -2,12 +2,11 @@
 
 import io
 import json
+import multiprocessing
 import os
 import re
 import resource
 import signal
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -22,7 +21,7 @@ from monet.config import ModelConfig, OptimiserConfig, TrainConfig
 from monet.config_file import Stage, read_config
 from monet.training.data import TrainingImages
 from monet.training.learner import Learner
-from monet.training.trainer import Trainer
+from monet.training.trainer import Trainer, train
 from monet.training.whole_step import Form, WholeStep
 from monet.weights import read_weights
 from PIL import Image
@@ -140,28 +139,28 @@ def test_a_signal_saves_and_stops(rooms_file: Path, tmp_path: Path, number: int)
 
 def kill_and_restart(config: TrainConfig, folder: Path, kills: int) -> None:
     """Trains in processes of their own that are killed, then to the end."""
-    code = (
-        "import sys; from pathlib import Path; from monet.config import *; "
-        "from monet.training.trainer import Trainer; from scenes.serialise import from_json\n"
-        "with Trainer(from_json(sys.argv[1], TrainConfig), Path(sys.argv[2])) as t: t.run()"
-    )
-    command = [sys.executable, "-c", code, to_json(config), str(folder)]
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["monet.training.trainer"])  # once, not for each process
     for attempt in range(kills):
         state = folder / "state.pt"
         before = state.stat().st_mtime_ns if state.exists() else 0
-        process = subprocess.Popen(command)
+        process = processes.Process(target=train, args=(config, folder))
+        process.start()
         # Killed while it trains and saves, a little later each time.
-        while process.poll() is None and not (state.exists() and state.stat().st_mtime_ns > before):
+        while process.is_alive() and not (state.exists() and state.stat().st_mtime_ns > before):
             time.sleep(0.005)
         time.sleep(0.013 * attempt)
         process.kill()
-        process.wait()
-    subprocess.run(command, check=True)
+        process.join()
+    process = processes.Process(target=train, args=(config, folder))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
 
 
 def test_kills_at_any_moment_lose_nothing_that_was_saved(rooms_file: Path, tmp_path: Path) -> None:
-    config = small(rooms_file, 150, save_every_s=0.01, log_every=10)
-    with Trainer(config, tmp_path / "whole") as trainer:
+    config = small(rooms_file, 40, save_every_s=0.01, log_every=10)
+    with Trainer(replace(config, save_every_s=60.0), tmp_path / "whole") as trainer:
         trainer.run()
     kill_and_restart(config, tmp_path / "killed", kills=3)
     assert_same(tmp_path / "whole", tmp_path / "killed")
@@ -171,8 +170,8 @@ def test_kills_at_any_moment_lose_nothing_that_was_saved(rooms_file: Path, tmp_p
 
 @pytest.mark.slow
 def test_twenty_kills_lose_nothing_that_was_saved(rooms_file: Path, tmp_path: Path) -> None:
-    config = small(rooms_file, 600, save_every_s=0.01, log_every=10)
-    with Trainer(config, tmp_path / "whole") as trainer:
+    config = small(rooms_file, 200, save_every_s=0.01, log_every=10)
+    with Trainer(replace(config, save_every_s=60.0), tmp_path / "whole") as trainer:
         trainer.run()
     kill_and_restart(config, tmp_path / "killed", kills=20)
     assert_same(tmp_path / "whole", tmp_path / "killed")
