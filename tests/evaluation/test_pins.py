@@ -113,7 +113,7 @@ def test_represent_writes_these_keys(run_folder: Path, rooms_file: Path, tmp_pat
     assert set(content) >= {
         "checkpoint", "whole_image", "data", "n", "objects", "properties", "dci"
     }  # fmt: skip
-    assert set(content["checkpoint"]) == {"path", "name", "step", "earlier_steps"}
+    assert set(content["checkpoint"]) == {"path", "name", "step"}
     for key in ("objects", "properties", "dci"):
         assert list(content[key]) == ["slots", "slots, alone in view"]
     factors = ["shape", "red", "green", "blue", "size", "right", "forward"]
@@ -189,7 +189,9 @@ def test_the_report_has_these_sections(
         "ranked", "scenes",
     }  # fmt: skip
     assert set(content["checkpoint"]) == {"path", "name", "step", "config"}
-    assert set(content["runs"][0]) == {"name", "path", "dataset", "step", "config", "last"}
+    assert set(content["runs"][0]) == {
+        "name", "path", "dataset", "step", "config", "last", "earlier_steps",
+    }  # fmt: skip
     assert set(content["scenes"][0]) == {"group", "source", "index", "scores", "slots"}
     page = (tmp_path / "report.html").read_text()
     assert re.findall(r"<h[12][^>]*>(.*?)</h[12]>", page) == [

@@ -202,14 +202,6 @@ def await_end(process: subprocess.Popen[str]) -> tuple[str, float]:
     return errors, used.ru_utime + used.ru_stime
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Lets SIGINT through to the processes a test starts: a shell's background jobs ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_a_signal_ends_a_build_in_two_seconds_and_says_how_to_go_on(

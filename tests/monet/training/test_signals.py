@@ -189,6 +189,7 @@ def test_a_kill_before_the_first_save_loses_no_run(
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_scores_that_a_signal_left_out_are_made_when_the_run_goes_on(
     flags: list[str],
     folder: Path,

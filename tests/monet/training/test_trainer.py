@@ -121,6 +121,7 @@ def test_tensorboard_shows_what_the_metrics_hold(rooms_file: Path, tmp_path: Pat
         assert np.array_equal(shown.repeat(6, axis=0).repeat(6, axis=1), picture)
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_and_stops(rooms_file: Path, tmp_path: Path, number: int) -> None:
     with Trainer(small(rooms_file, 1_000_000), tmp_path) as trainer:

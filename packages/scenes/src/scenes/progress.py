@@ -18,6 +18,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+Bars = Progress
+"""The bars that are shown; what does the work adds its own."""
 SPEED_S = 300.0
 """Seconds over which the rate is taken: a step may take a minute."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
-from rich.progress import Progress
+from scenes.progress import Bars
 
 from monet.training.agenda import Agenda, Due
 from monet.training.learner import Learner
@@ -66,7 +66,7 @@ class Loop:
         *,
         fill: bool,
         signals: StopSignals,
-        progress: Progress,
+        progress: Bars,
     ) -> None:
         self._learner, self._steps, self._reporter = learner, steps, reporter
         self._agenda, self._save, self._fill = agenda, save, fill

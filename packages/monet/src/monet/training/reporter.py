@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from rich.progress import Progress
+from scenes.progress import Bars
 from torch import Tensor
 
 from monet.training.run_log import RunLog
@@ -54,7 +54,7 @@ class Reporter:
         step: int,
         weights: Mapping[str, Tensor],
         signals: StopSignals,
-        progress: Progress,
+        progress: Bars,
     ) -> None:
         """Logs scores and a picture, on a bar of their own; nothing where a signal asks to stop."""
         if self._log is None:
