@@ -7,8 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from rich.progress import Progress
 from scenes.driver import build
 from scenes.multi_dsprites.config import MultiDSpritesConfig
+from scenes.progress import SPEED_S, RateColumn
 
 N = 40
 EXPORTS = {"tfrecord": "sprites.tfrecords", "object-centric-library": "sprites-ocl.hdf5"}
@@ -69,3 +71,17 @@ def test_nothing_is_shown_where_there_is_no_terminal(folder: Path) -> None:
     command = ["scenes", "verify", str(folder / "sprites.h5"), "--n", "0"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0.25, "4.0/s"), (1.0, "1.0/s"), (48.0, "48.0 s each")]
+)
+def test_what_takes_long_is_told_in_seconds_each(seconds: float, shown: str) -> None:
+    now = 0.0
+    bar = Progress(get_time=lambda: now, speed_estimate_period=SPEED_S)
+    task = bar.add_task("steps", total=10)
+    for step in range(1, 4):
+        now = step * seconds
+        bar.update(task, completed=step)
+    assert RateColumn().render(bar.tasks[0]).plain == shown
+    assert bar.tasks[0].time_remaining == pytest.approx(7 * seconds, abs=1)

@@ -23,6 +23,6 @@ def only(files: tuple[Path, ...], command: str) -> Path:
     """
     if len(files) == 1:
         return files[0]
-    given = ", ".join(map(str, files[:4])) + (", ..." if len(files) > 4 else "")
-    several = f"got {len(files)}: {given}; call it once for each" if files else "got none"
+    names = ", ".join(map(str, files[:4])) + (", ..." if len(files) > 4 else "")
+    several = f"got {len(files)}: {names}; call it once for each" if files else "got none"
     raise UsageError(f"{command} takes one file, {several}")
