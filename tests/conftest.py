@@ -2,7 +2,10 @@
 
 import doctest
 import os
+import pty
+import re
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -53,6 +56,35 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def on_a_terminal() -> Callable[[list[str], Path], str]:
+    """Returns what runs a command in a folder, and returns what it wrote to its terminal.
+
+    The terminal is as wide as most, and gets stderr alone.
+    """
+
+    def run(command: list[str], folder: Path) -> str:
+        ours, theirs = pty.openpty()
+        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.DEVNULL, stderr=theirs, env=environment
+        )
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                shown += (read := os.read(ours, 4096))
+            except OSError:  # Linux's end of file
+                break
+            if not read:
+                break
+        os.close(ours)
+        assert process.wait() == 0, shown
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+
+    return run
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """`monet-train`: what it prints, and one clear line for each mistake."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -148,6 +149,15 @@ def test_a_run_goes_on_on_the_device_that_is_asked_for(
     assert code == 0
     assert " on this cpu (--device cpu), scored once in " in out
     assert read_state(folder).step == 2
+
+
+def test_a_terminal_shows_what_takes_long(
+    on_a_terminal: Callable[[list[str], Path], str], tmp_path: Path, rooms_file: Path
+) -> None:
+    command = ["monet-train", *QUICK, "--data", str(rooms_file), "--run", "run", "--steps", "3"]
+    shown = on_a_terminal([*command, "--batch-size", "2"], tmp_path)
+    for words in (r"starting ", r"measuring the pace ", r"quick .* 3/3", r"scores .* 3[0-9]+/328"):
+        assert re.search(words, shown), words
 
 
 def test_paper_on_a_cpu_suggests_quick(

@@ -1,9 +1,8 @@
 """What a command shows while it works: a bar on a terminal, nothing elsewhere."""
 
-import os
-import pty
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,8 @@ from rich.progress import Progress
 from scenes.driver import build
 from scenes.multi_dsprites.config import MultiDSpritesConfig
 from scenes.progress import SPEED_S, RateColumn
+
+OnATerminal = Callable[[list[str], Path], str]
 
 N = 40
 EXPORTS = {"tfrecord": "sprites.tfrecords", "object-centric-library": "sprites-ocl.hdf5"}
@@ -23,27 +24,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build(MultiDSpritesConfig(), n=N, seed=0, out=folder / "sprites.h5", workers=1)
     subprocess.run(["scenes", "export", folder / "sprites.h5"], check=True)
     return folder
-
-
-def on_a_terminal(command: list[str], folder: Path) -> str:
-    """Runs a command; returns what it wrote to a terminal as wide as most."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
-    process = subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=theirs, env=environment
-    )
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            shown += (read := os.read(ours, 4096))
-        except OSError:  # Linux's end of file
-            break
-        if not read:
-            break
-    os.close(ours)
-    assert process.wait() == 0, shown
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
 
 
 @pytest.mark.parametrize(
@@ -62,7 +42,7 @@ def on_a_terminal(command: list[str], folder: Path) -> str:
     ids=["verify", *(f"export {name}" for name in EXPORTS), "import"],
 )
 def test_what_goes_through_a_file_row_by_row_shows_how_far_it_is(
-    folder: Path, command: list[str], shown: str
+    on_a_terminal: OnATerminal, folder: Path, command: list[str], shown: str
 ) -> None:
     assert re.search(shown, on_a_terminal(["scenes", *command], folder))
 
