@@ -297,7 +297,7 @@ def write_shipped(path: Path, rows: int) -> None:
         "dataset": config.dataset,
         "config": to_json(config),
         "seed": 0,
-        "entities": [],
+        "entities": ["background"],
         "provenance": "{}",
     }
     with create(path, attributes, fields) as file:
