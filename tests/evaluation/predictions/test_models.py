@@ -251,7 +251,7 @@ def test_a_monet_whose_colours_are_still_too_bright_is_scored_all_the_same(
     with torch.no_grad():  # as after a few hundred steps
         model.vae.decoder.output.weight[:3] *= 1.7
         model.vae.decoder.output.bias[:3] *= 1.7
-    colors = scored_model(model).decompose(images, 5).reconstruction
+    colors = scored_model(model).decompose(images, 5, 0).reconstruction
     assert colors is not None
     assert (colors > 1.25).mean() > 0.01
     with pytest.raises(CommandError, match=r"must be in \[0, 1\], got"):
