@@ -23,7 +23,7 @@ from monet.ranges import (
 
 Precision = Literal["auto", "float32", "tf32", "bfloat16"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
-"""Where to compute: PyTorch's words for processor, NVIDIA or AMD GPU, and Apple GPU."""
+"""PyTorch's words for processor, NVIDIA or AMD GPU, and Apple GPU."""
 MaskKind = Literal["attention", "element", "all-in-one", "wrong-element"]
 """Where the masks of a run come from: the attention network, or section 2.2's three conditions."""
 
@@ -195,8 +195,7 @@ class TrainConfig:
     """
 
     name: str = "paper"
-    """Name of the run, without slashes; its folder is runs/NAME, or runs/NAME-MASKS with given
-    masks."""
+    """Name of the run; its folder is runs/NAME, or runs/NAME-MASKS with given masks."""
     model: ModelConfig = field(default_factory=ModelConfig)
     """The model."""
     loss: LossConfig = field(default_factory=LossConfig)

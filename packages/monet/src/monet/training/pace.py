@@ -20,7 +20,7 @@ TIMED_LOOKS, TIMED_S = 3, 2.0
 """The pace is measured over so many looks at the steps and so many seconds, but no more looks than
 `LONG_S` takes."""
 LONG_S = 5.0
-ENOUGH_S = 1.0
+ENOUGH_S = 4.0
 """Scores are estimated from a few images where these take so long, else from a batch of them."""
 COMPILE_S, COMPILE_SAVES = 70.0, 0.45
 """What compiling takes, and the share of a step's time that it saves: measured on an H200 at the
