@@ -2,7 +2,8 @@
 
 import doctest
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,17 @@ def rooms_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("rooms") / "train.h5"
     build(ObjectsRoomConfig(size=32), seed=0, n=384, out=path, workers=1)
     return path
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Lets SIGINT through to this process and those that a test starts.
+
+    A shell's background jobs ignore it.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ import evaluation.cli
 import monet.cli
 import pytest
 import scenes.cli
+from monet.step_count import steps_in_words
+from monet.weights import SHIPPED, read_weights
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -135,3 +137,11 @@ def test_every_flag_that_is_named_is_there(page: Path, flags: dict[str, set[str]
             every = set().union(*flags.values())
             missing += [flag for flag in named if flag not in every]
     assert missing == []
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_the_readme_counts_steps_as_tables_and_pages_do(path: Path) -> None:
+    weights = read_weights(path)
+    steps = steps_in_words(weights.step, weights.earlier_steps)
+    assert re.search(rf"`{path.stem}`.*\| {steps}\b", (ROOT / "README.md").read_text())
+    assert weights.title == f"{path.stem} ({steps})"

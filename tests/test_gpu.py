@@ -127,7 +127,7 @@ def test_a_later_run_goes_on_with_what_was_saved(dry: Path, work: Path, tmp_path
     check_out(dry, begin)
     begin = replace(begin, config=replace(begin.config, steps=23))
     report = Report(tmp_path, time.monotonic())
-    said = train(begin, 2, work, tmp_path, report, time.monotonic() + 120)
+    said = train(begin, 2, work, tmp_path, report, time.monotonic() + 600)
     assert said.startswith("23 of 23 steps, held-out ari_fg ")
     assert "from step 20, " in (tmp_path / "report.txt").read_text()
     with pytest.raises(UsageError, match="holds a run: --from"):
@@ -170,7 +170,7 @@ def test_colours_are_taken_where_only_they_are_right(tmp_path: Path) -> None:
     assert choose_way({"egl": lies}, {}) == Way("egl", by_rays=True)
     assert choose_way({"egl": silent}, {}) is None
     out = tmp_path / "rooms.h5"
-    render(Bulk("osmesa", True, 32, 4, 1, str(out)), time.monotonic() + 60)
+    render(Bulk("osmesa", True, 32, 4, 1, str(out)), time.monotonic() + 600)
     with SceneFile(out) as file:
         assert json.loads(file.attributes["provenance"])["segmentation"] == "rays"
 
@@ -249,7 +249,7 @@ def test_a_worker_that_fails_dies_or_is_silent_is_an_error_with_a_reason() -> No
     from gpu_parts import worker
     from gpu_parts.rendering import draw_when_asked
 
-    soon = time.monotonic() + 60
+    soon = time.monotonic() + 600
     failing = worker.Worker("failing", draw_when_asked, "osmesa", 15)
     said = "failing: ValueError: --size must be even, from 16 to 512, got 15"
     with pytest.raises(worker.WorkerError, match=said) as error:

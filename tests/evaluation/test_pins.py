@@ -67,7 +67,7 @@ def test_score_writes_these_keys(scored: Made) -> None:
         "checkpoint", "predictions", "data", "n", "num_slots", "interval", "metrics",
         "decoded_masks", "refined", "baselines", "ceiling",
     }  # fmt: skip
-    assert set(content["checkpoint"]) == {"path", "name", "step"}
+    assert set(content["checkpoint"]) == {"path", "name", "step", "earlier_steps"}
     assert content["predictions"] is None
     assert set(content["metrics"]) == set(content["refined"]) == OF_MONET
     assert set(content["decoded_masks"]) == OF_SEGMENTATIONS
@@ -122,7 +122,7 @@ def test_represent_writes_these_keys(run_folder: Path, rooms_file: Path, tmp_pat
     assert set(content["dci"]["slots"]) == {
         "disentanglement", "completeness", "informativeness"
     }  # fmt: skip
-    title = f"small at step 4, 24 scenes of {rooms_file}: accuracy of shape, R² of the rest, on"
+    title = f"small (4 steps), 24 scenes of {rooms_file}: accuracy of shape, R² of the rest, on"
     assert f"{title} scenes not seen" in unbroken(represented.printed)
 
 
@@ -161,7 +161,7 @@ def test_generalise_prints_these_tables(generalised: tuple[Made, Path]) -> None:
          "to", "100%"],
     ]  # fmt: skip
     for words in (
-        "small at step 4, 6 slots, 3 scenes of each condition; ± half of a 95% interval over "
+        "small (4 steps), 6 slots, 3 scenes of each condition; ± half of a 95% interval over "
         "images, (images that counted)",
         "beside segmentations that look at colour or place alone, and the ceiling",
         "what each of 6 slots holds, six objects: share of scenes in which it holds anything, and "
@@ -189,7 +189,9 @@ def test_the_report_has_these_sections(
         "ranked", "scenes",
     }  # fmt: skip
     assert set(content["checkpoint"]) == {"path", "name", "step", "config"}
-    assert set(content["runs"][0]) == {"name", "path", "dataset", "step", "config", "last"}
+    assert set(content["runs"][0]) == {
+        "name", "path", "dataset", "step", "config", "last", "earlier_steps",
+    }  # fmt: skip
     assert set(content["scenes"][0]) == {
         "group", "source", "index", "scores", "slots", "refined", "beside"
     }  # fmt: skip

@@ -1,5 +1,6 @@
 """`monet-train`: what it prints, and one clear line for each mistake."""
 
+import re
 from pathlib import Path
 
 import h5py
@@ -8,6 +9,7 @@ import torch
 from monet.cli import duration, main, seconds
 from monet.config_file import read_config
 from monet.training.state import read_state
+from terminals import on_a_terminal
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -49,6 +51,11 @@ QUICK = ("--preset", "quick")
         ((*QUICK, "--steps", "1" + "0" * 30), "steps must be at most 1,000,000,000,000,000, got 1"),
         ((*QUICK, "--unet-channels", "0"), "unet_channels must be at least 1, got 0"),
         ((*QUICK, "--data", "/dev/zero"), "/dev/zero: "),
+        ((*QUICK, "--name", "../a"), "name must be the name of one folder, without slashes, got"),
+        ((*QUICK, "--optimiser", "sgd"), "invalid choice 'sgd' for argument '--optimiser'"),
+        ((*QUICK, "--device", "cuda"), "--device cuda: PyTorch finds no CUDA GPU here; --device"),
+        ((*QUICK, "--device", "mps"), "--device mps: PyTorch finds no Apple GPU here; --device"),
+        ((*QUICK, "--device", "tpu"), "invalid choice 'tpu' for argument '--device'"),
         (("--frobnicate",), "Unrecognized options: --frobnicate"),
     ],
 )
@@ -107,7 +114,10 @@ def test_it_says_how_long_it_takes_and_then_trains(
     assert code == 0
     first, last = out.splitlines()
     assert first.startswith("quick: 2 steps at ")
-    assert " steps a second on this " in first
+    assert re.search(
+        r"(steps a second|s a step) on this cpu \(no GPU that PyTorch finds\), scored once in ",
+        first,
+    )
     assert last == f"{tmp_path / 'run'}: 2 of 2 steps"
     code, out, _ = run(capsys, *arguments, "--steps", "2")
     assert (code, out) == (0, f"{tmp_path / 'run'}: all 2 steps are made; --steps asks for more\n")
@@ -127,6 +137,25 @@ def test_finish_in_makes_the_steps_that_fit_and_ends_the_schedule(
         assert planned > reached
         reached = read_state(folder).step
         assert reached == planned
+
+
+def test_a_run_goes_on_on_the_device_that_is_asked_for(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, rooms_file: Path
+) -> None:
+    folder = tmp_path / "run"
+    arguments = (*QUICK, "--data", str(rooms_file), "--run", str(folder), "--batch-size", "2")
+    assert run(capsys, *arguments, "--steps", "1")[0] == 0
+    code, out, _ = run(capsys, *arguments, "--steps", "2", "--device", "cpu")
+    assert code == 0
+    assert " on this cpu (--device cpu), scored once in " in out
+    assert read_state(folder).step == 2
+
+
+def test_a_terminal_shows_what_takes_long(tmp_path: Path, rooms_file: Path) -> None:
+    command = ["monet-train", *QUICK, "--data", str(rooms_file), "--run", "run", "--steps", "3"]
+    shown = on_a_terminal([*command, "--batch-size", "2"], tmp_path)
+    for words in (r"starting ", r"measuring the pace ", r"quick .* 3/3", r"scores .* 3[0-9]+/328"):
+        assert re.search(words, shown), words
 
 
 def test_paper_on_a_cpu_suggests_quick(

@@ -81,12 +81,35 @@ def test_types_and_words_are_checked_where_no_test_hook_does() -> None:
         "    try: monet.OptimiserConfig(**wrong)\n"
         "    except ValueError as error: print(error)\n"
     )
+    code += (
+        "for wrong in ({'grow': 1}, {'model': {'num_slots': 3}},\n"
+        "              {'optimiser': monet.LossConfig()},\n"
+        "              {'data': 'rooms.h5'}, {'init_from': 5}):\n"
+        "    try: monet.TrainConfig(**wrong)\n"
+        "    except ValueError as error: print(error)\n"
+        "try: monet.ModelConfig(encoder_channels=[8, 8])\n"
+        "except ValueError as error: print(error)\n"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
         "kind must be one of rmsprop, adam, muon, got 'sgd'",
         "learning_rate must be a finite number, got 1",
         "warmup_steps must be an integer, got 2.5",
+        "grow must be of type bool, got 1",
+        "model must be of type ModelConfig, got {'num_slots': 3}",
+        "optimiser must be of type OptimiserConfig, got LossConfig(sigma_bg=0.09, sigma_fg=0.11, "
+        "beta=0.5, gamma=0.5)",
+        "data must be of type Path, got 'rooms.h5'",
+        "init_from must be of type str, got 5",
+        "encoder_channels must be of type tuple, got [8, 8]",
     ]
+
+
+@pytest.mark.parametrize("name", ["a/b", "/a", "..", ".", "../a", "a\\b"])
+def test_a_run_s_name_cannot_lead_out_of_the_folder_of_runs(name: str) -> None:
+    message = f"name must be the name of one folder, without slashes, got {name!r}"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        TrainConfig(name=name)
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-1", '"x"', "null", "[]", "1" * 400])

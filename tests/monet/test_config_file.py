@@ -48,6 +48,13 @@ def test_an_old_config_is_read() -> None:
     assert config.compile == "auto"
 
 
+@pytest.mark.parametrize(("old", "new"), [("a/b", "a-b"), ("..", "unnamed"), ("../a", "-a")])
+def test_an_old_name_that_was_a_path_is_read_as_a_name(old: str, new: str) -> None:
+    config = json.loads(config_to_json(PRESETS["quick"]))
+    version_1 = {**config, "version": 1, "name": old}
+    assert config_from_json(json.dumps(version_1)).name == new
+
+
 def test_an_old_run_goes_on_as_it_would_have(rooms_file: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(OLD, run)

@@ -5,9 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from rich.progress import Progress
 from scenes.driver import build
 from scenes.multi_dsprites.config import MultiDSpritesConfig
-from scenes.progress import counting, in_turn, progress_bar
+from scenes.progress import SPEED_S, RateColumn, counting, in_turn, progress_bar
 from terminals import on_a_terminal
 
 N = 40
@@ -63,3 +64,17 @@ def test_work_within_work_adds_its_bar_below_and_takes_it_away() -> None:
     with progress_bar() as another:
         assert another is not outer
         assert another.tasks == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0.25, "4.0/s"), (1.0, "1.0/s"), (48.0, "48.0 s each")]
+)
+def test_what_takes_long_is_told_in_seconds_each(seconds: float, shown: str) -> None:
+    now = 0.0
+    bar = Progress(get_time=lambda: now, speed_estimate_period=SPEED_S)
+    task = bar.add_task("steps", total=10)
+    for step in range(1, 4):
+        now = step * seconds
+        bar.update(task, completed=step)
+    assert RateColumn().render(bar.tasks[0]).plain == shown
+    assert bar.tasks[0].time_remaining == pytest.approx(7 * seconds, abs=1)

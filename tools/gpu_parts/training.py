@@ -10,6 +10,7 @@ from pathlib import Path
 
 from monet.config import TrainConfig
 from monet.config_file import CONFIG, read_config
+from monet.step_count import pace_in_words
 from monet.training.run_log import METRICS, PICTURE
 from monet.training.state import STATE
 from monet.training.trainer import Trainer
@@ -83,14 +84,11 @@ def train_until(
     os.chdir(work)
     with Trainer(config, Path(RUN)) as trainer:
         first = trainer.step
-        seconds = trainer.seconds_per_step()
-        if trainer.compile_if_it_pays(seconds, until - time.monotonic()):
-            connection.send(f"{1 / seconds:,.1f} steps a second; compiling makes it more")
-            seconds = trainer.seconds_per_step()
-        connection.send(f"from step {first:,}, {1 / seconds:,.1f} steps a second")
+        costs = trainer.measure(until - time.monotonic())
+        connection.send(f"from step {first:,}, {pace_in_words(costs.step_s)}")
         left_s = until - time.monotonic()
         # About so many scores, whatever the machine makes of the time.
-        steps = min(left_s / seconds, config.steps - first)
+        steps = min(left_s / costs.step_s, config.steps - first)
         every = max(1, min(config.score_every, round(steps / scores)))
         trainer.adopt(replace(trainer.config, score_every=every))
         outcome = trainer.run(max(0.0, left_s))

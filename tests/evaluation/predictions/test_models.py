@@ -16,8 +16,10 @@ from evaluation.predictions.cache import Cache
 from evaluation.predictions.contract import ModelOutput, read_output
 from evaluation.predictions.model_code import load_model
 from evaluation.predictions.models import scored_model
+from monet import load
 from monet.model import Monet
 from scenes.command_line import CommandError, UsageError
+from scenes.file.reader import SceneFile
 
 COLOURS = '''
 """Divides pixels by hue: a model of a few lines."""
@@ -241,3 +243,19 @@ def test_a_monet_of_a_program_is_the_monet_of_its_weights(
     for name in ("masks", "masks_recon", "mask_logits", "components", "latents"):
         np.testing.assert_array_equal(getattr(output, name), getattr(made, name))
     assert isinstance(Cache(tmp_path).decompositions(model, images, 4), ModelOutput)
+
+
+def test_a_monet_whose_colours_are_still_too_bright_is_scored_all_the_same(
+    rooms_file: Path,
+) -> None:
+    with SceneFile(rooms_file) as file:
+        images = file["image"][:8]
+    model = load("objects_room_quick")
+    with torch.no_grad():  # as after a few hundred steps
+        model.vae.decoder.output.weight[:3] *= 1.7
+        model.vae.decoder.output.bias[:3] *= 1.7
+    colors = scored_model(model).decompose(images, 5, 0).reconstruction
+    assert colors is not None
+    assert (colors > 1.25).mean() > 0.01
+    with pytest.raises(CommandError, match=r"must be in \[0, 1\], got"):
+        read_output(model.decompose(images, 5), images, "of another project")

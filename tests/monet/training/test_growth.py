@@ -99,31 +99,31 @@ def test_the_larger_decoder_draws_much_the_same_twice_as_large(
 
 @pytest.fixture(scope="module")
 def first_run(rooms_file: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
-    """Returns the config of a finished run at 16 pixels, `name` its folder."""
+    """Returns the config of a finished run at 16 pixels, to go on from its folder."""
     folder = tmp_path_factory.mktemp("runs") / "small"
     model = ModelConfig(
         image_size=16, num_slots=3, latent_dim=4, encoder_channels=(8, 8), encoder_hidden=16,
         decoder_channels=(8, 8), unet_channels=(10, 9, 8), unet_hidden=(16,),
     )  # fmt: skip
     config = TrainConfig(
-        name=str(folder), model=model, optimiser=OptimiserConfig(kind="adam", learning_rate=1e-3),
+        name="small", model=model, optimiser=OptimiserConfig(kind="adam", learning_rate=1e-3),
         data=rooms_file, steps=2, batch_size=8, precision="float32",
     )  # fmt: skip
     with Trainer(config, folder) as trainer:
         trainer.run()
-    return config
+    return replace(config, init_from=str(folder))
 
 
 def going_on(first: TrainConfig, **changes: object) -> TrainConfig:
     model = replace(first.model, image_size=32, encoder_channels=(4, 8, 8), **changes)
-    return replace(first, model=model, init_from=first.name, grow=True)
+    return replace(first, model=model, grow=True)
 
 
 def test_a_run_goes_on_at_twice_the_image_size(first_run: TrainConfig, tmp_path: Path) -> None:
     config = going_on(first_run, unet_channels=(11, 10, 10, 8))  # and wider
     with Trainer(config, tmp_path) as trainer:
         start = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
-        trained = read_weights(find_weights(first_run.name)).tensors
+        trained = read_weights(find_weights(str(first_run.init_from))).tensors
         for name in ("encoder.hidden.weight", "decoder.first.weight", "decoder.output.weight"):
             assert torch.equal(start[f"vae.{name}"], trained[f"vae.{name}"])
         trainer.run()

@@ -31,7 +31,7 @@ def train(data: Path, run: Path, steps: int, processes: int, *more: str) -> None
         "--unet-channels", "8", "8", "8", "--precision", "float32", "--log-every", "1",
         # At the paper's 1e-4 rounding errors of 1e-7 stay for 30 steps, then grow a thousandfold
         # with the weights' own divergence; a tenth of it keeps them small enough to compare.
-        "--kind", "rmsprop", "--learning-rate", "1e-5", "--warmup-steps", "0",
+        "--optimiser", "rmsprop", "--learning-rate", "1e-5", "--warmup-steps", "0",
         "--schedule", "constant", *more,
     ]  # fmt: skip
     done = subprocess.run(

@@ -24,6 +24,8 @@ def chosen_precision(precision: Precision, device: torch.device) -> Precision:
     if device.type == "cuda":
         has = torch.cuda.is_bf16_supported(including_emulation=False)
         return "bfloat16" if has else "tf32"
+    if device.type == "mps":  # not tried with less
+        return "float32"
     return "bfloat16" if torch.cpu.get_capabilities().get("avx512_bf16", False) else "float32"
 
 

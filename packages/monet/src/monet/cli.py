@@ -14,12 +14,15 @@ import tyro
 from scenes.command_line import DEBUG_HELP, UsageError, parse, run_command
 from scenes.help_text import registry
 from scenes.memory import keep_freed_memory
+from scenes.progress import counting
 from tyro.conf import OmitArgPrefixes, arg
 
-from monet.config import TrainConfig
+from monet.config import Device, TrainConfig
 from monet.presets import PRESETS
+from monet.step_count import pace_in_words, steps_in_words
 
 if TYPE_CHECKING:
+    from monet.training.costs import Costs
     from monet.training.trainer import Trainer
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -43,6 +46,9 @@ class Command:
     """In place of --steps: as many steps as there is time for, planned anew as the run goes, so
     that a learning rate that falls is down when the time is over. How fast the machine was then
     decides the weights."""
+    device: Device = "auto"
+    """Where to compute: `auto` takes a CUDA GPU where there is one, else the CPU. Apple's `mps` has
+    not been tried. A run may go on elsewhere than it began."""
 
 
 @dataclass(frozen=True)
@@ -95,24 +101,27 @@ def _train(arguments: list[str]) -> int:
         "monet-train",
     )
     budget = Budget.of(command, arguments)
-    # Not at the top: --help and a mistake need no torch, which takes two seconds to import.
-    from monet.training.processes import join, leave
-    from monet.training.trainer import Trainer
-
     if _value_of("--run", arguments) == "":
         raise UsageError("--run is empty; name a folder, or leave it out for runs/NAME")
     folder = command.run or Path("runs") / command.config.run_name
-    ranks = join()
+    with counting("starting"):
+        # Not at the top: --help and a mistake need no torch, which takes two seconds to import.
+        from monet.training.processes import join, leave
+        from monet.training.trainer import Trainer
+
+        ranks = join(command.device)
     try:
-        with Trainer(command.config, folder, ranks) as trainer:
-            code = _run(trainer, folder, budget, quiet=ranks.rank > 0)
+        with counting("starting"):
+            trainer = Trainer(command.config, folder, ranks)
+        with trainer:
+            code = _run(trainer, folder, budget, command.device, quiet=ranks.rank > 0)
         ranks.wait()
         return code
     finally:
         leave()
 
 
-def _run(trainer: Trainer, folder: Path, budget: Budget, *, quiet: bool) -> int:
+def _run(trainer: Trainer, folder: Path, budget: Budget, device: Device, *, quiet: bool) -> int:
     """Trains and says so; of several processes only the first speaks."""
     say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
     if trainer.step >= trainer.config.steps and not budget.decides_steps:
@@ -120,35 +129,40 @@ def _run(trainer: Trainer, folder: Path, budget: Budget, *, quiet: bool) -> int:
             return 1
         say(f"{folder}: all {trainer.config.steps:,} steps are made; --steps asks for more")
         return 0
-    seconds_per_step = trainer.seconds_per_step()
-    if trainer.compile_if_it_pays(seconds_per_step, budget.left_s()):
-        say(f"{1 / seconds_per_step:,.1f} steps a second; compiling, about a minute, makes it more")
-        seconds_per_step = trainer.seconds_per_step()
+    costs = trainer.measure(budget.left_s())
     left_s = budget.left_s()
+    if left_s is not None:
+        left_s = max(0.0, left_s)
     if budget.decides_steps and left_s is not None:
-        trainer.plan(left_s, seconds_per_step)
-    for line in _forecast(trainer, seconds_per_step, budget.seconds):
+        trainer.plan(left_s)
+    for line in _forecast(trainer, costs, device, left_s):
         say(line)
     outcome = trainer.run(left_s, fill=budget.decides_steps)
-    say(f"{folder}: {outcome.step:,} of {trainer.config.steps:,} steps")
+    say(f"{folder}: {outcome.step:,} of {steps_in_words(trainer.config.steps)}")
     if outcome.reason != "steps":
         say("the same command goes on from there")
     return 1 if outcome.reason == "signal" else 0
 
 
-def _forecast(
-    trainer: Trainer, seconds_per_step: float, stop_after_s: float | None
-) -> Iterator[str]:
-    """Says how long it will take, at the rate just measured."""
-    config, device = trainer.config, trainer.device
-    left = config.steps - trainer.step
-    needed = left * seconds_per_step
-    rate = f"{1 / seconds_per_step:,.1f} steps a second on this {device.type}"
+def _forecast(trainer: Trainer, costs: Costs, asked: Device, left_s: float | None) -> Iterator[str]:
+    """Says how long it will take, as measured just now: steps, scores and saved states."""
+    from monet.devices import device_in_words
+
+    config, step = trainer.config, trainer.step
+    more, needed_s = config.steps - step, costs.seconds(config, step, config.steps)
+    place = device_in_words(asked, trainer.device)
+    scores = costs.scores_due(config, step, config.steps)
+    times = "once" if scores == 1 else f"{scores:,} times, each"
     until = ""
-    if stop_after_s is not None and stop_after_s < needed:
-        until = f"; it stops after {duration(stop_after_s)}"
-    yield f"{config.run_name}: {left:,} steps at {rate} take {duration(needed)}{until}"
-    if device.type == "cpu" and needed > 86400:
+    if left_s is not None and left_s < needed_s:
+        until = f"; it stops after {duration(left_s)}"
+    yield (
+        f"{config.run_name}: {steps_in_words(more)} at {pace_in_words(costs.step_s)} on {place}, "
+        f"scored {times} in {duration(costs.score_s)}, take {duration(needed_s)}{until}"
+    )
+    if left_s is not None and costs.leave_no_step_in(left_s):
+        yield f"no scores are made: they take all of the {duration(left_s)} that there are"
+    if trainer.device.type == "cpu" and needed_s > 86400:
         yield "on a CPU, --preset quick learns a small model in minutes"
 
 

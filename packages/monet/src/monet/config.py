@@ -13,14 +13,17 @@ from monet.ranges import (
     MOST_SLOTS,
     MOST_STEPS,
     MOST_WEIGHTS,
-    check_choices,
+    check_folder_name,
     check_integer,
+    check_kinds,
     check_number,
     check_text,
     check_widths,
 )
 
 Precision = Literal["auto", "float32", "tf32", "bfloat16"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+"""PyTorch's words for processor, NVIDIA or AMD GPU, and Apple GPU."""
 MaskKind = Literal["attention", "element", "all-in-one", "wrong-element"]
 """Where the masks of a run come from: the attention network, or section 2.2's three conditions."""
 
@@ -54,6 +57,7 @@ class ModelConfig:
     """Hidden layers of the attention network's MLP."""
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         check_integer("num_slots", self.num_slots, 2, MOST_SLOTS)
         check_integer("image_size", self.image_size, 4, 1024)
         for name in ("latent_dim", "encoder_hidden"):
@@ -155,7 +159,7 @@ class OptimiserConfig:
         'constant'
     """
 
-    kind: Literal["rmsprop", "adam", "muon"] = "rmsprop"
+    kind: Annotated[Literal["rmsprop", "adam", "muon"], arg(name="optimiser")] = "rmsprop"
     """RMSProp as TensorFlow 1 had it, Adam, or Muon, which takes fewer steps."""
     learning_rate: float = 1e-4
     """Largest learning rate."""
@@ -170,7 +174,7 @@ class OptimiserConfig:
     uses the weights themselves, as the paper does."""
 
     def __post_init__(self) -> None:
-        check_choices(self)
+        check_kinds(self)
         for name in ("learning_rate", "vae_rate"):
             check_number(name, getattr(self, name), positive=True)
         check_integer("warmup_steps", self.warmup_steps, 0, MOST_STEPS)
@@ -239,8 +243,8 @@ class TrainConfig:
     """Seconds between saved states."""
 
     def __post_init__(self) -> None:
-        check_choices(self)
-        check_text("name", self.name)
+        check_kinds(self)
+        check_folder_name("name", self.name)
         if self.data == Path():
             raise ValueError("data must be a file, got an empty path")
         check_text("data", str(self.data))

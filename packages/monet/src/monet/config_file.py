@@ -124,4 +124,6 @@ def _renewed(config: Any) -> Any:
         rest[part] = {name: model.pop(name) for name in names if name in model}
     if isinstance(rest.get("compile"), bool):
         rest["compile"] = "always" if rest["compile"] else "auto"
+    if isinstance(rest.get("name"), str):  # it could be a path, such as sweeps/1
+        rest["name"] = rest["name"].replace("/", "-").strip(".") or "unnamed"
     return {**rest, "model": model}

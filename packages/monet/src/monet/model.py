@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -153,6 +154,7 @@ class Monet(nn.Module):
         masks: np.ndarray | Tensor | None = None,
         refine: int = 0,
         batch_size: int = 64,
+        advance: Callable[[int], None] | None = None,
     ) -> Decompositions:
         """Decomposes many images, latents at their posterior means.
 
@@ -168,6 +170,7 @@ class Monet(nn.Module):
                 model trained on given masks (section 2.2) is looked at.
             refine: rounds, each of which costs another pass of the VAE; the paper has none.
             batch_size: images at once.
+            advance: is told, batch by batch, how many more images are done.
 
         Raises:
             ValueError: the images are of another shape, type or range than the model takes, cannot
@@ -191,6 +194,8 @@ class Monet(nn.Module):
             for _ in range(refine):
                 out = self(image, log_masks=log_posterior(self.loss_config, image, out))
             parts.append(_to_numpy(out, loss_terms(self.loss_config, image, out)))
+            if advance is not None:
+                advance(len(image))
         return Decompositions(
             **{
                 f.name: np.concatenate([getattr(part, f.name) for part in parts])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import is_dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 MOST_SLOTS = 1024
@@ -64,23 +66,46 @@ def check_widths(name: str, widths: tuple[int, ...], fewest: int = 1) -> None:
         check_integer(name, width, 1, MOST_CHANNELS)
 
 
-def check_text(name: str, text: str) -> None:
+def check_text(name: str, text: object) -> None:
     """Checks a name or path.
 
     Raises:
-        ValueError: it is empty, longer than a path can be, or has characters that cannot be shown.
+        ValueError: it is no text, empty, longer than a path can be, or has characters that cannot
+            be shown.
     """
+    if not isinstance(text, str):
+        raise ValueError(f"{name} must be of type str, got {text!r:.80}")
     if not text or len(text) > 4096 or not text.isprintable():
         raise ValueError(f"{name} must be 1 to 4,096 printable characters, got {text[:80]!r}")
 
 
-def check_choices(config: Any) -> None:
-    """Checks all fields of a config that are one of several words.
+def check_folder_name(name: str, text: object) -> None:
+    """Checks the name of a folder, which must not lead into another one.
 
     Raises:
-        ValueError: one is another word.
+        ValueError: it is no text that can be shown, `.` or `..`, or has a slash.
+    """
+    check_text(name, text)
+    if text in (".", "..") or "/" in str(text) or "\\" in str(text):
+        raise ValueError(f"{name} must be the name of one folder, without slashes, got {text!r}")
+
+
+def check_kinds(config: Any) -> None:
+    """Checks what type hints say of a config's words, switches, paths, tuples and parts.
+
+    Numbers and texts have checks of their own, which know the range too.
+
+    Raises:
+        ValueError: a field is of another type, or none of its words.
     """
     for name, kind in get_type_hints(type(config)).items():
-        value = getattr(config, name)
-        if get_origin(kind) is Literal and value not in get_args(kind):
-            raise ValueError(f"{name} must be one of {', '.join(get_args(kind))}, got {value!r}")
+        value, origin = getattr(config, name), get_origin(kind)
+        if origin is Literal:
+            if value not in get_args(kind):
+                words = ", ".join(get_args(kind))
+                raise ValueError(f"{name} must be one of {words}, got {value!r}")
+            continue
+        expected = origin or kind
+        is_checked = expected in (bool, Path, tuple) or is_dataclass(expected)
+        if is_checked and not isinstance(value, expected):
+            raise ValueError(f"{name} must be of type {expected.__name__}, got {value!r:.80}")

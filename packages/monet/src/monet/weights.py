@@ -24,6 +24,7 @@ from monet.config_file import (
 from monet.model import Monet
 from monet.ranges import MOST_STEPS, check_integer, check_text
 from monet.seal import SealError, facts_of_weights, read_regular, seal_weights
+from monet.step_count import steps_in_words
 
 WEIGHTS = "model.safetensors"
 SHIPPED = Path(__file__).parent / "weights"
@@ -78,6 +79,16 @@ class Weights:
     def name(self) -> str:
         """Name of the run folder, or of the file."""
         return self.path.parent.name if self.path.name == WEIGHTS else self.path.stem
+
+    @property
+    def earlier_steps(self) -> int:
+        """Steps of the runs that theirs went on from."""
+        return sum(stage.step for stage in self.stages)
+
+    @property
+    def title(self) -> str:
+        """Name and steps: `objects_room_quick (40,410 steps, the last stage 7,615)`."""
+        return f"{self.name} ({steps_in_words(self.step, self.earlier_steps)})"
 
     def model(self) -> Monet:
         """Returns the model, ready to decompose images.

@@ -18,13 +18,20 @@ from rich.progress import (
 )
 from rich.text import Text
 
+Bars = Progress
+"""The bars that are shown; what does the work adds its own."""
+SPEED_S = 300.0
+"""Seconds over which the rate is taken: a step may take a minute."""
+
 
 class RateColumn(ProgressColumn):
-    """Shows how many steps a second are made."""
+    """Shows how fast it goes: how many a second, or how many seconds each takes."""
 
     def render(self, task: Task) -> Text:
         """Returns the rate, once there is one."""
-        return Text("" if task.speed is None else f"{task.speed:,.1f}/s")
+        if not task.speed:
+            return Text("")
+        return Text(f"{task.speed:,.1f}/s" if task.speed >= 1 else f"{1 / task.speed:,.1f} s each")
 
 
 _SHOWN: list[Progress] = []
@@ -51,8 +58,9 @@ def progress_bar() -> Iterator[Progress]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}", markup=False),
         console=console,
-        disable=not console.is_terminal,
         transient=True,
+        speed_estimate_period=SPEED_S,
+        disable=not console.is_terminal,
     ) as progress:
         _SHOWN.append(progress)
         try:

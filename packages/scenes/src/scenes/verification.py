@@ -120,7 +120,8 @@ def verify(
         config = _moved(path, config, source, {"scenes": scenes, "masks": masks})
         if not same_scenes(identity_of(config, seed), identity):
             raise UsageError(f"{source}: not what the scenes of {path} were read from")
-    anew = remake(OpenSource(config, seed), numbers)
+    with counting("making scenes again"):
+        anew = remake(OpenSource(config, seed), numbers)
     same = provenance == anew.attributes["provenance"]
     return Verification(
         rows,

@@ -55,8 +55,7 @@ def figure_2(materials: Materials) -> Figure:
         {name: weights.model() for name, weights in runs.items()},
         scenes.images,
         scenes.segmentation,
-        f"{', '.join(weights.name for weights in runs.values())} at step "
-        f"{min(weights.step for weights in runs.values()):,} or later; the first test scenes, not "
+        f"{', '.join(weights.title for weights in runs.values())}; the first test scenes, not "
         "chosen",
     )
 

@@ -57,7 +57,9 @@ def choose_weights(checkpoint: str | None, dataset: str, size: int | None = None
 
 def of_weights(weights: Weights) -> ScoredModel:
     """Returns the model of weights as it is scored."""
-    identity = ModelIdentity(str(weights.path), weights.name, weights.step)
+    identity = ModelIdentity(
+        str(weights.path), weights.name, weights.step, earlier_steps=weights.earlier_steps
+    )
     return monet_model(weights.model(), identity, weights)
 
 

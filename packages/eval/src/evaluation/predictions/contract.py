@@ -86,13 +86,21 @@ def join_outputs(outputs: Sequence[ModelOutput]) -> ModelOutput:
     return ModelOutput(**arrays, terms=terms)
 
 
-def read_output(returned: object, images: UInt8[np.ndarray, "N H W 3"], name: str) -> ModelOutput:
+def read_output(
+    returned: object,
+    images: UInt8[np.ndarray, "N H W 3"],
+    name: str,
+    *,
+    knows_scale: bool = False,
+) -> ModelOutput:
     """Reads what `decompose` returned: an array of masks, or an object with more.
 
     Args:
         returned: by the model; NumPy arrays, or tensors on any device.
         images: that it was given.
         name: of the model, for the message.
+        knows_scale: whether its colours are on the scale of [0, 1] for certain, and only wrong
+            where they leave it.
 
     Raises:
         CommandError: it has no masks, or something breaks the contract.
@@ -114,9 +122,9 @@ def read_output(returned: object, images: UInt8[np.ndarray, "N H W 3"], name: st
         for key, form in forms.items()
         if getattr(returned, key, None) is not None
     }
-    if "reconstruction" in arrays:
+    if not knows_scale and "reconstruction" in arrays:
         check_colors(arrays["reconstruction"], images, name, "reconstruction")
-    elif "components" in arrays:
+    elif not knows_scale and "components" in arrays:
         mixed = (masks[..., None] * arrays["components"]).sum(axis=1)
         check_colors(mixed, images, name, "components, mixed by the masks")
     if "masks_recon" in arrays:

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import UInt8
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from monet.step_count import steps_in_words
 from monet.weights import SHIPPED
 from scenes.atomic import write_whole
 from scenes.objects_room.config import ObjectsRoomConfig
@@ -262,11 +263,15 @@ def _table_of_runs(content: ReportContent) -> tables.PageTable | None:
         return None
     return tables.table_of(
         "runs, and the last values that each logged of itself",
-        ["run", "data", "steps", *LAST],
+        ["run", "data", "trained for", *LAST],
         [
             (
                 run.path,
-                [run.dataset, f"{run.step:,}", *(tables.number(run.last.get(k)) for k in LAST)],
+                [
+                    run.dataset,
+                    steps_in_words(run.step, run.earlier_steps),
+                    *(tables.number(run.last.get(k)) for k in LAST),
+                ],
             )
             for run in (logged.summary() for logged in content.runs)
         ],

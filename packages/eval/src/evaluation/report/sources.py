@@ -31,11 +31,21 @@ class LoggedRun:
     config: dict[str, Any]
     rows: tuple[dict[str, Any], ...]
     """Rows of metrics.jsonl."""
+    earlier_steps: int = 0
+    """Steps of the runs that it went on from."""
 
     def summary(self) -> ReportedRun:
         """Returns it with the last value of everything that it logged."""
         last = dict(ChainMap(*reversed(self.rows)))
-        return ReportedRun(self.name, self.path, self.dataset, self.step, self.config, last)
+        return ReportedRun(
+            self.name,
+            self.path,
+            self.dataset,
+            self.step,
+            self.config,
+            last,
+            self.earlier_steps,
+        )
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,15 @@ def _read_run(folder: Path) -> LoggedRun:
     weights = read_weights(folder / WEIGHTS)
     config = json.loads(config_to_json(weights.config))
     rows = read_log(folder / METRICS) if (folder / METRICS).exists() else ()
-    return LoggedRun(folder.name, str(folder), weights.dataset, weights.step, config, rows)
+    return LoggedRun(
+        folder.name,
+        str(folder),
+        weights.dataset,
+        weights.step,
+        config,
+        rows,
+        weights.earlier_steps,
+    )
 
 
 def read_scores(folder: Path, left_out: list[str]) -> list[ScoresFile]:

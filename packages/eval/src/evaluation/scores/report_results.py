@@ -20,6 +20,8 @@ class ReportedRun:
     config: Mapping[str, Any]
     last: Mapping[str, Any]
     """The last value of everything that it logged."""
+    earlier_steps: int = 0
+    """Steps of the runs that it went on from."""
 
 
 @dataclass(frozen=True)

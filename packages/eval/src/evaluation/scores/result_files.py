@@ -54,7 +54,10 @@ def _converter() -> cattrs.Converter:
     converter.register_unstructure_hook(
         ModelIdentity,
         make_dict_unstructure_fn(
-            ModelIdentity, converter, trained_slots=override(omit_if_default=True)
+            ModelIdentity,
+            converter,
+            trained_slots=override(omit_if_default=True),
+            earlier_steps=override(omit_if_default=True),
         ),
     )
     return converter

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+from monet.step_count import steps_in_words
+
 SCHEMA = 1
 """Version of the files. Files from before it was written have the same keys, and are read."""
 OVER_IMAGES = "95% bootstrap over images, not over training seeds"
@@ -50,11 +52,15 @@ class ModelIdentity:
     """Training steps of MONet's weights; `None` for any other model."""
     trained_slots: int | None = None
     """Slots that it was trained with, where that is known and matters."""
+    earlier_steps: int = 0
+    """Steps of the runs that MONet's went on from."""
 
     @property
     def title(self) -> str:
-        """Name, and training step where there is one."""
-        return self.name if self.step is None else f"{self.name} at step {self.step:,}"
+        """Name, and training steps where they are known."""
+        if self.step is None:
+            return self.name
+        return f"{self.name} ({steps_in_words(self.step, self.earlier_steps)})"
 
     @property
     def label(self) -> str:

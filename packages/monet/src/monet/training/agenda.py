@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from monet.config import TrainConfig
+from monet.training.costs import Costs
+
+Clock = Callable[[], float]
+"""Returns seconds since some moment."""
+PACES = 50
+"""How often the pace is taken in the time that a call may take."""
+NEWEST = 0.5
+"""Weight of the newest pace against those before: loads change, and a pace varies by itself."""
 
 
 @dataclass(frozen=True)
@@ -22,17 +33,43 @@ class Due:
     """A look at the terms of the steps so far, which all of the others begin with."""
 
 
+@dataclass(frozen=True)
+class _Paced:
+    """When the pace was last taken."""
+
+    step: int
+    elapsed_s: float
+    apart_s: float
+    """Seconds of those that were not steps: scores and states."""
+
+
 class Agenda:
     """The times of one call of `Trainer.run`, which begins as this is made.
 
     Args:
         step: steps made before.
         stop_after_s: wall-clock seconds that the call may take; no limit by default.
+        costs: what steps, scores and states took when they were measured; unknown by default.
+        clock: tells the time.
     """
 
-    def __init__(self, step: int, stop_after_s: float | None) -> None:
-        self.first, self._stop_after_s = step, stop_after_s
-        self._start = self._last_save = time.monotonic()
+    def __init__(
+        self,
+        step: int,
+        stop_after_s: float | None = None,
+        costs: Costs | None = None,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.first, self._stop_after_s, self._clock = step, stop_after_s, clock
+        self.costs = Costs(0.0) if costs is None else costs
+        self._start = self._last_save = clock()
+        self._paced, self._apart_s = _Paced(step, 0.0, 0.0), 0.0
+        self.leaves_out_scores = (
+            stop_after_s is not None
+            and self.costs.score_s > 0
+            and self.costs.leave_no_step_in(stop_after_s)
+        )
+        """Whether there is time for scores alone and not for a step: then none are made."""
 
     def due(self, config: TrainConfig, step: int, look_every: int) -> Due:
         """Returns what is due after `step` steps.
@@ -46,28 +83,65 @@ class Agenda:
         last = step >= config.steps
         return Due(log, score, last, look=log or score or last or step % look_every == 0)
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the time is over."""
-        return self._stop_after_s is not None and self._elapsed_s >= self._stop_after_s
+    def takes_pace(self, step: int) -> bool:
+        """Takes the pace of the steps since it last did, if it is time to; returns whether it did.
+
+        All steps of a fiftieth of the time, so that one that is slow by itself decides little.
+        """
+        limit_s, elapsed_s = self._stop_after_s, self._elapsed_s
+        if limit_s is None or elapsed_s - self._paced.elapsed_s < limit_s / PACES:
+            return False
+        before, self._paced = self._paced, _Paced(step, elapsed_s, self._apart_s)
+        apart_s = self._apart_s - before.apart_s
+        newest = (elapsed_s - before.elapsed_s - apart_s) / max(1, step - before.step)
+        if self.costs.step_s:
+            newest = (1 - NEWEST) * self.costs.step_s + NEWEST * newest
+        if newest > 0:
+            self.costs = self.costs.at_pace(newest)
+        return True
+
+    @contextmanager
+    def timing(self, cost: Literal["score_s", "save_s"]) -> Iterator[None]:
+        """Measures what the block takes, which is scores or a state, apart from steps."""
+        start = self._clock()
+        yield
+        taken_s = self._clock() - start
+        self._apart_s += taken_s
+        self.costs = replace(self.costs, **{cost: taken_s})
 
     @property
     def left_s(self) -> float:
         """Seconds left; infinitely many where there is no limit."""
         return float("inf") if self._stop_after_s is None else self._stop_after_s - self._elapsed_s
 
-    def seconds_per_step(self, step: int) -> float:
-        """Returns what a step has taken so far, all else that was due included."""
-        return self._elapsed_s / (step - self.first)
+    @property
+    def is_over(self) -> bool:
+        """Whether there is no time for another step with the scores and the state after it."""
+        return self.left_s <= 0 or self.left_s < self.costs.step_s + self._end_s
+
+    @property
+    def has_time_to_score(self) -> bool:
+        """Whether there is time for scores; not where they would take all of it."""
+        return not self.leaves_out_scores and self.left_s > 0
+
+    def steps_that_fit(self, config: TrainConfig, step: int) -> int:
+        """Returns how many steps there is time for; one at least before any is made."""
+        costs = replace(self.costs, score_s=0.0) if self.leaves_out_scores else self.costs
+        fit = costs.steps_that_fit(config, step, self.left_s) if costs.step_s else 1
+        return max(fit, 1) if step == self.first else fit
 
     def save_is_due(self, every_s: float) -> bool:
         """Whether it is time to save again; the next time then counts from now."""
-        now = time.monotonic()
+        now = self._clock()
         if now - self._last_save < every_s:
             return False
         self._last_save = now
         return True
 
     @property
+    def _end_s(self) -> float:
+        return self.costs.save_s if self.leaves_out_scores else self.costs.end_s
+
+    @property
     def _elapsed_s(self) -> float:
-        return time.monotonic() - self._start
+        return self._clock() - self._start

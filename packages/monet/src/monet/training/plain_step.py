@@ -37,7 +37,9 @@ class PlainStep:
         self._learner, self._images = learner, images
         self._share = learner.ranks.share(learner.config.batch_size)
         self._loss = learner.mean_loss(backend)
-        self._cores = ThreadShares(torch.get_num_threads() if backend is None else 1)
+        self.is_compiled = backend is not None
+        shares_pay = backend is None and learner.device.type == "cpu"
+        self._cores = ThreadShares(torch.get_num_threads() if shares_pay else 1)
         self._terms: list[Terms] = []
 
     def make(self) -> None:

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.distributed as dist
 from scenes.command_line import CommandError, UsageError
 from torch import Tensor
+
+from monet.config import Device
+from monet.devices import Kind, choose_device
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,17 @@ class Ranks:
     """How many processes there are."""
     local_rank: int = 0
     """Which of this machine's processes, and so which GPU."""
+    kind: Kind = field(default_factory=lambda: choose_device("auto"))
+    """What each of them computes on."""
 
     @property
     def device(self) -> torch.device:
         """Where this process computes."""
-        if torch.cuda.is_available():
-            return torch.device("cuda", self.local_rank)
-        return torch.device("cpu")
+        return (
+            torch.device("cuda", self.local_rank)
+            if self.kind == "cuda"
+            else torch.device(self.kind)
+        )
 
     def share(self, batch_size: int) -> slice:
         """Returns this process's rows of a global batch.
@@ -95,19 +102,28 @@ class Ranks:
             )
 
 
-def join() -> Ranks:
-    """Joins the processes that torchrun started; alone where it started none."""
+def join(device: Device = "auto") -> Ranks:
+    """Joins the processes that torchrun started; alone where it started none.
+
+    Args:
+        device: where each of them is to compute.
+
+    Raises:
+        UsageError: PyTorch finds no such device here.
+    """
+    kind = choose_device(device)
     if "WORLD_SIZE" not in os.environ or "RANK" not in os.environ:
-        return Ranks()
+        return Ranks(kind=kind)
     ranks = Ranks(
         rank=int(os.environ["RANK"]),
         world=int(os.environ["WORLD_SIZE"]),
         local_rank=int(os.environ.get("LOCAL_RANK", "0")),
+        kind=kind,
     )
     if ranks.world > 1:
-        if torch.cuda.is_available():
+        if kind == "cuda":
             torch.cuda.set_device(ranks.device)
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        dist.init_process_group("nccl" if kind == "cuda" else "gloo")
     return ranks
 
 

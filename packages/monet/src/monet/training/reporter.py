@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from scenes.progress import Bars
 from torch import Tensor
 
 from monet.training.run_log import RunLog
@@ -47,13 +49,21 @@ class Reporter:
         loss, nll, kl_latent, kl_mask, _ = self.unlogged[-1]
         return f"loss {loss:,.0f} (nll {nll:,.0f}, latents {kl_latent:,.0f}, masks {kl_mask:,.0f})"
 
-    def score(self, step: int, weights: Mapping[str, Tensor], signals: StopSignals) -> bool:
-        """Logs scores and a picture; returns whether it did, before a signal asked to stop."""
+    def score(
+        self,
+        step: int,
+        weights: Mapping[str, Tensor],
+        signals: StopSignals,
+        progress: Bars,
+    ) -> None:
+        """Logs scores and a picture, on a bar of their own; nothing where a signal asks to stop."""
         if self._log is None:
-            return True
-        results = signals.unless_asked(lambda: self._validation.results(weights))
-        if results is None:
-            return False
-        self._log.scalars(step, results.scores)
-        self._log.picture(step, results.sheet)
-        return True
+            return
+        task = progress.add_task("scores", total=self._validation.num_images, note="")
+        results = signals.unless_asked(
+            lambda: self._validation.results(weights, partial(progress.advance, task))
+        )
+        progress.remove_task(task)
+        if results is not None:
+            self._log.scalars(step, results.scores)
+            self._log.picture(step, results.sheet)

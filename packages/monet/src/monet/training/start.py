@@ -13,8 +13,12 @@ from monet.config_file import CONFIG
 from monet.given_masks import check_entities, needs_segmentation
 from monet.training.data import TrainingImages, fit
 from monet.training.learner import Learner
+from monet.training.mean_loss import Backend
+from monet.training.plain_step import PlainStep
 from monet.training.processes import Ranks
 from monet.training.state import STATE, State
+from monet.training.steps import Steps
+from monet.training.whole_step import Form, WholeStep, cuda_graph
 from monet.weights import find_weights, read_weights
 
 
@@ -43,6 +47,16 @@ def start_learner(config: TrainConfig, ranks: Ranks, saved: State | None, folder
     elif config.init_from is not None:
         learner.start_from(read_weights(find_weights(config.init_from)))
     return learner
+
+
+def start_steps(learner: Learner, images: TrainingImages, *, is_compiled: bool) -> Steps:
+    """Returns what makes a learner's steps on its device."""
+    backend: Backend | None = "inductor" if is_compiled else None
+    if learner.device.type != "cuda":
+        return PlainStep(learner, images, backend)
+    torch.backends.cudnn.benchmark = True
+    capture = cuda_graph if learner.config.graph == "auto" else None
+    return WholeStep(learner, images, Form(backend, capture))
 
 
 def start_images(config: TrainConfig, file: SceneFile, device: torch.device) -> TrainingImages:

@@ -47,10 +47,15 @@ class State:
 def save_state(folder: Path, state: State) -> None:
     """Writes a training state, with a checksum."""
     # By way of memory: torch's own writer does not say why a write failed.
+    write_whole(folder / STATE, state_bytes(state))
+
+
+def state_bytes(state: State) -> bytes:
+    """Returns what a file of a training state holds."""
     content = io.BytesIO()
     fields = {**vars(state), "stages": stages_to_json(state.stages), "version": VERSION}
     torch.save(fields, content)
-    write_whole(folder / STATE, seal_zip(content.getvalue()))
+    return seal_zip(content.getvalue())
 
 
 def read_state(folder: Path) -> State:

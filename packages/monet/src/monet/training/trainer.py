@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import torch
 from scenes.command_line import CommandError, UsageError
 from scenes.file.reader import SceneFile
 from scenes.progress import progress_bar
 
-from monet.config import TrainConfig, first_difference
+from monet.config import Device, TrainConfig, first_difference
+from monet.devices import choose_device
 from monet.model import Monet
-from monet.training.agenda import Agenda
+from monet.training import pace
+from monet.training.agenda import Agenda, Clock
+from monet.training.costs import Costs
 from monet.training.data import held_out
-from monet.training.mean_loss import Backend
-from monet.training.pace import compiling_pays, seconds_per_step
-from monet.training.plain_step import PlainStep
+from monet.training.loop import Loop, Outcome, plan_steps
 from monet.training.processes import Ranks
 from monet.training.reporter import Reporter
 from monet.training.run_folder import RunFolder
 from monet.training.signals import StopSignals
-from monet.training.start import start_images, start_learner
-from monet.training.steps import NotFiniteError, Steps
+from monet.training.start import start_images, start_learner, start_steps
+from monet.training.steps import NotFiniteError
 from monet.training.validation import Validation
-from monet.training.whole_step import Form, WholeStep, cuda_graph
-
-Reason = Literal["steps", "time", "signal"]
-"""All steps are made, the time is over, or a signal asked to stop."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a call of `Trainer.run` ended."""
-
-    step: int
-    """Steps made in all."""
-    reason: Reason
 
 
 class Trainer:
@@ -47,6 +35,7 @@ class Trainer:
         config: the whole run.
         folder: the run folder; one that exists is gone on with.
         ranks: this process among all that train; the first alone writes.
+        clock: tells the time that a call may take.
 
     Raises:
         UsageError: the data do not suit, or the folder holds a run of another config, of other
@@ -54,8 +43,16 @@ class Trainer:
         CommandError: a saved state cannot be read.
     """
 
-    def __init__(self, config: TrainConfig, folder: Path, ranks: Ranks | None = None) -> None:
-        self._ranks = Ranks() if ranks is None else ranks
+    def __init__(
+        self,
+        config: TrainConfig,
+        folder: Path,
+        ranks: Ranks | None = None,
+        *,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._ranks, self._clock = Ranks() if ranks is None else ranks, clock
+        self._costs: Costs | None = None
         self._folder = RunFolder(folder)
         saved = self._folder.saved_state(config)
         self._learner = start_learner(config, self._ranks, saved, folder)
@@ -65,20 +62,15 @@ class Trainer:
             if saved is not None:
                 self._folder.check_data(saved, self._file)
             self._images = start_images(config, self._file, self.device)
-            self._steps = self._make_steps("inductor" if config.compile == "always" else None)
+            self._steps = start_steps(
+                self._learner, self._images, is_compiled=config.compile == "always"
+            )
             images = held_out(self._file, config.model.image_size)
-            validation = Validation(config, images, self.device)
-            self._reporter = Reporter(validation, () if saved is None else saved.unlogged)
+            self._validation = Validation(config, images, self.device)
+            self._reporter = Reporter(self._validation, () if saved is None else saved.unlogged)
         except BaseException:
             self._file.close()
             raise
-
-    def _make_steps(self, backend: Backend | None) -> Steps:
-        if self.device.type != "cuda":
-            return PlainStep(self._learner, self._images, backend)
-        torch.backends.cudnn.benchmark = True
-        capture = cuda_graph if self.config.graph == "auto" else None
-        return WholeStep(self._learner, self._images, Form(backend, capture))
 
     @property
     def config(self) -> TrainConfig:
@@ -115,36 +107,37 @@ class Trainer:
         self._images.close()
         self._file.close()
 
-    def seconds_per_step(self) -> float:
-        """Measures steps, and goes back to where it was; the mean of all processes."""
-        return seconds_per_step(self._learner, self._steps)
+    def measure(self, stop_after_s: float | None = None) -> Costs:
+        """Measures what a step, scores and a state take, and goes back to where it was.
 
-    def compile_if_it_pays(self, seconds_per_step: float, stop_after_s: float | None) -> bool:
-        """Has later steps compiled where a GPU gains more time by it than it takes.
+        On a GPU later steps are compiled where that gains more time than it takes. A call of `run`
+        that has a limit then ends with its scores and its state inside of it.
 
         Args:
-            seconds_per_step: measured without.
-            stop_after_s: wall-clock seconds for this call; as long as all steps take by default.
-
-        Returns:
-            Whether it will; the rate is then to be measured anew.
+            stop_after_s: wall-clock seconds that this call and `run` may take.
         """
-        pays = compiling_pays(self._learner, seconds_per_step, stop_after_s)
-        if pays:
-            self._steps.close()
-            self._steps = self._make_steps("inductor")
-        return pays
+        learner = self._learner
+        with progress_bar() as progress:
+            task = progress.add_task("measuring the pace", total=None, note="")
+            step_s = pace.seconds_per_step(learner, self._steps)
+            if pace.compiling_pays(learner, step_s, stop_after_s):
+                progress.update(task, description="compiling, about a minute")
+                self._steps.close()
+                self._steps = start_steps(learner, self._images, is_compiled=True)
+                step_s = pace.seconds_per_step(learner, self._steps)
+            progress.update(task, description="measuring scores")
+            score_s = pace.seconds_of_scores(self._validation, learner.weights)
+            self._costs = Costs(step_s, score_s, pace.seconds_of_save(learner.state()))
+        return self._costs
 
-    def plan(self, left_s: float, seconds_per_step: float) -> None:
-        """Asks for as many steps, from here on, as there is time for.
+    def plan(self, left_s: float) -> None:
+        """Plans as many steps, from here on, as there is time for as measured.
 
         Args:
             left_s: wall-clock seconds from now.
-            seconds_per_step: measured.
         """
-        fit = torch.tensor(left_s / seconds_per_step, device=self.device)
-        self._ranks.average_([fit])  # clocks differ
-        self.adopt(replace(self.config, steps=self.step + max(1, int(fit))))
+        agenda = Agenda(self.step, left_s, self._costs)
+        plan_steps(self._learner, self._steps, agenda.steps_that_fit(self.config, self.step))
 
     def adopt(self, config: TrainConfig) -> None:
         """Goes on by another config, which differs in what may change as a run goes.
@@ -164,69 +157,43 @@ class Trainer:
         Args:
             stop_after_s: wall-clock seconds from now.
             fill: make as many steps as the time allows, whatever the config says: these are
-                planned anew with every line of the log, by the rate so far, since the learning
-                rate may fall until the last step.
+                planned anew as the pace changes, since the learning rate may fall until the last.
 
         Raises:
             CommandError: the loss is not finite; on a CPU the state before that step is saved, on a
                 GPU, which finds it some steps later, the last saved state stands.
             UsageError: another process trains in the folder, or has since this one read it.
         """
+        agenda = Agenda(self.step, stop_after_s, self._costs, self._clock)
         fill = fill and stop_after_s is not None
         if self._ranks.rank > 0:
-            return self._run(stop_after_s, fill)
+            return self._loop(agenda, fill)
         with self._folder.held():
             self._folder.save_config(self.config)
             if not self._folder.has_state:
                 self.save()
             with self._reporter.logging(self._folder.path, self.step):
-                outcome = self._run(stop_after_s, fill)
+                outcome = self._loop(agenda, fill)
             self._folder.save_config(self.config)
         return outcome
 
-    def _run(self, stop_after_s: float | None, fill: bool) -> Outcome:
-        try:
-            return self._loop(stop_after_s, fill)
-        except NotFiniteError as error:
-            raise self._spoilt(error) from None
-
-    def _loop(self, stop_after_s: float | None, fill: bool) -> Outcome:
-        agenda, ranks, reporter = Agenda(self.step, stop_after_s), self._ranks, self._reporter
-        alone = ranks.world == 1  # torchrun ends processes that take long by itself
+    def _loop(self, agenda: Agenda, fill: bool) -> Outcome:
+        alone = self._ranks.world == 1  # torchrun ends processes that take long by itself
         with progress_bar() as progress, StopSignals(second_ends=alone) as signals:
-            task = progress.add_task(self.config.run_name, total=None, note="")
-            scored = self.step
-            if self.is_unscored:
-                reporter.score(scored, self._learner.weights, signals)
-            reason: Reason = "signal" if ranks.any(signals.asked) else "steps"
-            while reason == "steps" and self.step < self.config.steps:
-                self._steps.make()
-                due = agenda.due(self.config, self.step, self._steps.look_every)
-                if not due.look and not (alone and signals.asked):
-                    continue
-                reporter.unlogged += self._steps.terms()
-                total, made = self.config.steps, self.step
-                progress.update(task, total=total, completed=made, note=reporter.note())
-                if due.log:
-                    reporter.log_terms(self.step)
-                if due.score and not ranks.any(signals.asked):
-                    reporter.score(self.step, self._learner.weights, signals)
-                    scored = self.step
-                if ranks.any(agenda.is_over or signals.asked):
-                    reason = "signal" if ranks.any(signals.asked) else "time"
-                    break
-                if fill and (due.log or due.last):
-                    self.plan(agenda.left_s, agenda.seconds_per_step(self.step))
-                if agenda.save_is_due(self.config.save_every_s):
-                    self.save()
-            if fill and reason == "time":
-                self.adopt(replace(self.config, steps=self.step))
-                reason = "steps"
-            if self.step != agenda.first:
-                self.save()
-            if reason != "signal" and self.step not in (scored, agenda.first):
-                reporter.score(self.step, self._learner.weights, signals)
-            return Outcome(self.step, "signal" if signals.asked else reason)
+            loop = Loop(
+                self._learner,
+                self._steps,
+                self._reporter,
+                agenda,
+                self.save,
+                fill=fill,
+                signals=signals,
+                progress=progress,
+            )
+            try:
+                return loop.run(is_unscored=self.is_unscored)
+            except NotFiniteError as error:
+                raise self._spoilt(error) from None
 
     def save(self) -> None:
         """Saves state and weights; a kill at any moment leaves the old ones or the new.
@@ -258,7 +225,11 @@ class Trainer:
 
 
 def train(
-    config: TrainConfig, run: Path | str | None = None, *, stop_after_s: float | None = None
+    config: TrainConfig,
+    run: Path | str | None = None,
+    *,
+    stop_after_s: float | None = None,
+    device: Device = "auto",
 ) -> Outcome:
     """Trains until all steps are made or the time is over; goes on with a run that is there.
 
@@ -274,6 +245,7 @@ def train(
         config: the whole run.
         run: its folder; runs/NAME by default.
         stop_after_s: wall-clock seconds from now; no limit by default.
+        device: where to compute: a CUDA GPU where there is one, else the CPU, by default.
 
     Returns:
         How many steps are made in all, and why it ended: `steps`, `time` or `signal`.
@@ -283,5 +255,9 @@ def train(
         CommandError: the loss is not finite, or there is no space left.
     """
     folder = Path("runs") / config.run_name if run is None else Path(run)
-    with Trainer(config, folder) as trainer:
-        return trainer.run(stop_after_s)
+    start = time.monotonic()
+    with Trainer(config, folder, Ranks(kind=choose_device(device))) as trainer:
+        if stop_after_s is None:
+            return trainer.run()
+        trainer.measure(stop_after_s)
+        return trainer.run(max(0.0, stop_after_s - (time.monotonic() - start)))

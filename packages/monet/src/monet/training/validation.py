@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,11 @@ from monet.training.data import HeldOut
 from monet.training.picture import decomposition_sheet
 
 PICTURED = 8
+"""Images of the picture."""
+BATCH = 64
+"""Images that are taken apart at once."""
+Advance = Callable[[int], None]
+"""Is told how many more images are done."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +47,21 @@ class Validation:
         self._config, self._images = config, images
         self._model = Monet(config.model, config.loss).to(device)
 
-    def scores(self, weights: Mapping[str, torch.Tensor]) -> dict[str, float]:
+    @property
+    def num_images(self) -> int:
+        """Images that are taken apart for scores and their picture."""
+        return len(self._images.images) + PICTURED
+
+    def scores(
+        self, weights: Mapping[str, torch.Tensor], advance: Advance | None = None
+    ) -> dict[str, float]:
         """Returns scores of all held-out images.
 
         `held_out_*` are the loss's terms; `slots_used` is the number of slots that are the largest
         somewhere, on average, and `slot_share/k` the share of pixels that slot k has; `ari` and
         `ari_fg` where the truth is known and the masks are learned.
         """
-        parts = self._decompose(weights)
+        parts = self._decompose(weights, len(self._images.images), advance)
         segmentation = parts.masks.argmax(axis=1)
         shares = parts.masks.mean(axis=(0, 2, 3))
         scores = {
@@ -67,18 +79,26 @@ class Validation:
                 scores["ari_fg"] = float(np.nanmean(of_objects))
         return scores
 
-    def results(self, weights: Mapping[str, torch.Tensor]) -> Results:
-        """Returns scores and a picture."""
-        return Results(self.scores(weights), self.sheet(weights))
+    def results(
+        self, weights: Mapping[str, torch.Tensor], advance: Advance | None = None
+    ) -> Results:
+        """Returns scores and a picture, and tells of each image that is done."""
+        scores = self.scores(weights, advance)
+        sheet = self.sheet(weights)
+        if advance is not None:
+            advance(PICTURED)
+        return Results(scores, sheet)
 
-    def sheet(self, weights: Mapping[str, torch.Tensor]) -> UInt8[np.ndarray, "Y X 3"]:
+    def sheet(
+        self, weights: Mapping[str, torch.Tensor], count: int = PICTURED
+    ) -> UInt8[np.ndarray, "Y X 3"]:
         """Returns a picture of the first held-out images and their decompositions."""
-        images = self._images.images[:PICTURED]
-        return decomposition_sheet(images, self._decompose(weights, PICTURED))
+        return decomposition_sheet(self._images.images[:count], self._decompose(weights, count))
 
     def _decompose(
-        self, weights: Mapping[str, torch.Tensor], count: int | None = None
+        self, weights: Mapping[str, torch.Tensor], count: int, advance: Advance | None = None
     ) -> Decompositions:
+        """Takes the first images apart, and tells of each batch that is done."""
         self._model.load_state_dict(weights)
         images, labels = torch.from_numpy(self._images.images), self._images.segmentation
         segmentation = None if labels is None else torch.from_numpy(labels)
@@ -86,4 +106,6 @@ class Validation:
         # before it, which must not depend on `count`.
         log_masks = log_masks_of(self._config, Batch(images, segmentation))
         masks = None if log_masks is None else log_masks[:count].exp()
-        return self._model.eval().decompose(images[:count], masks=masks)
+        return self._model.eval().decompose(
+            images[:count], masks=masks, batch_size=BATCH, advance=advance
+        )

@@ -6,11 +6,9 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-import tyro
 
 from scenes.command_line import CommandError
+from scenes.commands.one_file import OneFile, only
 from scenes.formats import ExportFormat
 
 
@@ -18,7 +16,7 @@ from scenes.formats import ExportFormat
 class Import:
     """Read a multi_object_datasets TFRecord: Objects Room, Multi-dSprites, CLEVR, Tetrominoes."""
 
-    file: Annotated[Path, tyro.conf.Positional]
+    file: OneFile
     """The TFRecord, gzipped or plain."""
     out: Path | None = None
     """File to write; data/imported/NAME.h5 by default."""
@@ -29,9 +27,10 @@ class Import:
         """Reads the file; what comes before a broken record is kept."""
         from scenes.formats.tfrecord_import import import_tfrecord
 
-        out = self.out or Path("data/imported") / f"{self.file.stem}.h5"
+        file = only(self.file, "scenes import")
+        out = self.out or Path("data/imported") / f"{file.stem}.h5"
         start = time.monotonic()
-        imported = import_tfrecord(self.file, out, overwrite=self.overwrite)
+        imported = import_tfrecord(file, out, overwrite=self.overwrite)
         seconds = time.monotonic() - start
         print(f"{out}: {imported.n:,} scenes of {imported.layout}, {seconds:.1f} s")
         for remark in imported.remarks:
@@ -45,7 +44,7 @@ class Import:
 class Export:
     """Write a file in another project's format."""
 
-    file: Annotated[Path, tyro.conf.Positional]
+    file: OneFile
     """The file to export."""
     format: ExportFormat = "tfrecord"
     """multi_object_datasets' TFRecord, or object-centric-library's HDF5 and metadata."""
@@ -58,8 +57,9 @@ class Export:
         """Writes the file."""
         from scenes.formats.export import default_name, export
 
-        out = self.out or default_name(self.file, self.format)
-        exported = export(self.file, out, self.format, overwrite=self.overwrite)
+        file = only(self.file, "scenes export")
+        out = self.out or default_name(file, self.format)
+        exported = export(file, out, self.format, overwrite=self.overwrite)
         for remark in exported.remarks:
             print(f"scenes: {remark}", file=sys.stderr)
         print(f"{out}: {exported.n:,} scenes{', already there' if exported.was_there else ''}")

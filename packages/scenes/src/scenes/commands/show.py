@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import tyro
+from scenes.commands.one_file import OneFile, only
 
 
 @dataclass(frozen=True)
 class Show:
     """Write a contact sheet of a file, or a page to leaf through its scenes."""
 
-    file: Annotated[Path, tyro.conf.Positional]
+    file: OneFile
     """The file to look into."""
     out: Path | None = None
     """PNG or HTML page to write; beside the file by default."""
@@ -32,7 +31,7 @@ class Show:
 
         print(
             show(
-                self.file,
+                only(self.file, "scenes show"),
                 self.out,
                 page=self.html,
                 n=self.n,

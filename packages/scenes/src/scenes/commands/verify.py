@@ -5,18 +5,16 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-import tyro
 
 from scenes.command_line import CommandError, UsageError
+from scenes.commands.one_file import OneFile, only
 
 
 @dataclass(frozen=True)
 class Verify:
     """Check a file: checksums, counts, ranges, masks, and scenes made again from their seed."""
 
-    file: Annotated[Path, tyro.conf.Positional]
+    file: OneFile
     """The file to check."""
     n: int = 4
     """Scenes to make again and compare, spread over the file; 0 for none."""
@@ -32,16 +30,17 @@ class Verify:
         """Checks the file; the exit code is 1 where anything is wrong."""
         from scenes.verification import verify
 
+        file = only(self.file, "scenes verify")
         if self.n < 0:
             raise UsageError(f"--n must be at least 0, got {self.n}")
-        if not self.file.exists():
-            raise UsageError(f"{self.file}: no such file")
+        if not file.exists():
+            raise UsageError(f"{file}: no such file")
         report = verify(
-            self.file, remade=self.n, source=self.source, scenes=self.scenes, masks=self.masks
+            file, remade=self.n, source=self.source, scenes=self.scenes, masks=self.masks
         )
         for problem in report.problems[:-1]:
             print(f"scenes: {problem}", file=sys.stderr)
         if report.problems:
             raise CommandError(report.problems[-1])
-        print("\n".join(report.summary(self.file)))
+        print("\n".join(report.summary(file)))
         return 0

@@ -18,6 +18,7 @@ from scenes.progress import counting
 
 NAMES = {"color": "color_rgb", "visibility": "present"}
 """What this project calls their factors, where the names differ."""
+OTHER = "the other format is --format object-centric-library"
 
 
 def layout_of(file: SceneFile) -> Layout:
@@ -31,15 +32,19 @@ def layout_of(file: SceneFile) -> Layout:
     if isinstance(config, MultiDSpritesConfig) and config.variant == "binarized":
         name = "multi_dsprites_binarized"
     if name not in LAYOUTS:
-        raise FileError(f"{file.path}: dataset: {name!r} has no layout in multi_object_datasets")
+        raise FileError(
+            f"{file.path}: dataset: {name!r} has no layout in multi_object_datasets; {OTHER}"
+        )
     layout = LAYOUTS[name]
     if file["image"].shape[1:3] != (layout.height, layout.width):
         raise FileError(
             f"{file.path}: image: {name} is {layout.height} x {layout.width} there, "
-            f"got {file['image'].shape[1:3]}"
+            f"got {file['image'].shape[1:3]}; {OTHER}"
         )
     if file.has("mask_conflicts") and file["mask_conflicts"][:].any():
-        raise FileError(f"{file.path}: mask_conflicts: masks that overlap cannot be written back")
+        raise FileError(
+            f"{file.path}: mask_conflicts: masks that overlap cannot be written back; {OTHER}"
+        )
     return layout
 
 

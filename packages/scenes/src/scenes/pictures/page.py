@@ -19,6 +19,7 @@ from scenes.file.reader import SceneFile
 from scenes.pictures.palette import colorize_depth, entity_palette
 from scenes.pictures.policy import content_policy
 from scenes.pictures.sheet import check_shown
+from scenes.progress import counting
 
 # Everything is escaped, in HTML and in JSON: names of files and entities may hold any characters.
 TEMPLATES = Environment(
@@ -55,17 +56,19 @@ def scene_page(
             f"{len(file.entities)}"
         )
     scenes = []
-    for row in range(n):
-        scene: dict[str, Any] = {"image": _png(fields["image"][row])}
-        if "segmentation" in fields:
-            scene["runs"] = _runs(fields["segmentation"][row])
-        if depths is not None:
-            scene["depth"] = _png(depths[row])
-        scene["values"] = _values(file, fields, row)
-        scene["objects"] = [
-            _factors(file, fields, row, index) for index in range(len(file.entities) - first)
-        ]
-        scenes.append(scene)
+    with counting("drawing", n) as advance:
+        for row in range(n):
+            scene: dict[str, Any] = {"image": _png(fields["image"][row])}
+            if "segmentation" in fields:
+                scene["runs"] = _runs(fields["segmentation"][row])
+            if depths is not None:
+                scene["depth"] = _png(depths[row])
+            scene["values"] = _values(file, fields, row)
+            scene["objects"] = [
+                _factors(file, fields, row, index) for index in range(len(file.entities) - first)
+            ]
+            scenes.append(scene)
+            advance(1)
     _, height, width, _ = fields["image"].shape
     data = {
         "entities": file.entities,

@@ -9,6 +9,7 @@ from pathlib import Path
 from scenes.command_line import UsageError
 from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.parts.local_workers import available_cores
+from scenes.progress import counting
 from scenes.render.answers import remember
 from scenes.render.examination import STORED, Examination, Request, examine
 from scenes.render.gl import Choice, first_choice, need_library
@@ -37,7 +38,8 @@ def diagnose(gl: str | None, *, n: int, size: int, folder: Path) -> tuple[Examin
     choice = first_choice() if gl is None else Choice(gl, "--gl says so")
     need_library(choice.gl)
     picture = folder / f"doctor-{choice.gl or 'default'}.png"
-    examination = examine(choice.gl, Request(n, size, str(picture)))
+    with counting("drawing rooms"):
+        examination = examine(choice.gl, Request(n, size, str(picture)))
     if choice.gl == "egl":
         remember(examination)  # for builds, which ask only once for each driver
     return examination, choice.why
