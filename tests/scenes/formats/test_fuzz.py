@@ -13,9 +13,10 @@ from PIL import Image
 from scenes.clevr.folder import inspect
 from scenes.clevr.scenes_json import read_scenes
 from scenes.cli import main
-from scenes.formats.image_file import read_rgb
+from scenes.formats.image_file import read_indices, read_rgb
 from scenes.formats.multi_object_datasets import ImportedSource, describe
 from scenes.formats.tfrecord import NoSuchRecordError, encode, read_records, write_record
+from scenes.image_folder.reading import FORMATS, MASK_FORMATS
 
 pytestmark = pytest.mark.slow
 
@@ -147,3 +148,28 @@ def test_scenes_jsons(tmp_path):
     text = json.dumps({"info": {"split": "train"}, "scenes": scenes}).encode()
     target = Target("scenes", text, ".json", read_scenes)
     assert failures_of([target], tmp_path, cases=1500) == []
+
+
+def read_picture(path: Path) -> None:
+    read_rgb(path, FORMATS)
+
+
+def read_mask(path: Path) -> None:
+    read_indices(path, MASK_FORMATS)
+
+
+def test_pictures_and_masks(tmp_path):
+    rng = np.random.default_rng(0)
+    colors = Image.fromarray(rng.integers(256, size=(24, 32, 3), dtype=np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    targets = []
+    for form in ("JPEG", "WEBP"):
+        content = io.BytesIO()
+        colors.save(content, form, exif=exif)
+        targets.append(Target(form, content.getvalue(), f".{form.lower()}", read_picture))
+    for name, image in (("colours", colors), ("indices", colors.quantize(8))):
+        content = io.BytesIO()
+        image.save(content, "PNG")
+        targets.append(Target(f"mask of {name}", content.getvalue(), ".png", read_mask, sealed))
+    assert failures_of(targets, tmp_path, cases=300) == []
