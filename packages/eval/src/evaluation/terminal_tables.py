@@ -80,8 +80,8 @@ def condition_table(title: str, results: Sequence[Generalisation]) -> Table:
     rows = {}
     for condition in results[0].conditions:
         for result in results:
-            title = title_of(condition)
-            label = title if len(results) == 1 else f"{title}, {result.num_slots}"
+            name = title_of(condition)
+            label = name if len(results) == 1 else f"{name}, {result.num_slots}"
             rows[label] = result.conditions[condition]
     return score_table(title, rows, CONDITION_COLUMNS)
 
