@@ -33,7 +33,7 @@ def test_help_says_what_it_does_and_unknown_words_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("picture_s", "seconds", "most", "scenes"),
-    [(15, 10_000, 320, 320), (15, 120, 320, 160), (15, 120, 100, 100), (75, 120, 320, 16),
+    [(15, 10_000, 320, 320), (15, 200, 320, 85), (15, 200, 50, 50), (75, 200, 320, 16),
      (15, -60, 320, 16)],
 )  # fmt: skip
 def test_fewer_scenes_are_scored_where_less_time_or_a_slower_machine_is(
