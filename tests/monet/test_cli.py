@@ -133,7 +133,7 @@ def test_finish_in_makes_the_steps_that_fit_and_ends_the_schedule(
         code, out, _ = run(capsys, *arguments, "--finish-in", "5s")
         assert code == 0
         planned = read_config(folder).steps
-        assert f" of {planned:,} steps" in out
+        assert f" of {planned:,} step" in out
         assert planned > reached
         reached = read_state(folder).step
         assert reached == planned
