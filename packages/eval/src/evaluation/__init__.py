@@ -16,8 +16,9 @@ same from a shell: `eval score`, `eval generalise`, `eval represent`; and `eval 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from scenes.entrance import entrance
 
 if TYPE_CHECKING:
     from evaluation.metrics import METRICS
@@ -39,14 +40,4 @@ _HOMES = {
 }
 """Where each public name is defined: loaded on first use, as some need scikit-learn."""
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = entrance(__name__, _HOMES)

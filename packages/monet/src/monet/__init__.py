@@ -14,8 +14,9 @@ The paper's equations 1 and 2 are `monet.attention`, 3 is `monet.loss`; appendix
 given masks are `monet.given_masks`. From a shell: `monet-train`, or `python -m monet`.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from scenes.entrance import entrance
 
 from monet.config import LossConfig, ModelConfig, OptimiserConfig, TrainConfig
 from monet.presets import PRESETS
@@ -46,12 +47,4 @@ _HOMES = {
 }
 """Modules of the names that need torch, which is imported when one of them is first used."""
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'monet' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = entrance(__name__, _HOMES)

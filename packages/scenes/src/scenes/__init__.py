@@ -18,8 +18,9 @@ Further in: `scenes.file.schema` says what a file holds, `scenes.source_list` li
 and `scenes.cli` the commands, which are calls of these names.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from scenes.entrance import entrance
 
 if TYPE_CHECKING:
     from scenes.arrays.writing import write_arrays
@@ -73,12 +74,4 @@ _HOMES = {
     "write_arrays": "scenes.arrays.writing",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'scenes' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = entrance(__name__, _HOMES)
