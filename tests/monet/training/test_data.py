@@ -82,9 +82,10 @@ def test_images_that_are_no_square_are_refused_before_any_work(
     wide = tmp_path / "wide.h5"
     shutil.copy(rooms_file, wide)
     with h5py.File(wide, "r+") as file:
-        pixels = np.asarray(file["image"])
-        del file["image"]
-        file["image"] = np.concatenate([pixels, pixels], axis=2)
+        for key in ("image", "segmentation"):
+            pixels = np.asarray(file[key])
+            del file[key]
+            file[key] = np.concatenate([pixels, pixels], axis=2)
     message = (
         f"{wide}: images of 32 x 64 pixels cannot be averaged down to the model's 16; images = "
         "images[:, 0:32, 16:48] crops their centre, and scenes.images_at(images, 16) averages them"

@@ -183,9 +183,9 @@ def _block_problems(
     for key in keys:
         try:
             rows[key] = np.asarray(file[key][block])
-        except OSError as error:
+        except FileError as error:
             between = f"rows {block.start} to {block.stop - 1}"
-            yield f"{file.path}: {key}: {between} cannot be read: {error}"
+            yield f"{file.path}: {key}: {between} cannot be read: {error.__cause__}"
             return
     for changed in changed_chunks(rows, block.start, checksums):
         yield f"{file.path}: rows {changed[0]} to {changed[-1]} are not as written"

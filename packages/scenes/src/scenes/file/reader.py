@@ -12,6 +12,7 @@ from jaxtyping import Bool
 
 from scenes.file.errors import FileError, refusal_of_system
 from scenes.file.part_rows import JoinedParts, JoinedRows
+from scenes.file.rows import Rows
 from scenes.file.schema import MOST_ENTITIES, PARTS, SCHEMA, dataset_keys, parts_folder
 from scenes.file.structure import check_structure
 from scenes.identity import identity_of_json, same_scenes
@@ -162,8 +163,10 @@ class SceneFile:
             self._joined.close()
         self._file.close()
 
-    def __getitem__(self, key: str) -> h5py.Dataset | JoinedRows:
+    def __getitem__(self, key: str) -> Rows | JoinedRows:
         """Returns a field's rows: an HDF5 dataset, or what reads like one from parts.
+
+        To read rows that are damaged raises a FileError.
 
         Raises:
             FileError: the file has none of that key, or gives its codes wrong names.
@@ -179,7 +182,9 @@ class SceneFile:
                     f"{self.path}: {key}: an earlier version gave these codes wrong names; make "
                     f"the file again: {kind.command} SOURCE --overwrite"
                 )
-        return dataset if self._joined is None else JoinedRows(self._joined, key, dataset)
+        if self._joined is not None:
+            return JoinedRows(self._joined, key, dataset)
+        return Rows(dataset.id)
 
     def has(self, key: str) -> bool:
         """Whether the file knows this field."""
