@@ -22,7 +22,8 @@ from scenes.command_line import CommandError, UsageError, in_words
 
 REFUSALS = (UsageError, CommandError, OSError, ValueError)
 """What a command turns into one line; FileError and RecordError are ValueErrors."""
-CASE_S = 10
+CASE_S = 20
+"""HDF5 that spins is ended after two seconds of computing, which may take ten on a busy machine."""
 MEMORY_BYTES = 2 << 30
 NUMBERS = [
     b"-1",
@@ -251,3 +252,14 @@ def failures_of(targets: Sequence[Target], folder: Path, *, cases: int, seed: in
         assert outcome.refused > cases // 10, f"{target.name}: {outcome}"
         failures += outcome.failures
     return failures
+
+
+MUTATED, NEVER = "valid ones, mutated", "read, or refused in one line"
+"""How damage is tried, and with what result, on the page of promises."""
+
+
+def check(targets: Sequence[Target], folder: Path, *, cases: int) -> int:
+    """Fuzzes each target, fails where one fails, and returns how many files were tried."""
+    failures = failures_of(targets, folder, cases=cases)
+    assert not failures, "\n".join([f"{len(failures)} failures", *failures[:20]])
+    return len(targets) * cases

@@ -21,7 +21,7 @@ from evaluation.predictions.contract import Predictions
 from evaluation.report.content import read_runs, read_scores
 from evaluation.scores.result_files import from_content
 from evaluation.training_log import read_log
-from fuzzing import Target, damaged, failures_of, reader_of
+from fuzzing import MUTATED, NEVER, Target, check, damaged, reader_of
 from monet.config import ModelConfig, OptimiserConfig, TrainConfig
 from monet.config_file import CONFIG, read_config
 from monet.seal import BLANK, ZIP_MARK, digest, seal_zip
@@ -30,34 +30,17 @@ from monet.training.run_log import METRICS, RunLog
 from monet.training.state import STATE
 from monet.training.trainer import Trainer
 from monet.weights import WEIGHTS, read_weights
+from promises import Promise
 from scenes.driver import build
 from scenes.file.reader import SceneFile
 from scenes.objects_room.config import ObjectsRoomConfig
 
 pytestmark = pytest.mark.slow
 
-Promise = Callable[[str, str, int, str], None]
 MODEL = ModelConfig(
     image_size=16, num_slots=3, latent_dim=2, encoder_channels=(4, 4), encoder_hidden=4,
     decoder_channels=(4,), unet_channels=(4, 4), unet_hidden=(4,),
 )  # fmt: skip
-
-
-@pytest.fixture
-def check(promise: Promise, tmp_path: Path) -> Callable[..., None]:
-    """Returns what fuzzes targets of one kind of file, and makes it a promise."""
-
-    def run(files: str, targets: list[Target], cases: int) -> None:
-        failures = failures_of(targets, tmp_path, cases=cases)
-        assert not failures, "\n".join([f"{len(failures)} failures", *failures[:20]])
-        promise(
-            f"No damaged {files} crashes or hangs what reads it",
-            "valid files, mutated",
-            len(targets) * cases,
-            "read, or refused in one line",
-        )
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -125,17 +108,19 @@ def of_scenes(name: str, valid: Path, folder: Path, place: Path | None = None) -
     ]
 
 
-def test_scene_files(check: Callable[..., None], sound: Path, tmp_path: Path) -> None:
-    check("scene file", of_scenes("file", sound / "file.h5", tmp_path), 250)
+def test_scene_files(promise: Promise, sound: Path, tmp_path: Path) -> None:
+    cases = check(of_scenes("file", sound / "file.h5", tmp_path), tmp_path, cases=250)
+    promise("Damaged files of scenes crash or hang nothing", MUTATED, cases, NEVER)
 
 
-def test_indices_of_parts(check: Callable[..., None], sound: Path, tmp_path: Path) -> None:
+def test_indices_of_parts(promise: Promise, sound: Path, tmp_path: Path) -> None:
     shutil.copytree(sound / "index.h5.parts", tmp_path / "index.h5.parts")
     targets = of_scenes("index", sound / "index.h5", tmp_path)
-    check("index of parts", [replace(target, stem="index") for target in targets], 100)
+    cases = check([replace(target, stem="index") for target in targets], tmp_path, cases=100)
+    promise("Damaged indices of parts crash or hang nothing", MUTATED, cases, NEVER)
 
 
-def test_parts(check: Callable[..., None], sound: Path, tmp_path: Path) -> None:
+def test_parts(promise: Promise, sound: Path, tmp_path: Path) -> None:
     (part,) = (sound / "index.h5.parts").glob("*.h5")
     index = Path(shutil.copy(sound / "index.h5", tmp_path / "index.h5"))
     place = tmp_path / "index.h5.parts"
@@ -145,7 +130,8 @@ def test_parts(check: Callable[..., None], sound: Path, tmp_path: Path) -> None:
         for target in of_scenes("part", part, tmp_path, index)
         if "score" not in target.name
     ]
-    check("part", targets, 100)
+    cases = check(targets, tmp_path, cases=100)
+    promise("Damaged parts crash or hang nothing", MUTATED, cases, NEVER)
 
 
 def after_copy(read: Callable[[Path], object], place: Path) -> Callable[[Path], object]:
@@ -156,11 +142,12 @@ def after_copy(read: Callable[[Path], object], place: Path) -> Callable[[Path], 
     return copy_and_read
 
 
-def test_predictions(check: Callable[..., None], sound: Path, tmp_path: Path) -> None:
+def test_predictions(promise: Promise, sound: Path, tmp_path: Path) -> None:
     score = ["score", "--data", str(sound / "file.h5"), "--predictions", "FILE"]
     read = reader_of(evaluation.cli.main, *score, "--no-baselines", "--out", str(tmp_path / "out"))
     targets = [Target(name, (sound / name).read_bytes(), ".h5", read) for name in ("p.h5", "m.h5")]
-    check("file of predictions", targets, 400)
+    cases = check(targets, tmp_path, cases=400)
+    promise("Damaged predictions crash or hang nothing", MUTATED, cases, NEVER)
 
 
 def sealed_weights(content: bytes) -> bytes:
@@ -173,7 +160,7 @@ def sealed_weights(content: bytes) -> bytes:
     return blank[:start] + digest(blank).encode() + blank[stop:]
 
 
-def test_weights(check: Callable[..., None], run: Path) -> None:
+def test_weights(promise: Promise, run: Path, tmp_path: Path) -> None:
     valid = (run / WEIGHTS).read_bytes()
 
     def read(path: Path) -> None:
@@ -195,7 +182,8 @@ def test_weights(check: Callable[..., None], run: Path) -> None:
             ),
         ),
     ]  # fmt: skip
-    check("file of weights", targets, 300)
+    cases = check(targets, tmp_path, cases=300)
+    promise("Damaged weights crash or hang nothing", MUTATED, cases, NEVER)
 
 
 def sealed_state(content: bytes) -> bytes:
@@ -206,7 +194,7 @@ def sealed_state(content: bytes) -> bytes:
     return seal_zip(content[: -comment - 2] + bytes(2))
 
 
-def test_states(check: Callable[..., None], run: Path, rooms_file: Path, tmp_path: Path) -> None:
+def test_states(promise: Promise, run: Path, rooms_file: Path, tmp_path: Path) -> None:
     """Goes on with the run, and makes a step where the state is taken."""
     valid = (run / STATE).read_bytes()
     config = read_config(run)
@@ -221,7 +209,8 @@ def test_states(check: Callable[..., None], run: Path, rooms_file: Path, tmp_pat
         Target(name, valid, ".pt", read, wrap, stem="state", says_where=False)
         for name, wrap in (("state", bytes), ("sealed state", sealed_state))
     ]
-    check("training state", targets, 150)
+    cases = check(targets, tmp_path, cases=150)
+    promise("Damaged training states crash or hang nothing", MUTATED, cases, NEVER)
 
 
 def sealed_config(content: bytes) -> bytes:
@@ -237,7 +226,7 @@ def sealed_config(content: bytes) -> bytes:
     return json.dumps({"checksum": digest(text.encode()), **config}).encode()
 
 
-def test_configs(check: Callable[..., None], run: Path) -> None:
+def test_configs(promise: Promise, run: Path, tmp_path: Path) -> None:
     valid = (run / CONFIG).read_bytes()
 
     def read(path: Path) -> None:
@@ -248,10 +237,11 @@ def test_configs(check: Callable[..., None], run: Path) -> None:
         Target(name, valid, ".json", read, wrap, stem="config")
         for name, wrap in (("config", bytes), ("sealed config", sealed_config))
     ]
-    check("config of a run", targets, 1000)
+    cases = check(targets, tmp_path, cases=1000)
+    promise("Damaged configs of runs crash or hang nothing", MUTATED, cases, NEVER)
 
 
-def test_logs(check: Callable[..., None], run: Path, tmp_path: Path) -> None:
+def test_logs(promise: Promise, run: Path, tmp_path: Path) -> None:
     """Training leaves damaged lines out, and says so; a report refuses the log."""
     valid = (run / METRICS).read_bytes()
     shutil.copy(run / WEIGHTS, tmp_path / WEIGHTS)
@@ -265,10 +255,11 @@ def test_logs(check: Callable[..., None], run: Path, tmp_path: Path) -> None:
         if left_out:
             raise ValueError(left_out[0])
 
-    check("log of a run", [Target("log", valid, ".jsonl", read, stem="metrics")], 1000)
+    cases = check([Target("log", valid, ".jsonl", read, stem="metrics")], tmp_path, cases=1000)
+    promise("Damaged logs of runs crash or hang nothing", MUTATED, cases, NEVER)
 
 
-def test_scores(check: Callable[..., None], sound: Path, run: Path, tmp_path: Path) -> None:
+def test_scores(promise: Promise, sound: Path, run: Path, tmp_path: Path) -> None:
     score = ["score", "--data", str(sound / "file.h5"), "--out", str(tmp_path / "out")]
     assert evaluation.cli.main([*score, "--checkpoint", str(run)]) == 0
     valid = (tmp_path / "out/scores.json").read_bytes()
@@ -284,7 +275,8 @@ def test_scores(check: Callable[..., None], sound: Path, run: Path, tmp_path: Pa
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 
-    check("file of scores", [Target("scores", valid, ".json", read, stem="scores")], 1500)
+    cases = check([Target("scores", valid, ".json", read, stem="scores")], tmp_path, cases=1500)
+    promise("Damaged scores crash or hang nothing", MUTATED, cases, NEVER)
 
 
 def test_cache_entries(promise: Promise, tmp_path: Path) -> None:
@@ -311,8 +303,8 @@ def test_cache_entries(promise: Promise, tmp_path: Path) -> None:
     assert computed == 1 + changed
     assert changed > cases // 2
     promise(
-        "A damaged entry of the cache is computed again",
-        "entries, mutated",
-        cases,
-        "all noticed, none read",
+        "Damaged decompositions in the cache are computed again",
+        MUTATED,
+        changed,
+        "none read",
     )

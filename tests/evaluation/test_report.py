@@ -28,6 +28,7 @@ from monet import load
 from monet.model import Monet
 from monet.weights import SHIPPED, read_weights, save_weights
 from PIL import Image
+from promises import Promise
 from scenes.cli import main as scenes
 from scenes.pictures.palette import slot_palette
 
@@ -334,7 +335,12 @@ def marked(content: Any, keep: tuple[str, ...] = ()) -> Any:
 
 
 def test_markup_in_every_word_and_number_that_files_bring_runs_no_script(
-    chromium: str, run_folder: Path, rooms_file: Path, result: Generalisation, tmp_path: Path
+    chromium: str,
+    run_folder: Path,
+    rooms_file: Path,
+    result: Generalisation,
+    tmp_path: Path,
+    promise: Promise,
 ) -> None:
     """Scores and logs with markup in all names, words and numbers; some still read, some not."""
     run, results = tmp_path / "runs/marked", tmp_path / "results"
@@ -373,12 +379,19 @@ def test_markup_in_every_word_and_number_that_files_bring_runs_no_script(
     assert text.count("<script") == 2, "the data and the page's own"
     assert "<img" not in text
     assert "<svg onload" not in text
-    assert text.count("dataset.planted") > 20, "all of it is shown, as words"
+    planted = text.count("dataset.planted")
+    assert planted > 20, "all of it is shown, as words"
     script = "document.body.dataset.images = document.querySelectorAll('img').length"
     dumped = dom(chromium, page, tmp_path, "#scene=1&slot=1", script)
     assert "data-planted" not in dumped
     assert 'data-images="0"' in dumped
     assert "Scene 1: worst (row " in dumped, "the page's own script ran"
+    promise(
+        "No markup that a file brings into a report is run",
+        "in every name, word and number of scores, logs, files and weights, seen by Chromium",
+        planted,
+        "all shown as words",
+    )
 
 
 def test_a_script_that_came_into_the_page_would_not_run(

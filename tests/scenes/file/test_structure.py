@@ -14,6 +14,7 @@ import h5py
 import monet.cli
 import numpy as np
 import pytest
+from promises import Promise
 from scenes.cli import main
 from scenes.command_line import CommandError
 from scenes.driver import build
@@ -423,12 +424,19 @@ def try_flips(path: Path, flipped: Path, count: int, capsys: pytest.CaptureFixtu
 
 @pytest.mark.slow
 def test_hundreds_of_flipped_bits_hang_or_crash_no_command(
-    copy: Path, index: Path, capsys: pytest.CaptureFixture[str]
+    copy: Path, index: Path, capsys: pytest.CaptureFixture[str], promise: Promise
 ) -> None:
     (part,) = index.with_name("index.h5.parts").glob("*.h5")
+    flips = 120
     for path, flipped in ((copy, copy), (index, index), (index, part)):
-        found = try_flips(path, flipped, 120, capsys)
-        assert found > 60, f"{flipped}: most of what is no picture matters"
+        found = try_flips(path, flipped, flips, capsys)
+        assert found > flips / 2, f"{flipped}: most of what is no picture matters"
+        promise(
+            "A flipped bit in what HDF5 parses hangs or crashes no command",
+            "file, index and part: verify, show, page and score after each bit",
+            flips,
+            "each ended by itself, with one line for each problem",
+        )
 
 
 def test_some_flipped_bits_hang_or_crash_no_command(

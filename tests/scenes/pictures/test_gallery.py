@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
+from promises import Promise
 from scenes.cli import main
 from scenes.driver import build
 from scenes.file.reader import SceneFile
@@ -228,7 +229,7 @@ PLANT = "<img src=x onerror=document.body.dataset.planted=1>"
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium to look at the page")
 def test_markup_in_everything_that_a_file_brings_runs_no_script(
-    rooms: Path, tmp_path: Path
+    rooms: Path, tmp_path: Path, promise: Promise
 ) -> None:
     path, out = tmp_path / f"{PLANT[:-1]}.h5", tmp_path / "page.html"
     path.write_bytes(rooms.read_bytes())
@@ -258,6 +259,12 @@ def test_markup_in_everything_that_a_file_brings_runs_no_script(
     assert 'data-said="true"' in shown, "the words are shown"
     assert 'data-images="0"' in shown
     assert "0 to 2 of 3" in shown, "the page's own script ran"
+    promise(
+        "No markup that a file brings into a page of scenes is run",
+        "in entities, units, categories and the file's name, seen by Chromium",
+        out.read_text().count("dataset.planted"),
+        "all shown as words",
+    )
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium to look at the page")
