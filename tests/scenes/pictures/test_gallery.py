@@ -98,6 +98,15 @@ def test_what_a_file_does_not_hold_is_said(
     [([], "a contact sheet", ".png"), (["--html"], "a page (--html)", ".html")],
     ids=["sheet", "page"],
 )
+@pytest.mark.parametrize("command", ["show", "export"])
+@pytest.mark.parametrize("path", ["", "."])
+def test_a_path_without_a_name_is_a_folder(
+    capsys: pytest.CaptureFixture[str], command: str, path: str
+) -> None:
+    assert main([command, path]) == 2
+    assert capsys.readouterr().err == "scenes: .: a folder, not a file\n"
+
+
 def test_scenes_are_not_shown_under_the_name_of_something_else(
     rooms: Path, capsys: pytest.CaptureFixture[str], html: list[str], kind: str, suffix: str
 ) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from scenes.command_line import UsageError
 from scenes.file.reader import SceneFile
-from scenes.file.structure import check_regular
 from scenes.pictures.page import scene_page
 from scenes.pictures.sheet import contact_sheet
 
@@ -40,12 +39,12 @@ def show(
         UsageError: `n` is no count, `out` has the name of something else, or the file lacks what
             is to be shown.
         FileError: the file cannot be read.
-        OSError: it is a folder, or the system refuses it.
     """
     if n is not None and not 1 <= n <= MOST_SCENES:
         limit = "at least 1" if n < 1 else f"at most {MOST_SCENES:,}"
         raise UsageError(f"--n must be {limit}, got {n}")
-    check_regular(path)
+    if not path.name:
+        raise UsageError(f"{path}: a folder, not a file")
     suffix = ".html" if page else ".png"
     out = out or path.with_suffix(suffix)
     if out.suffix.lower() != suffix:
