@@ -480,3 +480,17 @@ def test_files_that_cannot_be_read_are_left_out_and_named(
         assert f"{path}: {reason}" in machines["left_out"]
     assert [run["name"] for run in machines["runs"]] == ["small"]
     assert isinstance(from_content(machines), Report)
+
+
+def test_a_metric_of_rooms_is_refused_for_other_scenes_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = tmp_path / "sprites.h5", tmp_path / "out"
+    assert scenes(["sprites", "--n", "4", "--workers", "1", "--out", str(data)]) == 0
+    capsys.readouterr()
+    arguments = ["--checkpoint", "multi_dsprites_quick", "--runs", str(tmp_path / "none"), "--data",
+                 str(data), "--n", "4", "--metric", "ari_merged", "--out", str(out)]  # fmt: skip
+    assert main(["report", *arguments]) == 2
+    said = "--metric ari_merged is of scenes with walls and a sky, which these are not"
+    assert capsys.readouterr().err == f"eval: {said}\n"
+    assert not out.exists()

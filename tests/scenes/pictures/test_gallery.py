@@ -98,15 +98,6 @@ def test_what_a_file_does_not_hold_is_said(
     [([], "a contact sheet", ".png"), (["--html"], "a page (--html)", ".html")],
     ids=["sheet", "page"],
 )
-@pytest.mark.parametrize("command", ["show", "export"])
-@pytest.mark.parametrize("path", ["", "."])
-def test_a_path_without_a_name_is_a_folder(
-    capsys: pytest.CaptureFixture[str], command: str, path: str
-) -> None:
-    assert main([command, path]) == 2
-    assert capsys.readouterr().err == "scenes: .: a folder, not a file\n"
-
-
 def test_scenes_are_not_shown_under_the_name_of_something_else(
     rooms: Path, capsys: pytest.CaptureFixture[str], html: list[str], kind: str, suffix: str
 ) -> None:
@@ -343,3 +334,12 @@ def test_the_page_leafs_and_tells_an_object_s_factors_on_hover(rooms: Path, tmp_
     assert ["visible_pixels", str(pixels)] in seen["said"]
     shown = np.array(seen["pixels"]).reshape(32, 32, 4)[..., :3]
     np.testing.assert_array_equal(shown, palette[labels])
+
+
+@pytest.mark.parametrize("command", ["show", "export"])
+@pytest.mark.parametrize("path", ["", "."])
+def test_a_path_without_a_name_is_a_folder(
+    capsys: pytest.CaptureFixture[str], command: str, path: str
+) -> None:
+    assert main([command, path]) == 2
+    assert capsys.readouterr().err == "scenes: .: a folder, not a file\n"

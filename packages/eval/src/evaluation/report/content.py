@@ -20,6 +20,7 @@ from scenes.progress import progress_bar
 
 from evaluation.figures.decompositions import TITLES_OF_CONDITIONS
 from evaluation.json_files import parse_json, read_json
+from evaluation.metrics.ari import has_room
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.models import ScoredModel
 from evaluation.report.scene_cards import SceneCard, SceneOutput
@@ -27,12 +28,14 @@ from evaluation.scores.conditions import rooms_size, scene_file
 from evaluation.scores.result_files import REPRESENTATION, SCORES, Result, from_content
 from evaluation.scores.results import ModelIdentity, Report, ReportedModel, ReportedRun
 from evaluation.scores.scoring import check_request
-from evaluation.scores.truth import read_scenes
+from evaluation.scores.truth import TestScenes, read_scenes
 from evaluation.scores.values import NAMES
 from evaluation.training_log import read_log
 
 OF_EACH_CONDITION = 3
 """Scenes that are shown of each condition."""
+OF_ROOMS = ("ari_merged", "ari_paper")
+"""Metrics that only scenes with walls have."""
 PACKAGES = ("evaluation", "monet", "scenes", "torch", "numpy", "mujoco", "h5py")
 
 
@@ -177,6 +180,7 @@ def read_content(
             )
             size = model.image_size or (None if data else rooms_size(None))
             scenes = read_scenes(path, count, size)
+            check_metric(metric, scenes)
             title = "scenes" if data else TITLES_OF_CONDITIONS[condition]
             output = SceneOutput(model, num_slots, cache, scenes, path)
             if first:
@@ -202,14 +206,22 @@ def read_content(
     )
 
 
-def check_metric(metric: str) -> None:
+def check_metric(metric: str, scenes: TestScenes | None = None) -> None:
     """Refuses what no scene has a score of.
 
+    Args:
+        metric: the name of a score.
+        scenes: those to be scored, where they are known already.
+
     Raises:
-        UsageError: there is no such metric.
+        UsageError: there is no such metric, or none of these scenes.
     """
     if metric not in NAMES:
         raise UsageError(f"--metric is one of {', '.join(sorted(NAMES))}, got {metric!r}")
+    if metric in OF_ROOMS and scenes is not None and not has_room(scenes.entities):
+        raise UsageError(
+            f"--metric {metric} is of scenes with walls and a sky, which these are not"
+        )
 
 
 def read_runs(folder: Path, shown: Weights | None, left_out: list[str]) -> list[LoggedRun]:
