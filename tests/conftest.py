@@ -69,7 +69,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--reliability",
         type=Path,
-        metavar="FILE",
+        metavar="FILE",  # given as --reliability=FILE: a word of its own would be a test to run
         help="write the table of what the tests promise, and how often they tried, into a page",
     )
 
@@ -104,6 +104,9 @@ def pytest_terminal_summary(
         for name, row in report.user_properties
         if name == RELIABILITY and report.when == "call"
     ]
+    if not rows:
+        terminalreporter.write_line(f"{page}: left as it is, since no test promised anything")
+        return
     prose = page.read_text().partition(f"| {HEADER[0]} |")[0]
     page.write_text(prose + table_of(rows))
     terminalreporter.write_line(f"{page}: {len(promised_on(page.read_text()))} promises")

@@ -170,3 +170,16 @@ def test_damaged_rows_are_told_with_file_and_key(tmp_path: Path, masks: np.ndarr
     path.write_bytes(content)
     with pytest.raises(ValueError, match=re.escape(f"{path}: masks: cannot be read: ")):
         read_predictions(path, IMAGES)
+
+
+def test_numbers_that_overflow_are_refused_without_a_warning(
+    tmp_path: Path, masks: np.ndarray
+) -> None:
+    colors = np.full((N, SIZE, SIZE, 3), 1e300)
+    for key, values, said in (
+        ("reconstruction", {"masks": masks, "reconstruction": colors}, "must be finite, got inf"),
+        ("masks", {"masks": np.full(masks.shape, 1e308)}, "must sum to 1 over the slots, got inf"),
+    ):
+        path = write(tmp_path / f"{key}.h5", **values)
+        with pytest.raises(CommandError, match=re.escape(f"{path}: {key}: {said}")):
+            read_predictions(path, IMAGES)

@@ -65,7 +65,8 @@ def check_masks(
         raise CommandError(
             f"{source}: {key}: must be in [0, 1], got {lowest[index]:.3g} in {row} {first + index}"
         )
-    sums = masks.sum(axis=1, dtype=np.float64).reshape(len(masks), -1)
+    with np.errstate(over="ignore"):  # infinite then, and refused
+        sums = masks.sum(axis=1, dtype=np.float64).reshape(len(masks), -1)
     for index, pixel in np.argwhere(np.abs(sums - 1) > MASK_SUM_TOLERANCE)[:1]:
         raise CommandError(
             f"{source}: {key}: must sum to 1 over the slots, got {sums[index, pixel]:.3g} in "

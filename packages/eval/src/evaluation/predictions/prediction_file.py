@@ -83,7 +83,8 @@ def read_predictions(
             raise CommandError(f"{path}: neither 'masks' nor 'segmentation' is in it")
         predictions = predictions_of_labels(labels, slots, ignore_label, str(path))
         if "reconstruction" in datasets:
-            colors = datasets["reconstruction"][:n].astype(np.float32)
+            with np.errstate(over="ignore"):  # infinite then, and refused
+                colors = datasets["reconstruction"][:n].astype(np.float32)
             check_finite(colors, str(path), "reconstruction", "scene")
             check_colors(colors, images, str(path), "reconstruction")
             predictions = replace(predictions, reconstruction=colors)
