@@ -151,8 +151,9 @@ def _moved(path: Path, config: DatasetConfig, source: Path, scenes: Path | None)
 
 def _problems(file: SceneFile, keys: list[str]) -> Iterator[str]:
     where = file.path
-    if SEALED_BY not in file.attributes:
-        yield f"{where}: {SEALED_BY}: missing; an earlier version wrote this file"
+    if SEALED_BY not in file.attributes or CHECKSUMS not in file.hdf5:
+        name = CHECKSUMS if SEALED_BY in file.attributes else SEALED_BY
+        yield f"{where}: {name}: missing; an earlier version wrote this file"
         return
     counts = {key: len(file[key]) for key in keys}
     for key, count in counts.items():

@@ -49,7 +49,7 @@ def read_scenes(path: Path, n: int | None = None, size: int | None = None) -> Te
         rows = slice(0, n)
         return TestScenes(
             images=images_at(file["image"][rows], size),
-            segmentation=segmentation_at(file["segmentation"][rows], size),
+            segmentation=segmentation_at(file.segmentation(rows), size),
             entities=file.entities,
             num_background=file.num_background,
             amodal=_amodal_at(file["amodal"][rows], size) if file.has("amodal") else None,

@@ -8,7 +8,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 
 from scenes.file.errors import FileError, refusal_of_system
 from scenes.file.part_rows import JoinedParts, JoinedRows
@@ -123,6 +123,8 @@ class SceneFile:
         }
         for key in self.keys():
             dataset = self._file[key]
+            if key == "segmentation" and dataset.dtype != np.uint8:
+                raise FileError(f"{self.path}: {key}: expected uint8, got {dataset.dtype}")
             if dataset.dtype.kind not in "biuf":
                 raise FileError(f"{self.path}: {key}: expected numbers, got {dataset.dtype}")
             if dataset.shape[:1] != (n,):
@@ -270,7 +272,21 @@ class SceneFile:
         except ValueError as error:
             raise FileError(f"{self.path}: config: {error}") from error
 
+    def segmentation(self, rows: Any) -> UInt8[np.ndarray, "*N H W"]:
+        """Returns the entity of each pixel of some rows.
+
+        Raises:
+            FileError: a pixel is of no entity, or the rows are damaged.
+        """
+        labels = np.asarray(self["segmentation"][rows])
+        if (highest := int(labels.max(initial=0))) >= len(self.entities):
+            raise FileError(
+                f"{self.path}: segmentation: has entity {highest}, and names of "
+                f"{len(self.entities)}"
+            )
+        return labels
+
     def masks(self, rows: slice) -> Bool[np.ndarray, "N E H W"]:
         """Returns one mask per entity: disjoint, together covering every pixel."""
-        segmentation = self["segmentation"][rows]
+        segmentation = self.segmentation(rows)
         return segmentation[:, None] == np.arange(len(self.entities))[:, None, None]

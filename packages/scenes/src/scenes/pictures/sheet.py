@@ -59,7 +59,7 @@ def contact_sheet(
     panels = [np.asarray(file["image"][:n])]
     if masks:
         palette = entity_palette(file.entities, file.num_background)
-        panels.append(colorize(np.asarray(file["segmentation"][:n]), palette))
+        panels.append(colorize(file.segmentation(slice(0, n)), palette))
     if depth:
         panels.append(colorize_depth(np.asarray(file["depth"][:n])))
     images = np.concatenate(panels, axis=2)
