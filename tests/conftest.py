@@ -87,6 +87,7 @@ def promise(record_property: Callable[[str, object], None]) -> Promise:
 
     def record(promised: str, tried: str, times: int, result: str) -> None:
         assert times > 0
+        assert "|" not in promised + tried + result, "it would end a cell of the table"
         record_property(RELIABILITY, (promised, tried, times, result))
 
     return record

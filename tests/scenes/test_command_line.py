@@ -99,7 +99,7 @@ def test_a_closed_stdout_is_no_error_worth_a_word(close: str, promise: Promise) 
     assert ended.stderr == ""
     promise(
         "A closed output ends a command without a word",
-        "`| head -1`, and an output closed from the start",
+        "`head -1` behind it, and an output closed from the start",
         1,
         "no traceback, nothing said",
     )
