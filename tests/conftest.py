@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch._dynamo  # noqa: F401  (before software OpenGL: see ObjectsRoomConfig.isolated)
 from jaxtyping import install_import_hook
+from promises import HEADER, Promise, Row, promised_on, table_of
 
 # Before mujoco is imported anywhere: software rendering, one thread, so that scenes are the same
 # bytes on every machine that runs the tests.
@@ -74,28 +75,32 @@ def run_examples() -> Callable[[str, str], int]:
 
 
 RELIABILITY = "reliability"
-HEADER = ("promise", "how it is tried", "times", "result")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--reliability",
         type=Path,
-        metavar="FILE",
+        metavar="FILE",  # given as --reliability=FILE: a word of its own would be a test to run
         help="write the table of what the tests promise, and how often they tried, into a page",
     )
 
 
-@pytest.fixture
-def promise(record_property: Callable[[str, object], None]) -> Callable[[str, str, int, str], None]:
-    """Returns what a test tells its row of docs/reliability.md.
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "promise" in getattr(item, "fixturenames", ()):
+            item.add_marker("promise")
 
-    It takes the promise, how it is tried, how many times it was tried just now, and with what
-    result; called after the test's last assertion.
-    """
+
+@pytest.fixture
+def promise(record_property: Callable[[str, object], None]) -> Promise:
+    """Returns what a test tells its row of docs/reliability.md, after its last assertion."""
 
     def record(promised: str, tried: str, times: int, result: str) -> None:
-        record_property(RELIABILITY, (promised, tried, f"{times:,}", result))
+        assert times > 0
+        assert "|" not in promised + tried + result, "it would end a cell of the table"
+        record_property(RELIABILITY, (promised, tried, times, result))
 
     return record
 
@@ -106,13 +111,15 @@ def pytest_terminal_summary(
     page = config.getoption("--reliability")
     if page is None:
         return
-    rows = sorted(
+    rows: list[Row] = [
         tuple(row)
         for report in terminalreporter.getreports("passed")
         for name, row in report.user_properties
         if name == RELIABILITY and report.when == "call"
-    )
-    table = [HEADER, ("---",) * len(HEADER), *rows]
+    ]
+    if not rows:
+        terminalreporter.write_line(f"{page}: left as it is, since no test promised anything")
+        return
     prose = page.read_text().partition(f"| {HEADER[0]} |")[0]
-    page.write_text(prose + "".join(f"| {' | '.join(row)} |\n" for row in table))
-    terminalreporter.write_line(f"{page}: {len(rows)} promises")
+    page.write_text(prose + table_of(rows))
+    terminalreporter.write_line(f"{page}: {len(promised_on(page.read_text()))} promises")

@@ -4,7 +4,9 @@ A reader may read a damaged file, or refuse it by an error that the commands pri
 fails where it raises anything else, hangs, takes gigabytes, or ends its process.
 """
 
+import contextlib
 import faulthandler
+import io
 import multiprocessing
 import os
 import resource
@@ -20,7 +22,8 @@ from scenes.command_line import CommandError, UsageError, in_words
 
 REFUSALS = (UsageError, CommandError, OSError, ValueError)
 """What a command turns into one line; FileError and RecordError are ValueErrors."""
-CASE_S = 10
+CASE_S = 20
+"""HDF5 that spins is ended after two seconds of computing, which may take ten on a busy machine."""
 MEMORY_BYTES = 2 << 30
 NUMBERS = [
     b"-1",
@@ -49,6 +52,8 @@ class Target:
     """From the damaged bytes to the file: puts what is damaged behind sound checksums."""
     says_where: bool = True
     """Whether each refusal must hold the file's name."""
+    stem: str = "damaged"
+    """The file's name before its suffix."""
 
 
 @dataclass
@@ -59,6 +64,28 @@ class Outcome:
     refused: int = 0
     failures: list[str] = field(default_factory=list)
     """One text for each case that was neither; the number in it makes the case again."""
+
+
+def reader_of(main: Callable[[list[str]], int], *arguments: str) -> Callable[[Path], None]:
+    """Returns what reads a file by a command: it may succeed, or refuse in one line.
+
+    Args:
+        main: the program.
+        arguments: of the command; `FILE` stands for the path.
+    """
+
+    def read(path: Path) -> None:
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+            code = main([str(path) if word == "FILE" else word for word in arguments])
+        lines = said.getvalue().splitlines()
+        if not code:
+            return
+        if code not in (1, 2) or not lines or "an error of the program" in lines[-1]:
+            raise AssertionError(f"exit code {code}: {lines}")
+        raise ValueError(lines[-1])
+
+    return read
 
 
 class Hang(BaseException):
@@ -211,7 +238,7 @@ def _hang(signum: int, frame: object) -> None:
 
 
 def _written(target: Target, folder: Path, content: bytes) -> Path:
-    path = folder / f"damaged{target.suffix}"
+    path = folder / f"{target.stem}{target.suffix}"
     path.write_bytes(content)
     return path
 
@@ -225,3 +252,14 @@ def failures_of(targets: Sequence[Target], folder: Path, *, cases: int, seed: in
         assert outcome.refused > cases // 10, f"{target.name}: {outcome}"
         failures += outcome.failures
     return failures
+
+
+MUTATED, NEVER = "valid ones, mutated", "read, or refused in one line"
+"""How damage is tried, and with what result, on the page of promises."""
+
+
+def check(targets: Sequence[Target], folder: Path, *, cases: int) -> int:
+    """Fuzzes each target, fails where one fails, and returns how many files were tried."""
+    failures = failures_of(targets, folder, cases=cases)
+    assert not failures, "\n".join([f"{len(failures)} failures", *failures[:20]])
+    return len(targets) * cases

@@ -15,6 +15,7 @@ import pytest
 import scenes.cli
 from monet.step_count import steps_in_words
 from monet.weights import SHIPPED, read_weights
+from promises import HEADER, PAGE, promised_by_tests, promised_on, table_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -60,6 +61,19 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_every_file_that_is_named_is_there(page: Path) -> None:
     paths = re.findall(r"\b(?:packages|tests|tools|docs)/[\w./*-]*\w", page.read_text())
     assert [path for path in paths if not list(ROOT.glob(path))] == []
+
+
+def test_every_row_of_the_page_on_reliability_is_a_promise_of_a_test() -> None:
+    page = PAGE.read_text()
+    assert " | ".join(HEADER) in page
+    assert sorted(promised_on(page)) == sorted(set(promised_by_tests()))
+
+
+def test_tests_that_promise_the_same_share_a_row() -> None:
+    rows = [("b", "so", 1, "good"), ("a", "so", 1000, "good"), ("a", "so", 500, "good")]
+    table = table_of(rows)
+    assert table.splitlines()[2:] == ["| a | so | 1,500 | good |", "| b | so | 1 | good |"]
+    assert promised_on(f"# Page\n\n{table}") == ["a", "b"]
 
 
 @each_page

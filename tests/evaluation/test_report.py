@@ -44,6 +44,7 @@ from monet import load
 from monet.model import Monet
 from monet.weights import SHIPPED, read_weights, save_weights
 from PIL import Image
+from promises import Promise
 from scenes.cli import main as scenes
 from scenes.pictures.palette import entity_palette
 
@@ -477,7 +478,12 @@ def marked(content: Any, keep: tuple[str, ...] = ()) -> Any:
 
 
 def test_markup_in_every_word_and_number_that_files_bring_runs_no_script(
-    chromium: str, run_folder: Path, rooms_file: Path, result: Generalisation, tmp_path: Path
+    chromium: str,
+    run_folder: Path,
+    rooms_file: Path,
+    result: Generalisation,
+    tmp_path: Path,
+    promise: Promise,
 ) -> None:
     """Scores and logs with markup in all names, words and numbers; some still read, some not."""
     run, results = tmp_path / "runs/marked", tmp_path / "results"
@@ -516,12 +522,19 @@ def test_markup_in_every_word_and_number_that_files_bring_runs_no_script(
     assert text.count("<script") == 2, "the data and the page's own"
     assert "<img" not in text
     assert "<svg onload" not in text
-    assert text.count("dataset.planted") > 20, "all of it is shown, as words"
+    planted = text.count("dataset.planted")
+    assert planted > 20, "all of it is shown, as words"
     script = "document.body.dataset.images = document.querySelectorAll('img').length"
     dumped = dom(chromium, page, tmp_path, "#scene=1&slot=1", script)
     assert "data-planted" not in dumped
     assert 'data-images="0"' in dumped
     assert "Scene 1: typical (row " in dumped, "the page's own script ran"
+    promise(
+        "No markup that a file brings into a report is run",
+        "in every name, word and number of scores, logs, files and weights, seen by Chromium",
+        planted,
+        "all shown as words",
+    )
 
 
 def test_a_script_that_came_into_the_page_would_not_run(
@@ -610,3 +623,17 @@ def test_files_that_cannot_be_read_are_left_out_and_named(
         assert f"{path}: {reason}" in machines["left_out"]
     assert [run["name"] for run in machines["runs"]] == ["small"]
     assert isinstance(from_content(machines), Report)
+
+
+def test_a_metric_of_rooms_is_refused_for_other_scenes_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = tmp_path / "sprites.h5", tmp_path / "out"
+    assert scenes(["sprites", "--n", "4", "--workers", "1", "--out", str(data)]) == 0
+    capsys.readouterr()
+    arguments = ["--checkpoint", "multi_dsprites_quick", "--runs", str(tmp_path / "none"), "--data",
+                 str(data), "--n", "4", "--metric", "ari_merged", "--out", str(out)]  # fmt: skip
+    assert main(["report", *arguments]) == 2
+    said = "--metric ari_merged is of scenes with walls and a sky, which these are not"
+    assert capsys.readouterr().err == f"eval: {said}\n"
+    assert not out.exists()

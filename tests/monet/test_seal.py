@@ -19,6 +19,7 @@ from monet.model import Monet
 from monet.seal import BLANK, digest, seal_weights, seal_zip
 from monet.training.state import STATE, State, read_state, save_state
 from monet.weights import SHIPPED, WEIGHTS, read_weights, save_weights
+from promises import Promise
 from safetensors import safe_open
 from safetensors.torch import save, save_file
 from scenes.command_line import CommandError
@@ -58,7 +59,7 @@ def is_refused(folder: Path, name: str) -> bool:
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_every_flipped_bit_is_found(folder: Path, name: str) -> None:
+def test_every_flipped_bit_is_found(folder: Path, name: str, promise: Promise) -> None:
     path = folder / name
     whole = path.read_bytes()
     rng = np.random.default_rng(0)
@@ -70,6 +71,12 @@ def test_every_flipped_bit_is_found(folder: Path, name: str) -> None:
         damaged[place] ^= 1 << int(rng.integers(8))
         path.write_bytes(damaged)
         assert is_refused(folder, name), place
+    promise(
+        "A flipped bit in weights, a training state or a config is refused",
+        "one bit at a time",
+        len(places),
+        "refused in one line; in a config it may also say the same in other bytes",
+    )
 
 
 @pytest.mark.parametrize("name", READERS)

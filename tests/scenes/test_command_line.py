@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from promises import Promise
 from scenes.cli import main
 from scenes.command_line import CommandError, UsageError, run_command, run_one_of
 
@@ -91,11 +92,17 @@ sys.exit(run_command("tool", command))
 
 
 @pytest.mark.parametrize("close", ["| head -1", ">&-"])
-def test_a_closed_stdout_is_no_error_worth_a_word(close: str) -> None:
+def test_a_closed_stdout_is_no_error_worth_a_word(close: str, promise: Promise) -> None:
     shell = f"set -o pipefail; \"{sys.executable}\" -c '{PRINTING}' {close}"
     ended = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
     assert ended.returncode in (0, 1)
     assert ended.stderr == ""
+    promise(
+        "A closed output ends a command without a word",
+        "`head -1` behind it, and an output closed from the start",
+        1,
+        "no traceback, nothing said",
+    )
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

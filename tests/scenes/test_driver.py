@@ -22,6 +22,7 @@ import numpy as np
 import psutil
 import pytest
 from monet.training.data import TrainingImages
+from promises import Promise
 from scenes import source_list as sources
 from scenes.cli import main
 from scenes.command_line import CommandError, UsageError
@@ -173,16 +174,23 @@ def test_a_build_killed_three_times_gives_the_same_content(
 
 
 @pytest.mark.slow
-def test_rooms_killed_twenty_times_give_the_same_content(tmp_path: Path) -> None:
+def test_rooms_killed_twenty_times_give_the_same_content(tmp_path: Path, promise: Promise) -> None:
     render = [*SCENES, "render", "--split", "test", "--size", "64", "--workers", "2"]
     command = [*render, "--n", "2600", "--depth", "--out"]
     whole, out = tmp_path / "whole.h5", tmp_path / "killed.h5"
     process = start(*command, whole)
     _, errors = process.communicate()
     assert process.returncode == 0, errors
-    kill_and_restart(command, out, kills=20, longest=6.0, seed=1)
+    kills = 20
+    kill_and_restart(command, out, kills=kills, longest=6.0, seed=1)
     assert content(out) == content(whole)
     assert not verify(out).problems
+    promise(
+        "A build that is killed goes on, and the file is as if it had not been",
+        "SIGKILL at random moments, to the driver or to all of it",
+        kills,
+        "the same bytes in every field",
+    )
 
 
 def await_end(process: subprocess.Popen[str]) -> tuple[str, float]:
@@ -361,7 +369,9 @@ def test_a_second_build_of_the_same_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", ["300k", "800k"], ids=["at the parts", "at the last step"])
-def test_a_full_disk_loses_nothing(small_disk: Path, undisturbed: Path, size: str) -> None:
+def test_a_full_disk_loses_nothing(
+    small_disk: Path, undisturbed: Path, size: str, promise: Promise
+) -> None:
     out = small_disk / "full.h5"
     remount(small_disk, f"size={size}")
     process = start(*COMMAND, out)
@@ -377,6 +387,12 @@ def test_a_full_disk_loses_nothing(small_disk: Path, undisturbed: Path, size: st
     _, errors = process.communicate()
     assert process.returncode == 0, errors
     assert content(out) == content(undisturbed)
+    promise(
+        "A full disk loses nothing that was built",
+        "a disk that fills at the parts, or at the last step",
+        1,
+        "one line, and the same command goes on once there is room",
+    )
 
 
 def test_a_limit_on_file_sizes_is_said_in_one_line(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
+from promises import Promise
 from scenes.clevr.config import ClevrConfig
 from scenes.cli import main
 from scenes.driver import build
@@ -62,7 +63,7 @@ def kill_halfway(*command: str | Path, cwd: Path, out: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["clevr", "import"])
 def test_a_build_goes_on_with_its_source_moved_and_called_from_elsewhere(
-    originals: Path, tmp_path: Path, kind: str
+    originals: Path, tmp_path: Path, kind: str, promise: Promise
 ) -> None:
     name = {"clevr": "images", "import": "sprites.tfrecords"}[kind]
     first, second, out = tmp_path / "first", tmp_path / "second", tmp_path / "out.h5"
@@ -83,6 +84,12 @@ def test_a_build_goes_on_with_its_source_moved_and_called_from_elsewhere(
     with SceneFile(out) as ours, SceneFile(whole) as theirs:
         assert ours.identity == theirs.identity
         np.testing.assert_array_equal(ours["image"][:], theirs["image"][:])
+    promise(
+        "A build goes on with its source moved, and from another folder",
+        "CLEVR's images and a TFRecord, moved after a SIGKILL",
+        1,
+        "the same file as without a move",
+    )
 
 
 def test_another_folder_of_the_same_names_and_lengths_is_another_dataset(

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from scenes.command_line import CommandError
 from scenes.file.seal import seal
-from scenes.file.writer import append_rows, create
+from scenes.file.writer import LIBVER, append_rows, lay_out
+from scenes.hdf5_output import hdf5_output
 from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.parts.local_workers import available_cores
 from scenes.render.answers import remember
@@ -297,9 +298,10 @@ def write_shipped(path: Path, rows: int) -> None:
         "dataset": config.dataset,
         "config": to_json(config),
         "seed": 0,
-        "entities": ["background"],
+        "entities": ["room"],
         "provenance": "{}",
     }
-    with create(path, attributes, fields) as file:
-        append_rows(file, {"image": images[np.arange(rows) % len(images)]})
-        seal(file, fields)
+    with hdf5_output(path, libver=LIBVER) as output:
+        lay_out(output.file, attributes, fields)
+        append_rows(output.file, {"image": images[np.arange(rows) % len(images)]})
+        seal(output.file, fields)

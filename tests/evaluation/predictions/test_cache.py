@@ -15,6 +15,7 @@ from evaluation.predictions.contract import Predictions
 from evaluation.scores.scoring import score
 from evaluation.scores.truth import read_scenes
 from monet.model import Monet
+from promises import Promise
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +125,9 @@ def test_a_damaged_entry_is_made_again(tmp_path: Path, model: Monet, images: np.
     assert path.read_bytes()[-32:] != b"0" * 32
 
 
-def test_one_flipped_bit_anywhere_is_noticed(tmp_path: Path, images: np.ndarray) -> None:
+def test_one_flipped_bit_anywhere_is_noticed(
+    tmp_path: Path, images: np.ndarray, promise: Promise
+) -> None:
     cache, calls = Cache(tmp_path), []
 
     def quarters(given: np.ndarray) -> Predictions:
@@ -144,6 +147,12 @@ def test_one_flipped_bit_anywhere_is_noticed(tmp_path: Path, images: np.ndarray)
         again = cache.of_baseline("quarters", quarters, images)
         np.testing.assert_array_equal(again.segmentation, first.segmentation)
     assert len(calls) == 1 + len(places), "each was computed again"
+    promise(
+        "A flipped bit in a kept decomposition is noticed",
+        "one bit at a time in an entry of the cache",
+        len(places),
+        "computed again, the same",
+    )
 
 
 def test_what_cannot_be_kept_is_one_line(tmp_path: Path, rooms_file: Path) -> None:

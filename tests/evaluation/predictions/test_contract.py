@@ -178,3 +178,17 @@ def test_the_slot_of_a_pixel_never_wraps() -> None:
     np.testing.assert_array_equal(slots_of(masks), [[[299, 256], [255, 0]]])
     with pytest.raises(ValueError, match="at most 65,536 slots, got 65,537"):
         slot_type(65_537)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.05])
+def test_bright_images_in_another_range_are_refused_by_how_much_they_rise(noise: float) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(110, 256, (4, 16, 16, 3), dtype=np.uint8)
+    exact = (images / 255 + rng.normal(0, noise, images.shape)).astype(np.float32)
+    check_colors(exact, images, "mine", "reconstruction")
+    blurred = (exact + exact.mean(axis=(1, 2), keepdims=True)) / 2
+    check_colors(blurred.astype(np.float32), images, "mine", "reconstruction")
+    with pytest.raises(CommandError, match=re.escape("must be in [0, 1], got -0.")):
+        check_colors(2 * exact - 1, images, "mine", "reconstruction")
+    flat = np.full_like(images, 200)
+    check_colors(exact, flat, "mine", "reconstruction")  # one colour, which tells nothing

@@ -17,6 +17,7 @@ from evaluation.predictions.order import check_order
 from evaluation.scores.truth import TestScenes, read_scenes
 from monet import Monet, load
 from monet.presets import PRESETS
+from promises import Promise
 from scenes.command_line import CommandError
 from scenes.driver import build
 from scenes.multi_dsprites.config import MultiDSpritesConfig
@@ -146,7 +147,9 @@ def refused(true: np.ndarray, pred: np.ndarray) -> bool:
 
 
 @pytest.mark.slow
-def test_a_thousand_useless_predictions_in_order_pass(datasets: dict[str, TestScenes]) -> None:
+def test_a_thousand_useless_predictions_in_order_pass(
+    datasets: dict[str, TestScenes], promise: Promise
+) -> None:
     rng = np.random.default_rng(0)
     tried, alarms = Counter[str](), Counter[str]()
     for name, scenes in datasets.items():
@@ -160,6 +163,12 @@ def test_a_thousand_useless_predictions_in_order_pass(datasets: dict[str, TestSc
         print(f"{kind}: {alarms[kind]} of {count} refused")  # noqa: T201
     assert sum(tried.values()) == 2 * len(USELESS) * TRIALS > 1000
     assert sum(alarms.values()) == 0
+    promise(
+        "Bad predictions are not taken for predictions in another order",
+        "random and untrained predictions in order",
+        sum(tried.values()),
+        f"{sum(alarms.values())} refused",
+    )
 
 
 @pytest.mark.slow
@@ -167,7 +176,7 @@ def test_a_thousand_useless_predictions_in_order_pass(datasets: dict[str, TestSc
     ("name", "weights"), [("rooms", "objects_room_quick"), ("sprites", "multi_dsprites_quick")]
 )
 def test_a_models_predictions_are_refused_in_every_other_order(
-    datasets: dict[str, TestScenes], name: str, weights: str
+    datasets: dict[str, TestScenes], name: str, weights: str, promise: Promise
 ) -> None:
     scenes = datasets[name]
     pred = predict(load(weights), scenes.images).segmentation
@@ -193,3 +202,9 @@ def test_a_models_predictions_are_refused_in_every_other_order(
         if n == 40:  # of two blocks of eight, a coin may fall so
             del found["two blocks swapped"]
         assert all(found.values()), found
+        promise(
+            "Predictions in another order than the scenes are refused",
+            "a shipped model's predictions of 40, 100 and 500 scenes, shuffled, shifted, swapped",
+            len(found),
+            "all refused",
+        )

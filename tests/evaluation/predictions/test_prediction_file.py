@@ -158,3 +158,28 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(CommandError, match=re.escape(f"{tmp_path / 'pipe'}: no regular file")):
         read_predictions(tmp_path / "pipe", IMAGES)
+
+
+def test_damaged_rows_are_told_with_file_and_key(tmp_path: Path, masks: np.ndarray) -> None:
+    path = tmp_path / "p.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("masks", data=masks, compression="gzip")
+        place = file["masks"].id.get_chunk_info(0).byte_offset
+    content = bytearray(path.read_bytes())
+    content[place + 50] ^= 255
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=re.escape(f"{path}: masks: cannot be read: ")):
+        read_predictions(path, IMAGES)
+
+
+def test_numbers_that_overflow_are_refused_without_a_warning(
+    tmp_path: Path, masks: np.ndarray
+) -> None:
+    colors = np.full((N, SIZE, SIZE, 3), 1e300)
+    for key, values, said in (
+        ("reconstruction", {"masks": masks, "reconstruction": colors}, "must be finite, got inf"),
+        ("masks", {"masks": np.full(masks.shape, 1e308)}, "must sum to 1 over the slots, got inf"),
+    ):
+        path = write(tmp_path / f"{key}.h5", **values)
+        with pytest.raises(CommandError, match=re.escape(f"{path}: {key}: {said}")):
+            read_predictions(path, IMAGES)

@@ -14,6 +14,7 @@ from monet.training.run_folder import RunFolder
 from monet.training.state import STATE, read_state
 from monet.training.trainer import Trainer
 from monet.weights import WEIGHTS
+from promises import Promise
 from scenes.command_line import CommandError, UsageError
 from scenes.driver import build
 from scenes.multi_dsprites.config import MultiDSpritesConfig
@@ -125,7 +126,7 @@ def test_lines_after_the_state_are_logged_again_and_damaged_ones_named(
 
 
 def test_a_run_goes_on_with_its_data_moved_and_from_another_folder(
-    rooms_file: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rooms_file: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, promise: Promise
 ) -> None:
     expected = train(small(rooms_file, 6), tmp_path / "whole")
     scratch = tmp_path / "scratch"
@@ -140,6 +141,12 @@ def test_a_run_goes_on_with_its_data_moved_and_from_another_folder(
     shutil.move(run, tmp_path / "elsewhere")
     assert same(train(small(Path("again.h5"), 6), tmp_path / "elsewhere"), expected)
     assert read_config(tmp_path / "elsewhere").data == Path("again.h5")
+    promise(
+        "A run goes on with its data moved, and from another folder",
+        "data copied, renamed, named relatively, the run moved",
+        4,
+        "the same weights as without a move",
+    )
 
 
 def test_other_scenes_under_the_same_path_are_refused(rooms_file: Path, tmp_path: Path) -> None:

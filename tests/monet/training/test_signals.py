@@ -16,6 +16,7 @@ from monet.cli import main
 from monet.training.signals import StopSignals
 from monet.training.state import read_state
 from monet.training.validation import Results, Validation
+from promises import Promise
 
 SMALL = """
 --preset quick --image-size 16 --num-slots 3 --encoder-channels 8 8 --decoder-channels 8
@@ -88,7 +89,9 @@ def steps(folder: Path, key: str = "loss") -> list[float]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_a_signal_saves_and_ends_without_scores(train: Train, folder: Path, number: int) -> None:
+def test_a_signal_saves_and_ends_without_scores(
+    train: Train, folder: Path, number: int, promise: Promise
+) -> None:
     process = train(*LONG)
     wait_for(lambda: len(lines(folder)) > 2, process)
     process.send_signal(number)
@@ -98,9 +101,15 @@ def test_a_signal_saves_and_ends_without_scores(train: Train, folder: Path, numb
     assert read_state(folder).step == steps(folder)[-1] > 2
     assert steps(folder, "held_out_nll") == []
     assert not (folder / "decomposition.png").exists()
+    promise(
+        "`monet-train` saves and ends where it is told to",
+        "Ctrl-C and SIGHUP while it trains",
+        1,
+        "the state of the last step, and no scores",
+    )
 
 
-def test_nohup_keeps_a_run_alive(train: Train, folder: Path) -> None:
+def test_nohup_keeps_a_run_alive(train: Train, folder: Path, promise: Promise) -> None:
     nohup = shutil.which("nohup")
     if nohup is None:
         pytest.skip("no nohup on this system")
@@ -113,6 +122,9 @@ def test_nohup_keeps_a_run_alive(train: Train, folder: Path) -> None:
     process.communicate(timeout=HUNG_S)
     assert process.returncode == 1
     assert read_state(folder).step > seen + 2
+    promise(
+        "`nohup monet-train` outlives its terminal", "SIGHUP while it trains", 1, "it trains on"
+    )
 
 
 def test_a_second_signal_ends_at_once_and_spoils_no_state(
@@ -173,7 +185,7 @@ Trainer.{place} = stay
 
 
 def test_a_kill_before_the_first_save_loses_no_run(
-    train: Train, flags: list[str], folder: Path, tmp_path: Path
+    train: Train, flags: list[str], folder: Path, tmp_path: Path, promise: Promise
 ) -> None:
     process = train(*LONG)
     wait_for(lambda: len(lines(folder)) > 4, process)
@@ -187,6 +199,12 @@ def test_a_kill_before_the_first_save_loses_no_run(
     assert steps(folder) == [1, 2, 3, 4]
     ours, theirs = (read_state(path).model for path in (folder, whole))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    promise(
+        "A run that is killed before its first save begins again by the same command",
+        "SIGKILL after some steps",
+        1,
+        "the same weights and the same log",
+    )
 
 
 @pytest.mark.usefixtures("interruptible")

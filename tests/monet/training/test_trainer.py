@@ -25,6 +25,7 @@ from monet.training.trainer import Trainer, train
 from monet.training.whole_step import Form, WholeStep
 from monet.weights import read_weights
 from PIL import Image
+from promises import Promise
 from scenes.command_line import CommandError, UsageError
 from scenes.driver import build
 from scenes.lock import locked
@@ -170,13 +171,22 @@ def test_kills_at_any_moment_lose_nothing_that_was_saved(rooms_file: Path, tmp_p
 
 
 @pytest.mark.slow
-def test_twenty_kills_lose_nothing_that_was_saved(rooms_file: Path, tmp_path: Path) -> None:
+def test_twenty_kills_lose_nothing_that_was_saved(
+    rooms_file: Path, tmp_path: Path, promise: Promise
+) -> None:
     config = small(rooms_file, 200, save_every_s=0.01, log_every=10)
     with Trainer(replace(config, save_every_s=60.0), tmp_path / "whole") as trainer:
         trainer.run()
-    kill_and_restart(config, tmp_path / "killed", kills=20)
+    kills = 20
+    kill_and_restart(config, tmp_path / "killed", kills=kills)
     assert_same(tmp_path / "whole", tmp_path / "killed")
     assert rows(tmp_path / "whole", "loss") == rows(tmp_path / "killed", "loss")
+    promise(
+        "A training that is killed goes on, and the weights are as if it had not been",
+        "SIGKILL while it trains and saves",
+        kills,
+        "the same weights and the same log",
+    )
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_with_a_sound_state(

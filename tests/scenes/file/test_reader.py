@@ -3,8 +3,10 @@
 import copy
 import pickle
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -183,3 +185,31 @@ def test_what_the_system_refuses_is_not_called_cut_short(
         )
     assert reader.returncode == 1
     assert reader.stderr == f"scenes: {tmp_path / 'a.h5'}: another program is writing it\n"
+
+
+@pytest.mark.parametrize("form", ["sprites", "index"])
+def test_rows_that_are_damaged_are_told_with_file_and_key(
+    request: pytest.FixtureRequest, tmp_path: Path, form: str
+) -> None:
+    whole: Path = request.getfixturevalue(form)
+    path = damaged = Path(shutil.copy(whole, tmp_path / "copy.h5"))
+    if form == "index":
+        folder = tmp_path / "index.h5.parts"
+        shutil.copytree(whole.parent / folder.name, folder)
+        path = Path(shutil.copy(whole, tmp_path / "index.h5"))
+        damaged = min(folder.glob("*.h5"))
+    with h5py.File(damaged) as file:
+        place = file["image"].id.get_chunk_info(0).byte_offset
+    content = bytearray(damaged.read_bytes())
+    content[place + 50] ^= 255
+    damaged.write_bytes(content)
+    message = f"{damaged}: image: cannot be read: "
+    with SceneFile(path) as file:
+        rows = file["image"]
+        reads: list[Callable[[], object]] = [
+            lambda: rows[:9], lambda: rows[3], lambda: np.asarray(rows), lambda: rows[:, 0],
+        ]  # fmt: skip
+        for read in reads:
+            with pytest.raises(FileError, match=re.escape(message)):
+                read()
+    assert main(["show", str(path), "--out", str(tmp_path / "a.png")]) == 2

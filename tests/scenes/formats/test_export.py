@@ -89,7 +89,7 @@ def test_a_finished_export_is_known_and_another_is_not_replaced(files, tmp_path,
     ("form", "moment"), [(FORMS[0], 1), (FORMS[0], 2), *((FORMS[1], each) for each in range(1, 5))]
 )
 def test_an_export_that_was_killed_leaves_nothing_and_goes_on(
-    files, tmp_path, capsys, form, moment
+    files, tmp_path, capsys, form, moment, promise
 ):
     one, _ = files
     out = default_name(tmp_path / "sprites.h5", form)
@@ -101,6 +101,12 @@ def test_an_export_that_was_killed_leaves_nothing_and_goes_on(
     there = ", already there" if moment == last else ""
     assert capsys.readouterr().out == f"{out}: 150 scenes{there}\n"
     assert len(list(tmp_path.iterdir())) == last / 2
+    promise(
+        "An export that is killed leaves nothing half-written, and goes on",
+        "SIGKILL before and after each file is named",
+        1,
+        "the same command ends well, nothing of the first one is left",
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -200,15 +206,21 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_full_disk_is_one_line(files, small_disk, form):
+def test_a_full_disk_is_one_line(files, small_disk, form, promise):
     out = default_name(small_disk / "sprites.h5", form)
     done = run(0, command(files[0], form, out))
     assert done.returncode == 1, done.stderr
     assert done.stderr == f"scenes: {out}: no space left on device\n"
     assert not list(small_disk.iterdir())
+    promise(
+        "A full disk leaves no half of an export",
+        "a disk of 64 KB, in each format",
+        1,
+        "one line, and nothing on the disk",
+    )
 
 
-@pytest.mark.parametrize("share", [0.05, 0.9])
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.9])
 def test_an_import_that_may_not_grow_is_one_line_and_goes_on(files, tmp_path, share):
     records, out = tmp_path / "sprites.tfrecords", tmp_path / "again.h5"
     assert main(command(files[0], "tfrecord", records)) == 0

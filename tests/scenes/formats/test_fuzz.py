@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzzing import Target, failures_of
+from fuzzing import MUTATED, NEVER, Target, check
 from PIL import Image
 from scenes.clevr.folder import inspect
 from scenes.clevr.scenes_json import read_scenes
@@ -70,18 +70,20 @@ def targets_of(name: str, records: list[bytes]) -> list[Target]:
     ]  # fmt: skip
 
 
-def test_tfrecords_of_rooms_and_sprites(tmp_path, sprites):
+def test_tfrecords_of_rooms_and_sprites(tmp_path, sprites, promise):
     targets = targets_of("rooms", [room(), room()]) + targets_of("sprites", sprites)
-    assert failures_of(targets, tmp_path, cases=60) == []
+    cases = check(targets, tmp_path, cases=60)
+    promise("Damaged TFRecords crash or hang nothing", MUTATED, cases, NEVER)
 
 
-def test_tfrecords_of_clevr(tmp_path, shared_data):
+def test_tfrecords_of_clevr(tmp_path, shared_data, promise):
     """Fewer, since a record has 3 MB."""
     crops = list(read_records(shared_data / "tfrecords" / "clevr_with_masks.tfrecords"))[:2]
-    assert failures_of(targets_of("clevr", crops), tmp_path, cases=25) == []
+    cases = check(targets_of("clevr", crops), tmp_path, cases=25)
+    promise("Damaged TFRecords crash or hang nothing", MUTATED, cases, NEVER)
 
 
-def test_features_of_a_record(tmp_path, sprites):
+def test_features_of_a_record(tmp_path, sprites, promise):
     """Damage within the small features, which lie before and behind the picture."""
     small = {"x": np.ones(5, np.float32), "n": np.arange(5), "b": np.arange(9, dtype=np.uint8)}
 
@@ -92,7 +94,8 @@ def test_features_of_a_record(tmp_path, sprites):
             decode(record)
 
     target = Target("features", encode(small), ".tfrecords", read, framed, says_where=False)
-    assert failures_of([target], tmp_path, cases=1500) == []
+    cases = check([target], tmp_path, cases=1500)
+    promise("Damaged TFRecords crash or hang nothing", MUTATED, cases, NEVER)
 
 
 def read_png(path: Path) -> None:
@@ -111,7 +114,7 @@ def sealed(png: bytes) -> bytes:
     return bytes(data)
 
 
-def test_pngs(tmp_path):
+def test_pngs(tmp_path, promise):
     targets = []
     rng = np.random.default_rng(0)
     colors = Image.fromarray(rng.integers(256, size=(24, 32, 3), dtype=np.uint8))
@@ -123,10 +126,11 @@ def test_pngs(tmp_path):
             Target(f"{name}{which}", content.getvalue(), ".png", read_png, wrap)
             for which, wrap in (("", bytes), (", sound checksums", sealed))
         ]
-    assert failures_of(targets, tmp_path, cases=400) == []
+    cases = check(targets, tmp_path, cases=400)
+    promise("Damaged PNGs crash or hang nothing", MUTATED, cases, NEVER)
 
 
-def test_inspected_pngs(tmp_path):
+def test_inspected_pngs(tmp_path, promise):
     def read(path: Path) -> None:
         inspection = inspect(path)
         if inspection.reason:
@@ -136,10 +140,11 @@ def test_inspected_pngs(tmp_path):
     content = io.BytesIO()
     Image.new("RGB", (320, 240), (1, 2, 3)).save(content, "PNG")
     target = Target("inspected", content.getvalue(), ".png", read)
-    assert failures_of([target], tmp_path, cases=300) == []
+    cases = check([target], tmp_path, cases=300)
+    promise("Damaged PNGs crash or hang nothing", MUTATED, cases, NEVER)
 
 
-def test_scenes_jsons(tmp_path):
+def test_scenes_jsons(tmp_path, promise):
     cube = {
         "shape": "cube", "size": "small", "material": "metal", "color": "cyan",
         "3d_coords": [0.5, -1.5, 0.35], "rotation": 90.0, "pixel_coords": [1, 2, 11.0],
@@ -147,7 +152,8 @@ def test_scenes_jsons(tmp_path):
     scenes = [{"image_filename": f"{i}.png", "objects": [cube] * i} for i in range(4)]
     text = json.dumps({"info": {"split": "train"}, "scenes": scenes}).encode()
     target = Target("scenes", text, ".json", read_scenes)
-    assert failures_of([target], tmp_path, cases=1500) == []
+    cases = check([target], tmp_path, cases=1500)
+    promise("Damaged scenes JSONs crash or hang nothing", MUTATED, cases, NEVER)
 
 
 def read_picture(path: Path) -> None:
@@ -172,4 +178,4 @@ def test_pictures_and_masks(tmp_path):
         content = io.BytesIO()
         image.save(content, "PNG")
         targets.append(Target(f"mask of {name}", content.getvalue(), ".png", read_mask, sealed))
-    assert failures_of(targets, tmp_path, cases=300) == []
+    check(targets, tmp_path, cases=300)

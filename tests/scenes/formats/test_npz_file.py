@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from fuzzing import Target, failures_of
+from fuzzing import MUTATED, NEVER, Target, check
 from numpy.lib import format as npy
 from scenes.formats.npz_file import NpzFile
 
@@ -82,10 +82,11 @@ def test_what_is_no_npz_is_refused(tmp_path):
 
 
 @pytest.mark.slow
-def test_damage(tmp_path):
+def test_damage(tmp_path, promise):
     targets = []
     for name, save in (("stored", np.savez), ("compressed", np.savez_compressed)):
         content = io.BytesIO()
         save(content, imgs=VALUES)
         targets.append(Target(name, content.getvalue(), ".npz", read))
-    assert failures_of(targets, tmp_path, cases=1000) == []
+    cases = check(targets, tmp_path, cases=1000)
+    promise("Damaged npz files crash or hang nothing", MUTATED, cases, NEVER)

@@ -25,6 +25,8 @@ def test_a_kind_is_read_as_it_is_written():
         ("hue=0.5", "a hue's range is two numbers of 0 to 1 such as 0.9-0.1, got '0.5'"),
         ("hue=0.5-1.5", "a hue's range is two numbers of 0 to 1, got 0.5-1.5"),
         ("hue=0.5-0.5", "a hue's range is two numbers of 0 to 1, got 0.5-0.5"),
+        ("hue=0.9-0.1,hue=0.2-0.3", "'hue=0.9-0.1,hue=0.2-0.3' has hue twice; write several"),
+        ("shape=box,shape=sphere", "'shape=box,shape=sphere' has shape twice"),
     ],
 )
 def test_a_kind_that_cannot_be_read_is_refused_with_the_reason(text, reason):

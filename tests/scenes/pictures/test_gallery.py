@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
+from promises import Promise
 from scenes.cli import main
 from scenes.driver import build
 from scenes.file.reader import SceneFile
@@ -233,7 +234,7 @@ PLANT = "<img src=x onerror=document.body.dataset.planted=1>"
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium to look at the page")
 def test_markup_in_everything_that_a_file_brings_runs_no_script(
-    rooms: Path, tmp_path: Path
+    rooms: Path, tmp_path: Path, promise: Promise
 ) -> None:
     path, out = tmp_path / f"{PLANT[:-1]}.h5", tmp_path / "page.html"
     path.write_bytes(rooms.read_bytes())
@@ -263,6 +264,12 @@ def test_markup_in_everything_that_a_file_brings_runs_no_script(
     assert 'data-said="true"' in shown, "the words are shown"
     assert 'data-images="0"' in shown
     assert "0 to 2 of 3" in shown, "the page's own script ran"
+    promise(
+        "No markup that a file brings into a page of scenes is run",
+        "in entities, units, categories and the file's name, seen by Chromium",
+        out.read_text().count("dataset.planted"),
+        "all shown as words",
+    )
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium to look at the page")
@@ -332,3 +339,12 @@ def test_the_page_leafs_and_tells_an_object_s_factors_on_hover(rooms: Path, tmp_
     assert ["visible_pixels", str(pixels)] in seen["said"]
     shown = np.array(seen["pixels"]).reshape(32, 32, 4)[..., :3]
     np.testing.assert_array_equal(shown, palette[labels])
+
+
+@pytest.mark.parametrize("command", ["show", "export"])
+@pytest.mark.parametrize("path", ["", "."])
+def test_a_path_without_a_name_is_a_folder(
+    capsys: pytest.CaptureFixture[str], command: str, path: str
+) -> None:
+    assert main([command, path]) == 2
+    assert capsys.readouterr().err == "scenes: .: a folder, not a file\n"

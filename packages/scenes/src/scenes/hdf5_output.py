@@ -91,12 +91,13 @@ class Hdf5Output:
 
 
 @contextmanager
-def hdf5_output(path: Path, head: bytes = b"") -> Iterator[Hdf5Output]:
+def hdf5_output(path: Path, head: bytes = b"", libver: str | None = None) -> Iterator[Hdf5Output]:
     """Creates a file; on a full disk the block, or its end, raises an error, and nothing crashes.
 
     Args:
         path: it must not be there yet.
         head: up to 512 bytes before HDF5's own, which readers of HDF5 skip.
+        libver: version of HDF5's format, as h5py names it.
 
     Raises:
         OSError: it could not be written.
@@ -108,7 +109,8 @@ def hdf5_output(path: Path, head: bytes = b"") -> Iterator[Hdf5Output]:
     with path.open("xb+", buffering=0) as raw:
         sink = _Sink(raw)
         try:
-            with h5py.File(sink, "w", userblock_size=HEAD_BYTES if head else 0) as file:
+            userblock = HEAD_BYTES if head else 0
+            with h5py.File(sink, "w", libver=libver, userblock_size=userblock) as file:
                 yield Hdf5Output(file, sink)
         finally:
             if sink.error is not None:  # the cause of whatever else was raised

@@ -164,8 +164,9 @@ def _moved(
 
 def _problems(file: SceneFile, keys: list[str]) -> Iterator[str]:
     where = file.path
-    if SEALED_BY not in file.attributes:
-        yield f"{where}: {SEALED_BY}: missing; an earlier version wrote this file"
+    if SEALED_BY not in file.attributes or CHECKSUMS not in file.hdf5:
+        name = CHECKSUMS if SEALED_BY in file.attributes else SEALED_BY
+        yield f"{where}: {name}: missing; an earlier version wrote this file"
         return
     counts = {key: len(file[key]) for key in keys}
     for key, count in counts.items():
@@ -196,9 +197,9 @@ def _block_problems(
     for key in keys:
         try:
             rows[key] = np.asarray(file[key][block])
-        except OSError as error:
+        except FileError as error:
             between = f"rows {block.start} to {block.stop - 1}"
-            yield f"{file.path}: {key}: {between} cannot be read: {error}"
+            yield f"{file.path}: {key}: {between} cannot be read: {error.__cause__}"
             return
     for changed in changed_chunks(rows, block.start, checksums):
         yield f"{file.path}: rows {changed[0]} to {changed[-1]} are not as written"

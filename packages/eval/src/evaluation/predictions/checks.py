@@ -4,10 +4,11 @@ Masks are shares of pixels: none is negative, and they sum to one over the slots
 infinite.
 
 Colours are in [0, 1]. A model's means are not squashed into that range, so they may leave it, but
-none by more than four, at most a tenth of them by more than three quarters, and at most a hundredth
-by more than a quarter where they follow the image (a correlation of over a half). Reconstructions
-in [-1, 1], [-0.5, 0.5] or [0, 255] break that rule; those of an untrained MONet, some from -1.4 to
-0.9, do not.
+none by more than four, and at most a tenth of them by more than three quarters. Where they follow
+the image (a correlation of over a half), at most a hundredth may leave it by more than a quarter,
+and they may not rise by more than 1.5 for each 1 that the image does: bright images in [-1, 1] stay
+in the range, but rise by 2. Reconstructions in [-1, 1], [-0.5, 0.5] or [0, 255] break that rule;
+those of an untrained MONet, some from -1.4 to 0.9, do not.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ MOST_SLOTS = 65_536
 NEAR, DISTANT, FAR = 0.25, 0.75, 4.0
 """How far colours may be outside [0, 1]: see above."""
 MOST_DISTANT, MOST_BEYOND = 0.1, 0.01
-FOLLOWS = 0.5
+FOLLOWS, MOST_GAIN = 0.5, 1.5
 
 
 def check_finite(values: np.ndarray, source: str, key: str, row: str, first: int = 0) -> None:
@@ -64,7 +65,8 @@ def check_masks(
         raise CommandError(
             f"{source}: {key}: must be in [0, 1], got {lowest[index]:.3g} in {row} {first + index}"
         )
-    sums = masks.sum(axis=1, dtype=np.float64).reshape(len(masks), -1)
+    with np.errstate(over="ignore"):  # infinite then, and refused
+        sums = masks.sum(axis=1, dtype=np.float64).reshape(len(masks), -1)
     for index, pixel in np.argwhere(np.abs(sums - 1) > MASK_SUM_TOLERANCE)[:1]:
         raise CommandError(
             f"{source}: {key}: must sum to 1 over the slots, got {sums[index, pixel]:.3g} in "
@@ -87,10 +89,11 @@ def check_colors(
         CommandError: they are not; the message names their range.
     """
     low, high = colors.min(initial=0), colors.max(initial=0)
-    if low < -FAR or high > 1 + FAR or _beyond(colors, DISTANT) > MOST_DISTANT:
-        wrong = True
-    else:
-        wrong = _beyond(colors, NEAR) > MOST_BEYOND and _follow(colors, images)
+    wrong = low < -FAR or high > 1 + FAR or _beyond(colors, DISTANT) > MOST_DISTANT
+    if not wrong:
+        correlation, gain = _fit(colors, images)
+        too_far = gain > MOST_GAIN or _beyond(colors, NEAR) > MOST_BEYOND
+        wrong = correlation > FOLLOWS and too_far
     if wrong:
         raise CommandError(
             f"{source}: {key}: must be in [0, 1], got {low:.3g} to {high:.3g}; divide by 255 what "
@@ -104,11 +107,17 @@ def _beyond(colors: np.ndarray, distance: float) -> float:
     return beyond / max(1, colors.size)
 
 
-def _follow(colors: np.ndarray, images: UInt8[np.ndarray, "N H W 3"]) -> bool:
-    """Whether the colours rise and fall with those of the images."""
-    one, other = colors.ravel().astype(np.float64), images.ravel().astype(np.float64)
+def _fit(colors: np.ndarray, images: UInt8[np.ndarray, "N H W 3"]) -> tuple[float, float]:
+    """Returns the colours' correlation with the images, and how much they rise for each 1 of these.
+
+    Both are 0 where one of the two is of one colour.
+    """
+    one, other = colors.ravel().astype(np.float64), images.ravel() / 255.0
     one, other = one - one.mean(), other - other.mean()
-    return bool(one @ other > FOLLOWS * np.linalg.norm(one) * np.linalg.norm(other))
+    together, spread, width = one @ other, np.linalg.norm(one), np.linalg.norm(other)
+    if spread == 0 or width == 0:
+        return 0.0, 0.0
+    return float(together / spread / width), float(together / width**2)
 
 
 def slots_of(masks: np.ndarray) -> UInt8[np.ndarray, "N H W"] | UInt16[np.ndarray, "N H W"]:

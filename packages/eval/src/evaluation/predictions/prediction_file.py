@@ -16,6 +16,7 @@ from jaxtyping import UInt8
 from scenes.command_line import CommandError
 from scenes.file.errors import FileError
 from scenes.file.reader import open_hdf5
+from scenes.file.rows import Rows
 
 from evaluation.predictions.checks import (
     MOST_SLOTS,
@@ -82,7 +83,8 @@ def read_predictions(
             raise CommandError(f"{path}: neither 'masks' nor 'segmentation' is in it")
         predictions = predictions_of_labels(labels, slots, ignore_label, str(path))
         if "reconstruction" in datasets:
-            colors = datasets["reconstruction"][:n].astype(np.float32)
+            with np.errstate(over="ignore"):  # infinite then, and refused
+                colors = datasets["reconstruction"][:n].astype(np.float32)
             check_finite(colors, str(path), "reconstruction", "scene")
             check_colors(colors, images, str(path), "reconstruction")
             predictions = replace(predictions, reconstruction=colors)
@@ -121,7 +123,7 @@ def _dataset(
     kinds: str,
     *,
     may_be_longer: bool,
-) -> h5py.Dataset:
+) -> Rows:
     """Returns the dataset if it has that many rows of that shape and type.
 
     Raises:
@@ -143,7 +145,7 @@ def _dataset(
         raise CommandError(f"{path}: {name}: expected ({wanted}{comma}), got {shape}")
     if dataset.dtype.kind not in kinds:
         raise CommandError(f"{path}: {name}: expected {_NAMES[kinds]}, got {dataset.dtype}")
-    return dataset
+    return Rows(dataset.id)
 
 
 def _largest(path: Path, masks: h5py.Dataset, n: int) -> np.ndarray:

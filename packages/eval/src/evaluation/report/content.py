@@ -18,6 +18,7 @@ from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.progress import in_turn
 
 from evaluation.json_files import parse_json
+from evaluation.metrics.ari import has_room
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.models import ScoredModel
 from evaluation.report.scene_cards import SceneCard, ShownScenes
@@ -35,6 +36,8 @@ FIRST = "test"
 """The condition in which scenes are typical, the worst and the best."""
 CONDITIONS = (FIRST, "objects_0", "objects_6", "identical_color", "four_identical")
 """Whose scenes are shown."""
+OF_ROOMS = ("ari_merged", "ari_paper")
+"""Metrics that only scenes with walls have."""
 PACKAGES = ("evaluation", "monet", "scenes", "torch", "numpy", "mujoco", "h5py")
 
 
@@ -147,6 +150,9 @@ def read_content(
                 f"{model.identity.path}: trained on {model.dataset}; give a file of its scenes "
                 "with --data"
             )
+    if data is not None:
+        with SceneFile(data) as file:
+            check_metric(metric, file.entities)
     left_out: list[str] = []
     weights = [model.weights for model in models if model.weights is not None]
     logged_runs, scores = read_runs(runs, weights, left_out), read_scores(results, left_out)
@@ -201,11 +207,19 @@ def _shown(model: ScoredModel, lacking: str) -> ShownModel:
     )
 
 
-def check_metric(metric: str) -> None:
+def check_metric(metric: str, entities: Sequence[str] | None = None) -> None:
     """Refuses what no scene has a score of.
 
+    Args:
+        metric: the name of a score.
+        entities: names of those of the scenes, where they are known already.
+
     Raises:
-        UsageError: there is no such metric.
+        UsageError: there is no such metric, or none of these scenes.
     """
     if metric not in NAMES:
         raise UsageError(f"--metric is one of {', '.join(sorted(NAMES))}, got {metric!r}")
+    if metric in OF_ROOMS and entities is not None and not has_room(entities):
+        raise UsageError(
+            f"--metric {metric} is of scenes with walls and a sky, which these are not"
+        )

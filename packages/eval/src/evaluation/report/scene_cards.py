@@ -22,7 +22,7 @@ from evaluation.predictions.checks import slots_of
 from evaluation.predictions.contract import Predictions
 from evaluation.predictions.models import ROUNDS, ScoredModel
 from evaluation.scores.report_results import SceneSummary, SceneView, SlotSummary
-from evaluation.scores.truth import check_names, read_scenes
+from evaluation.scores.truth import read_scenes
 from evaluation.scores.values import values_of
 
 TOP_ROW = ("image", "truth")
@@ -99,7 +99,6 @@ class ShownScenes:
         height, width = self._scenes.images.shape[1:3]
         if height != width:
             raise UsageError(f"{path}: the page shows square scenes, got {height} x {width}")
-        check_names(path, self._scenes.truth)
         self._inputs = [read_scenes(path, n, model.image_size or height) for model in models]
         self._values = [
             values_of(inputs, cache.of_model(model, inputs.images, num_slots))

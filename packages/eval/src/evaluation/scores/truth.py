@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 from scenes.command_line import UsageError
-from scenes.file.errors import FileError
 from scenes.file.reader import SceneFile
 from scenes.progress import counting
 from scenes.segmentation import images_at, segmentation_at
@@ -75,21 +74,9 @@ def read_images(
         size, rows = size_of(file, size), slice(0, n)
         truth = None
         if file.has("segmentation"):
-            segmentation = segmentation_at(file["segmentation"][rows], size)
+            segmentation = segmentation_at(file.segmentation(rows), size)
             truth = Truth(segmentation, file.entities, file.num_background)
-            check_names(path, truth)
         return images_at(file["image"][rows], size), truth
-
-
-def check_names(path: Path, truth: Truth) -> None:
-    """Refuses scenes with entities that have no name, and so no colour.
-
-    Raises:
-        FileError: names the file and the entity.
-    """
-    last, names = int(truth.segmentation.max(initial=0)), len(truth.entities)
-    if last >= names:
-        raise FileError(f"{path}: segmentation: has entity {last}, and names of {names}")
 
 
 def read_scenes(path: Path, n: int | None = None, size: int | None = None) -> TestScenes:
@@ -138,7 +125,8 @@ def _read_fields(
         for start in range(0, max(1, n), READ_AT_ONCE):
             rows = slice(start, min(start + READ_AT_ONCE, n))
             for name, at_size in readers.items():
-                parts[name].append(at_size(file[name][rows], size))
+                values = file.segmentation(rows) if name == "segmentation" else file[name][rows]
+                parts[name].append(at_size(values, size))
             advance(rows.stop - rows.start)
     return {name: np.concatenate(values) for name, values in parts.items()}
 

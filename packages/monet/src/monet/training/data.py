@@ -183,14 +183,16 @@ class TrainingImages:
 
     def _rows_of(self, key: str, chunks: list[int] | range) -> UInt8[np.ndarray, "N H W *C"]:
         # One call reads neighbouring chunks together.
-        reduce = images_at if key == "image" else segmentation_at
+        labelled = key == "segmentation"
+        reduce = segmentation_at if labelled else images_at
         parts, dataset = [], self._file[key]
         start = 0
         for i, chunk in enumerate(chunks):
             if i + 1 < len(chunks) and chunks[i + 1] == chunk + 1 and i - start < CHUNK_ROWS:
                 continue
             rows = slice(chunks[start] * CHUNK_ROWS, min((chunk + 1) * CHUNK_ROWS, self.rows))
-            parts.append(reduce(dataset[rows], self._size))
+            values = self._file.segmentation(rows) if labelled else dataset[rows]
+            parts.append(reduce(values, self._size))
             start = i + 1
         return np.concatenate(parts)
 
@@ -226,7 +228,7 @@ def held_out(file: SceneFile, size: int) -> HeldOut:
     labelled = file.has("segmentation")
     return HeldOut(
         images=images_at(file["image"][rows], size),
-        segmentation=segmentation_at(file["segmentation"][rows], size) if labelled else None,
+        segmentation=segmentation_at(file.segmentation(rows), size) if labelled else None,
         num_background=file.num_background,
     )
 

@@ -70,6 +70,8 @@ def check_fields(path: Path, fields: Mapping[str, h5py.Dataset]) -> None:
         "amodal": (n, None, height, width),
     }
     for key, dataset in fields.items():
+        if key == "segmentation" and dataset.dtype != np.uint8:
+            raise FileError(f"{path}: {key}: expected uint8, got {dataset.dtype}")
         if dataset.dtype.kind not in "biuf":
             raise FileError(f"{path}: {key}: expected numbers, got {dataset.dtype}")
         if dataset.shape[:1] != (n,):

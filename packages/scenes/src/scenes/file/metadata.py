@@ -13,47 +13,30 @@ other files, and sizes that are declared but not stored, for which a reader woul
 from __future__ import annotations
 
 import json
-import math
 import os
 import resource
 import signal
 import stat
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
-from h5py import h5a, h5d, h5g, h5l, h5o
 
 from scenes.file.schema import CHECKSUMS, PARTS, SCHEMA, part_name, parts_folder
+from scenes.file.walk import Columns, UnfitError, Walk, open_unread
 
 MOST_MEMORY = 4 << 30
 """Bytes of address space of this process; a string of more is not read."""
-MOST_OBJECTS = 4096
-MOST_DEPTH = 8
-MOST_AXES = 8
-MOST_ATTRIBUTES = 64
-MOST_ATTRIBUTE_BYTES = 16 << 20
-"""Of one attribute: CLEVR's lists the PNGs that could not be read, at most some 100,000 names."""
-MOST_CHUNK_BYTES = 256 << 20
-"""Of one chunk, which is unpacked whole; the largest that `scenes` writes have 38 MB."""
 BEAT_S = 1.0
-SPIN_S = 5.0
+SPIN_S = 2.0
 """Seconds of computing without a sign of life after which this process is ended: damage made HDF5
 spin. A slow disk takes no computing."""
 
 SPIN_TIMER = signal.ITIMER_VIRTUAL
-
-Columns = dict[str, tuple[str, tuple[int, ...]]]
-"""Type and shape of each dataset by its key."""
-
-
-class UnfitError(Exception):
-    """A file cannot be read safely; the message says why, without its path."""
 
 
 class Pulse:
@@ -86,8 +69,8 @@ def examine(path: Path, beat: Callable[[], None]) -> bool:
         UnfitError: it cannot be read safely.
         OSError: the system refuses it.
     """
-    with _opened(path) as file:
-        walk = _Walk(file, path, beat)
+    with open_unread(path) as file:
+        walk = Walk(file, path, beat)
         walk.group(file.id, "", 0)
         for source in walk.sources:
             _check_source(path, source, is_index=PARTS in walk.columns)
@@ -101,150 +84,6 @@ def examine(path: Path, beat: Callable[[], None]) -> bool:
         if os.path.lexists(part):  # what is missing is told by the reader
             _check_part(part, fields, stop - start, beat)
     return True
-
-
-def _opened(path: Path, *, locking: bool | None = None) -> h5py.File:
-    try:
-        return h5py.File(path, "r", locking=locking)
-    except OSError as error:
-        if error.errno is not None:  # the system's word; HDF5's own errors have no number
-            raise
-        raise UnfitError("not a readable HDF5 file, or cut short") from error
-
-
-class _Walk:
-    """What lies in one file, by hard links only.
-
-    Args:
-        file: the file.
-        path: of the file.
-        beat: is called now and then.
-        attributes: whether to parse them too; of an index's parts, nobody reads them.
-
-    Attributes:
-        columns: the datasets met so far.
-        sources: names of the files that virtual datasets take their values from.
-    """
-
-    def __init__(
-        self, file: h5py.File, path: Path, beat: Callable[[], None], *, attributes: bool = True
-    ) -> None:
-        self.columns: Columns = {}
-        self.sources: set[str] = set()
-        self._bytes = path.stat().st_size
-        self._beat = beat
-        self._objects = 0
-        self._with_attributes = attributes
-        self._check_attributes(file.id, "")
-
-    def group(self, group: h5g.GroupID, prefix: str, depth: int) -> None:
-        """Checks everything in a group."""
-        if depth > MOST_DEPTH:
-            raise UnfitError(f"{prefix}: more than {MOST_DEPTH} groups, one in the other")
-        links: list[tuple[bytes, int]] = []
-
-        def collect(name: bytes, link: Any) -> bool | None:
-            self._beat()
-            links.append((name, link.type))  # h5py fills one and the same `link` each time
-            return True if len(links) > MOST_OBJECTS else None  # it may not raise, but stop
-
-        group.links.iterate(collect, info=True)
-        self._objects += len(links)
-        if self._objects > MOST_OBJECTS:
-            raise UnfitError(f"more than {MOST_OBJECTS} groups and datasets")
-        for name, kind in links:
-            key = prefix + name.decode()
-            if kind != h5l.TYPE_HARD:
-                raise UnfitError(f"{key}: a link to elsewhere, which is not followed")
-            item = h5o.open(group, name)
-            self._check_attributes(item, key)
-            if isinstance(item, h5g.GroupID):
-                self.group(item, f"{key}/", depth + 1)
-            elif isinstance(item, h5d.DatasetID):
-                self._dataset(item, key)
-            else:
-                raise UnfitError(f"{key}: neither a group nor a dataset")
-
-    def _dataset(self, dataset: h5d.DatasetID, key: str) -> None:
-        plist = dataset.get_create_plist()
-        if plist.get_layout() == h5d.VIRTUAL:
-            count = plist.get_virtual_count()
-            self.sources.update(plist.get_virtual_filename(i) for i in range(count))
-        if plist.get_external_count():
-            name = os.fsdecode(plist.get_external(0)[0])
-            raise UnfitError(f"{key}: its values lie in another file, {name}, which is not opened")
-        dtype, shape = dataset.dtype, dataset.shape
-        if shape is None or len(shape) > MOST_AXES:
-            raise UnfitError(f"{key}: expected 0 to {MOST_AXES} axes")
-        self.columns[key] = (str(dtype), shape)
-        size = math.prod(shape) * dtype.itemsize
-        if size == 0 or plist.get_layout() == h5d.VIRTUAL:
-            return
-        if plist.get_layout() == h5d.CHUNKED:
-            self._check_chunks(dataset, key, shape, plist.get_chunk())
-            return
-        stored = dataset.get_storage_size()
-        if not size <= stored <= self._bytes:
-            raise UnfitError(f"{key}: declares {size:,} bytes, but {stored:,} are stored")
-
-    def _check_chunks(
-        self, dataset: h5d.DatasetID, key: str, shape: Sequence[int], chunk: Sequence[int]
-    ) -> None:
-        size = math.prod(chunk) * dataset.dtype.itemsize
-        if size > MOST_CHUNK_BYTES:
-            raise UnfitError(f"{key}: chunks of {size:,} bytes; at most {MOST_CHUNK_BYTES:,}")
-        wanted = math.prod(-(-length // step) for length, step in zip(shape, chunk, strict=True))
-        inside, wrong = 0, False
-
-        def check(stored: Any) -> bool | None:
-            nonlocal inside, wrong
-            self._beat()
-            end = (stored.byte_offset or 0) + stored.size
-            wrong = stored.byte_offset is None or end > self._bytes or stored.size > 2 * size + 4096
-            inside += all(
-                start < length for start, length in zip(stored.chunk_offset, shape, strict=True)
-            )
-            return wrong or None  # it may not raise, but stop
-
-        if wanted <= self._bytes:  # each takes a byte at least
-            dataset.chunk_iter(check)
-        if wrong:
-            raise UnfitError(f"{key}: a chunk lies outside the file, or is too long")
-        if inside != wanted:
-            raise UnfitError(f"{key}: declares {wanted:,} chunks, but {inside:,} are stored")
-
-    def _check_attributes(self, item: Any, key: str) -> None:
-        if not self._with_attributes:
-            return
-        count = h5a.get_num_attrs(item)
-        if count > MOST_ATTRIBUTES:
-            raise UnfitError(f"{key or '/'}: {count:,} attributes; at most {MOST_ATTRIBUTES}")
-        for index in range(count):
-            attribute = h5a.open(item, index=index)
-            name = attribute.name.decode()
-            value: Any = None
-            size = math.prod(attribute.shape) * attribute.dtype.itemsize
-            if size <= MOST_ATTRIBUTE_BYTES:
-                value = h5py.AttributeManager(_Holder(item))[name]
-                size += _text_bytes(value)
-            if size > MOST_ATTRIBUTE_BYTES:
-                where = f"{key}: {name}" if key else name
-                raise UnfitError(f"{where}: an attribute of {size:,} bytes")
-
-
-class _Holder:
-    """What h5py's attributes are read by: something with an `id`."""
-
-    def __init__(self, item: Any) -> None:
-        self.id = item
-
-
-def _text_bytes(value: Any) -> int:
-    if isinstance(value, str | bytes):
-        return len(value)
-    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
-        return sum(len(text) for text in value.flat if isinstance(text, str | bytes))
-    return 0
 
 
 def _check_source(path: Path, name: str, *, is_index: bool) -> None:
@@ -263,8 +102,8 @@ def _check_source(path: Path, name: str, *, is_index: bool) -> None:
         raise UnfitError(f"takes its values from {name!r}, which is missing")
     _check_regular(source, name)
     if not is_index:
-        with _opened(source) as file:
-            walk = _Walk(file, source, lambda: None)
+        with open_unread(source) as file:
+            walk = Walk(file, source, lambda: None)
             walk.group(file.id, "", 0)
             if walk.sources or file.attrs.get("schema") != SCHEMA:
                 raise UnfitError(f"takes its values from {name!r}, no file of this project")
@@ -299,8 +138,8 @@ def _check_part(part: Path, fields: Columns, rows: int, beat: Callable[[], None]
     name = f"{part.parent.name}/{part.name}"
     _check_regular(part, name)
     try:
-        with _opened(part, locking=False) as file:
-            walk = _Walk(file, part, beat, attributes=False)
+        with open_unread(part, locking=False) as file:
+            walk = Walk(file, part, beat, attributes=False)
             walk.group(file.id, "", 0)
     except UnfitError as error:
         raise UnfitError(f"{name}: {error}") from error

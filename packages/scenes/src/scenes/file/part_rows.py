@@ -15,7 +15,8 @@ import h5py
 import numpy as np
 from jaxtyping import UInt64
 
-from scenes.file.errors import NO_LOCKS
+from scenes.file.errors import NO_LOCKS, FileError, refusal_of_system
+from scenes.file.rows import Rows
 from scenes.file.schema import part_name
 
 OPEN_PARTS = 8
@@ -68,21 +69,32 @@ class JoinedParts:
         self._open.clear()
 
     def read(self, key: str, rows: slice) -> list[np.ndarray]:
-        """Returns consecutive rows as one array for each part that holds some of them."""
+        """Returns consecutive rows as one array for each part that holds some of them.
+
+        Raises:
+            FileError: a part is damaged.
+            OSError: the system refuses one.
+        """
         first = int(np.searchsorted(self._stops, rows.start, side="right"))
         last = int(np.searchsorted(self._starts, rows.stop, side="left"))
         arrays = []
         for index in range(first, last):
             start, stop = self._starts[index], self._stops[index]
             inside = slice(max(rows.start, start) - start, min(rows.stop, stop) - start)
-            arrays.append(self._part(index)[key][inside])
+            arrays.append(Rows(self._part(index)[key].id)[inside])
         return arrays
 
     def _part(self, index: int) -> h5py.File:
         if index not in self._open:
             while len(self._open) >= OPEN_PARTS:
                 self._open.popitem(last=False)[1].close()
-            self._open[index] = open_part(self._folder / self._name(index))
+            path = self._folder / self._name(index)
+            try:
+                self._open[index] = open_part(path)
+            except OSError as error:
+                if error.errno is not None:
+                    raise refusal_of_system(error.errno, path) from error
+                raise FileError(f"{path}: damaged, or cut short") from error
         self._open.move_to_end(index)
         return self._open[index]
 

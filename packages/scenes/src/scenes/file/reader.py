@@ -9,11 +9,12 @@ from typing import Any, overload
 
 import h5py
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 
 from scenes.file.columns import check_attributes, check_fields
 from scenes.file.errors import FileError, refusal_of_system
 from scenes.file.part_rows import JoinedParts, JoinedRows
+from scenes.file.rows import Rows
 from scenes.file.schema import PARTS, dataset_keys, parts_folder
 from scenes.file.structure import check_structure
 from scenes.identity import identity_of_json, same_scenes
@@ -123,20 +124,24 @@ class SceneFile:
         self._file.close()
 
     @overload
-    def __getitem__(self, key: str) -> h5py.Dataset | JoinedRows: ...
+    def __getitem__(self, key: str) -> Rows | JoinedRows: ...
 
     @overload
     def __getitem__(self, key: int | np.integer | slice) -> dict[str, np.ndarray]: ...
 
     def __getitem__(
         self, key: str | int | np.integer | slice
-    ) -> h5py.Dataset | JoinedRows | dict[str, np.ndarray]:
+    ) -> Rows | JoinedRows | dict[str, np.ndarray]:
         """Returns a field's rows by its key, or all fields by the number of a row.
+
+        To read rows that are damaged raises a FileError.
 
         Args:
             key: a string gives the field's HDF5 dataset, or what reads like one from parts; a
                 number, negative ones counted from the end, one scene as arrays by key; a slice, the
                 arrays of several scenes.
+
+        To read rows that are damaged raises a FileError.
 
         Raises:
             FileError: the file has none of that key, or gives its codes wrong names.
@@ -155,7 +160,7 @@ class SceneFile:
             rows %= self.n
         return {name: np.asarray(self._field(name)[rows]) for name in self.keys()}
 
-    def _field(self, key: str) -> h5py.Dataset | JoinedRows:
+    def _field(self, key: str) -> Rows | JoinedRows:
         if key not in self._file:
             raise FileError(f"{self.path}: {key}: missing; there is {', '.join(self.keys())}")
         dataset = self._file[key]
@@ -167,7 +172,9 @@ class SceneFile:
                     f"{self.path}: {key}: an earlier version gave these codes wrong names; make "
                     f"the file again: {kind.command} SOURCE --overwrite"
                 )
-        return dataset if self._joined is None else JoinedRows(self._joined, key, dataset)
+        if self._joined is not None:
+            return JoinedRows(self._joined, key, dataset)
+        return Rows(dataset.id)
 
     def has(self, key: str) -> bool:
         """Whether the file knows this field."""
@@ -275,7 +282,21 @@ class SceneFile:
         except ValueError as error:
             raise FileError(f"{self.path}: config: {error}") from error
 
+    def segmentation(self, rows: Any) -> UInt8[np.ndarray, "*N H W"]:
+        """Returns the entity of each pixel of some rows.
+
+        Raises:
+            FileError: a pixel is of no entity, or the rows are damaged.
+        """
+        labels = np.asarray(self["segmentation"][rows])
+        if (highest := int(labels.max(initial=0))) >= len(self.entities):
+            raise FileError(
+                f"{self.path}: segmentation: has entity {highest}, and names of "
+                f"{len(self.entities)}"
+            )
+        return labels
+
     def masks(self, rows: slice) -> Bool[np.ndarray, "N E H W"]:
         """Returns one mask per entity: disjoint, together covering every pixel."""
-        segmentation = self["segmentation"][rows]
+        segmentation = self.segmentation(rows)
         return segmentation[:, None] == np.arange(len(self.entities))[:, None, None]

@@ -6,7 +6,6 @@ import io
 import json
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -18,6 +17,8 @@ from scenes.limits import narrowed
 from scenes.scene import Field, Source
 from scenes.serialise import to_json
 
+LIBVER = "v110"
+"""Version of HDF5's format."""
 GZIP_LEVEL = 3
 """Level 4 makes files 6% smaller, and takes 0.03 ms more for a scene of 64 x 64."""
 SMALL_ROW_BYTES = 256
@@ -46,12 +47,8 @@ def build_attributes(source: Source) -> dict[str, Any]:
     }
 
 
-def create(
-    path: Path | io.BytesIO, attributes: Mapping[str, Any], fields: Mapping[str, Field]
-) -> h5py.File:
-    """Creates a file whose datasets have no rows yet."""
-    # Unlocked, as nobody else knows the name: a disk without locks would refuse it.
-    file = h5py.File(path, "w", libver="v110", locking=False)
+def lay_out(file: h5py.File, attributes: Mapping[str, Any], fields: Mapping[str, Field]) -> None:
+    """Gives a new file its attributes, and datasets that have no rows yet."""
     describe(file, attributes)
     for key, field in fields.items():
         dataset = file.create_dataset(
@@ -75,7 +72,6 @@ def create(
         dtype="uint8",
     )
     checksums.attrs["meaning"] = f"SHA-256 over all fields, for each {CHUNK_ROWS} rows"
-    return file
 
 
 def blank(attributes: Mapping[str, Any], fields: Mapping[str, Field]) -> bytes:
@@ -84,7 +80,8 @@ def blank(attributes: Mapping[str, Any], fields: Mapping[str, Field]) -> bytes:
     To make one takes as long as three pictures of 64 x 64.
     """
     content = io.BytesIO()
-    create(content, attributes, fields).close()
+    with h5py.File(content, "w", libver=LIBVER) as file:
+        lay_out(file, attributes, fields)
     return content.getvalue()
 
 

@@ -66,7 +66,12 @@ def default_name(path: Path, form: ExportFormat) -> Path:
     """Returns the name of an export beside its file.
 
     Without dashes where their loader takes the part before the first one for the dataset's name.
+
+    Raises:
+        UsageError: the path is a folder's, such as `.`, beside which nothing can lie.
     """
+    if not path.name:
+        raise UsageError(f"{path}: a folder, not a file")
     ending = _FORMS[form].ending
     stem = path.stem if ending.startswith(".") else path.stem.replace("-", "_")
     return path.with_name(f"{stem}{ending}")

@@ -152,7 +152,7 @@ def columns_of(file: SceneFile) -> dict[str, Column]:
 
     return {
         "image": Column(lambda file, rows: file["image"][rows], NO_METADATA),
-        "mask": Column(lambda file, rows: file["segmentation"][rows][..., None], NO_METADATA),
+        "mask": Column(lambda file, rows: file.segmentation(rows)[..., None], NO_METADATA),
         "visibility": Column(visibility, 2),
         "num_actual_objects": Column(count),
         **_factors_of(file, kind),

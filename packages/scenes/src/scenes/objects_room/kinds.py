@@ -47,8 +47,14 @@ def parse_kind(text: str) -> Kind:
     """
     shapes: tuple[Shape, ...] = ()
     hue = None
+    names = set()
     for term in text.split(","):
         name, _, value = term.strip().partition("=")
+        if name in names:  # the last one alone would count
+            raise ValueError(
+                f"{text!r} has {name} twice; write several kinds as words of their own"
+            )
+        names.add(name)
         if name == "shape":
             shapes = tuple(_shape(part.strip()) for part in value.split("+"))
         elif name == "hue":

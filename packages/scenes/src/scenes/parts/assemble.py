@@ -15,7 +15,15 @@ from scenes.file.errors import FileError
 from scenes.file.schema import CHECKSUMS, PARTS, dataset_keys
 from scenes.file.seal import check_rows, check_seal, seal
 from scenes.file.structure import check_structure
-from scenes.file.writer import append_chunks, create, describe, describe_field, field_of
+from scenes.file.writer import (
+    LIBVER,
+    append_chunks,
+    describe,
+    describe_field,
+    field_of,
+    lay_out,
+)
+from scenes.hdf5_output import hdf5_output
 from scenes.identity import identity_of_json, same_scenes
 from scenes.parts.plan import MADE_AGAIN, Part, reading_part
 
@@ -44,12 +52,15 @@ def join(origins: list[Origin], target: Path, advance: Callable[[int], None]) ->
     with reading_part(origins[0].path) as first:
         attributes = dict(first.attrs)
         fields = {key: field_of(first[key]) for key in dataset_keys(first)}
-    with create(target, attributes, fields) as file:
+    with hdf5_output(target, libver=LIBVER) as output:
+        file = output.file
+        lay_out(file, attributes, fields)
         datasets = {key: file[key] for key in (*fields, CHECKSUMS)}
         for origin in origins:
             with reading_part(origin.path) as rows:
                 _check_kin(origin.path, rows, attributes)
                 append_chunks(datasets, rows, origin.rows)
+            output.check()
             advance(origin.rows)
         seal(file, fields)
 
@@ -76,7 +87,8 @@ def index(parts: list[Part], folder: Path, target: Path) -> None:
             _check_kin(part.path(folder), rows, attributes)
             checksums.append(rows[CHECKSUMS][:])
     n = parts[-1].stop
-    with h5py.File(target, "w", libver="v110", locking=False) as file:
+    with hdf5_output(target, libver=LIBVER) as output:
+        file = output.file
         describe(file, attributes)
         for key, field in fields.items():
             if 0 in field.shape:  # without elements, which HDF5 cannot map

@@ -43,6 +43,8 @@ def show(
     if n is not None and not 1 <= n <= MOST_SCENES:
         limit = "at least 1" if n < 1 else f"at most {MOST_SCENES:,}"
         raise UsageError(f"--n must be {limit}, got {n}")
+    if not path.name:
+        raise UsageError(f"{path}: a folder, not a file")
     suffix = ".html" if page else ".png"
     out = out or path.with_suffix(suffix)
     if out.suffix.lower() != suffix:

@@ -14,7 +14,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from scenes.atomic import write_whole
-from scenes.file.errors import FileError
 from scenes.file.reader import SceneFile
 from scenes.pictures.palette import colorize_depth, entity_palette
 from scenes.pictures.policy import content_policy
@@ -50,11 +49,8 @@ def scene_page(
     fields = {key: np.asarray(file[key][:n]) for key in keys}
     depths = colorize_depth(fields["depth"]) if "depth" in fields else None
     first = file.num_background
-    if "segmentation" in fields and int(fields["segmentation"].max()) >= len(file.entities):
-        raise FileError(
-            f"{file.path}: segmentation: has entity {fields['segmentation'].max()}, and names of "
-            f"{len(file.entities)}"
-        )
+    if "segmentation" in fields:
+        fields["segmentation"] = file.segmentation(slice(0, n))
     scenes = []
     with counting("drawing", n) as advance:
         for row in range(n):

@@ -110,7 +110,7 @@ def contact_sheet(
     if masks:
         headings.append("segmentation")
         palette = entity_palette(file.entities, file.num_background)
-        panels.append(colorize(np.asarray(file["segmentation"][:n]), palette))
+        panels.append(colorize(file.segmentation(slice(0, n)), palette))
     if depth:
         headings.append("depth")
         panels.append(colorize_depth(np.asarray(file["depth"][:n])))

@@ -1,0 +1,44 @@
+"""Rows of a dataset, read so that damage is told with the file's name and the key.
+
+HDF5 finds a spoilt chunk only as it unpacks it, and its own message names neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from scenes.file.errors import FileError, refusal_of_system
+
+
+class Rows(h5py.Dataset):
+    """A dataset as h5py has it, with errors in words; made of another one's `id`."""
+
+    def __getitem__(self, args: Any, new_dtype: Any = None) -> Any:
+        """Returns rows.
+
+        Raises:
+            FileError: they are damaged.
+            OSError: the system refuses them.
+        """
+        with self._in_words():
+            return super().__getitem__(args, new_dtype=new_dtype)
+
+    def read_direct(self, dest: Any, source_sel: Any = None, dest_sel: Any = None) -> None:
+        """Reads rows into an array, as `numpy.asarray` does all; raises the same errors."""
+        with self._in_words():
+            super().read_direct(dest, source_sel, dest_sel)
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, RuntimeError) as error:
+            path = Path(self.file.filename)
+            if isinstance(error, OSError) and error.errno is not None:
+                raise refusal_of_system(error.errno, path) from error
+            raise FileError(f"{path}: {self.name.lstrip('/')}: cannot be read: {error}") from error
