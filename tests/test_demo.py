@@ -33,14 +33,22 @@ def test_help_says_what_it_does_and_unknown_words_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("picture_s", "seconds", "most", "scenes"),
-    [(15, 10_000, 320, 320), (15, 200, 320, 85), (15, 200, 50, 50), (75, 200, 320, 16),
-     (15, -60, 320, 16)],
-)  # fmt: skip
+    [
+        (15, 10_000, 320, 320),
+        (15, 200, 320, 85),
+        (15, 200, 50, 50),
+        (75, 200, 320, 16),
+        (15, -60, 320, 16),
+    ],
+)
 def test_fewer_scenes_are_scored_where_less_time_or_a_slower_machine_is(
     picture_s: int, seconds: int, most: int, scenes: int
 ) -> None:
-    functions = re.findall(r"^(?:scoring_s|scenes_in)\(\) \{.*?\}(?: #.*)?$|^scenes_in.*?^\}",
-                           DEMO.read_text(), re.S | re.M)  # fmt: skip
+    functions = re.findall(
+        r"^(?:scoring_s|scenes_in)\(\) \{.*?\}(?: #.*)?$|^scenes_in.*?^\}",
+        DEMO.read_text(),
+        re.S | re.M,
+    )
     code = "\n".join([f"picture_s={picture_s}", *functions, f"n=$(scenes_in {seconds} {most})"])
     code += '\necho "$n" "$(scoring_s "$n")"'
     done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True)

@@ -38,9 +38,15 @@ from scenes.objects_room.config import ObjectsRoomConfig
 pytestmark = pytest.mark.slow
 
 MODEL = ModelConfig(
-    image_size=16, num_slots=3, latent_dim=2, encoder_channels=(4, 4), encoder_hidden=4,
-    decoder_channels=(4,), unet_channels=(4, 4), unet_hidden=(4,),
-)  # fmt: skip
+    image_size=16,
+    num_slots=3,
+    latent_dim=2,
+    encoder_channels=(4, 4),
+    encoder_hidden=4,
+    decoder_channels=(4,),
+    unet_channels=(4, 4),
+    unet_hidden=(4,),
+)
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +71,16 @@ def run(tmp_path_factory: pytest.TempPathFactory, rooms_file: Path) -> Path:
     """Returns the folder of a run of two steps."""
     folder = tmp_path_factory.mktemp("runs") / "run"
     config = TrainConfig(
-        name="run", model=MODEL, optimiser=OptimiserConfig(kind="adam"), data=rooms_file, steps=2,
-        batch_size=4, precision="float32", log_every=1, score_every=2,
-    )  # fmt: skip
+        name="run",
+        model=MODEL,
+        optimiser=OptimiserConfig(kind="adam"),
+        data=rooms_file,
+        steps=2,
+        batch_size=4,
+        precision="float32",
+        log_every=1,
+        score_every=2,
+    )
     with Trainer(config, folder) as trainer:
         trainer.run()
     return folder
@@ -172,16 +185,22 @@ def test_weights(promise: Promise, run: Path, tmp_path: Path) -> None:
         Target("weights", valid, ".safetensors", read),
         Target("sealed weights", valid, ".safetensors", read, sealed_weights),
         Target(
-            "sealed header", valid[:length], ".safetensors", read,
+            "sealed header",
+            valid[:length],
+            ".safetensors",
+            read,
             lambda header: sealed_weights(header + valid[length:]),
         ),
         Target(
-            "header of the right length", valid[8:length], ".safetensors", read,
+            "header of the right length",
+            valid[8:length],
+            ".safetensors",
+            read,
             lambda header: sealed_weights(
                 len(header).to_bytes(8, "little") + header + valid[length:]
             ),
         ),
-    ]  # fmt: skip
+    ]
     cases = check(targets, tmp_path, cases=300)
     promise("Damaged weights crash or hang nothing", MUTATED, cases, NEVER)
 

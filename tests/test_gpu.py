@@ -50,10 +50,21 @@ def dry(tmp_path_factory: pytest.TempPathFactory, work: Path) -> Path:
     out = tmp_path_factory.mktemp("out") / "gpu"
     done = subprocess.run(
         [
-            sys._base_executable, GPU, "--dry", "--minutes", "2", "--out", out, "--work", work,
+            sys._base_executable,
+            GPU,
+            "--dry",
+            "--minutes",
+            "2",
+            "--out",
+            out,
+            "--work",
+            work,
         ],
-        env={**os.environ, "PYTHONPATH": str(site)}, cwd=site, capture_output=True, text=True,
-    )  # fmt: skip
+        env={**os.environ, "PYTHONPATH": str(site)},
+        cwd=site,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no TensorBoard events: tensorboard is not installed" in done.stderr
     assert done.stdout.splitlines() == (out / "report.txt").read_text().splitlines()
@@ -159,8 +170,9 @@ def test_colours_are_taken_where_only_they_are_right(tmp_path: Path) -> None:
     from gpu_parts.bulk import Bulk
     from gpu_parts.rendering import Way, choose_way, render
 
-    right = Examination("osmesa", "none", equal=1.0, equal_inside=1.0, depth_error_m=0.0,
-                        image_difference=0.0)  # fmt: skip
+    right = Examination(
+        "osmesa", "none", equal=1.0, equal_inside=1.0, depth_error_m=0.0, image_difference=0.0
+    )
     lies = replace(right, gl="egl", equal=0.9, equal_inside=0.99, image_difference=0.5)
     silent = Examination("egl", "none", failure="it cannot be started", started=False)
     also_right = replace(right, gl="egl")
@@ -284,8 +296,10 @@ def test_a_state_whose_data_are_one_machines_own_is_refused(dry: Path, tmp_path:
 def test_an_interpreter_without_packages_is_told_what_is_missing(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys._base_executable, "-S", GPU, "--dry", "--out", tmp_path / "out"],
-        env={**os.environ, "PYTHONPATH": ""}, capture_output=True, text=True,
-    )  # fmt: skip
+        env={**os.environ, "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1
     assert done.stderr.startswith("tools/gpu: cattrs, h5py, jaxtyping, mujoco, numpy, PyOpenGL")
     assert len(done.stderr.splitlines()) == 1

@@ -13,6 +13,9 @@ def test_smoke_says_that_it_is_skipped_where_there_is_no_such_python(tmp_path: P
     nowhere = dict.fromkeys(("HOME", "PYENV_ROOT", "UV_PYTHON_INSTALL_DIR"), str(tmp_path))
     done = subprocess.run(
         [shutil.which("bash"), ROOT / "tools" / "smoke"],
-        env={"PATH": str(tmp_path), **nowhere}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        env={"PATH": str(tmp_path), **nowhere},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.startswith("smoke: skipped, as there is no Python 3.13 here")

@@ -14,9 +14,11 @@ from monet.presets import PRESETS
 from monet.training.trainer import Trainer
 
 MODEL = replace(
-    PRESETS["quick"].model, encoder_channels=(8, 8), decoder_channels=(8, 8),
+    PRESETS["quick"].model,
+    encoder_channels=(8, 8),
+    decoder_channels=(8, 8),
     unet_channels=(8, 8, 8),
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="session")

@@ -170,8 +170,20 @@ def test_scores_of_several_files_lie_side_by_side(
     monkeypatch.chdir(tmp_path)
     shutil.copy(rooms_file, "other.h5")
     for data in (rooms_file, Path("other.h5")):
-        assert run(capsys, "score", "--data", str(data), "--checkpoint", str(run_folder),
-                   "--n", "4", "--no-baselines")[0] == 0  # fmt: skip
+        assert (
+            run(
+                capsys,
+                "score",
+                "--data",
+                str(data),
+                "--checkpoint",
+                str(run_folder),
+                "--n",
+                "4",
+                "--no-baselines",
+            )[0]
+            == 0
+        )
         scores = json.loads(Path(f"results/score/small/{data.stem}/scores.json").read_text())
         path = str(run_folder / "model.safetensors")
         assert scores["checkpoint"] == {"path": path, "name": "small", "step": 4}
@@ -188,8 +200,16 @@ def test_scenes_that_are_not_square_are_scored(
         assert file["segmentation"].shape[1:] == (240, 320)
         given["segmentation"] = file["segmentation"][:]
         n = len(given["segmentation"])
-    code, _, err = run(capsys, "score", "--data", str(data), "--predictions", str(predictions),
-                       "--out", str(tmp_path / "out"))  # fmt: skip
+    code, _, err = run(
+        capsys,
+        "score",
+        "--data",
+        str(data),
+        "--predictions",
+        str(predictions),
+        "--out",
+        str(tmp_path / "out"),
+    )
     assert (code, err) == (0, "")
     ari = json.loads((tmp_path / "out/scores.json").read_text())["metrics"]["ari"]
     assert (ari["mean"], ari["count"]) == (1, n)
@@ -203,9 +223,15 @@ def test_shorter_predictions_are_refused(
         del file["masks"]
         file["masks"] = masks
     code, _, err = run(
-        capsys, "score", "--data", str(rooms_file), "--predictions", str(truth), "--out",
+        capsys,
+        "score",
+        "--data",
+        str(rooms_file),
+        "--predictions",
+        str(truth),
+        "--out",
         str(tmp_path / "out"),
-    )  # fmt: skip
+    )
     expected = f"eval: {truth}: masks: expected (384, K, 32, 32), got (100, 7, 32, 32)\n"
     assert (code, err) == (1, expected)
     assert not (tmp_path / "out").exists()

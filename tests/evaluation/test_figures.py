@@ -243,8 +243,13 @@ def test_without_numbers_all_figures_are_drawn_that_can_be(
     assert main(["figures", *given]) == 0
     captured = capsys.readouterr()
     left_out = re.findall(r"^(figure_\w+) is left out: .*`.+` makes one$", captured.out, re.M)
-    assert left_out == ["figure_2", "figure_6_multi_dsprites", "figure_6_clevr", "figure_7",
-                        "figure_9"]  # fmt: skip
+    assert left_out == [
+        "figure_2",
+        "figure_6_multi_dsprites",
+        "figure_6_clevr",
+        "figure_7",
+        "figure_9",
+    ]
     drawn = {path.stem for path in (tmp_path / "out").glob("figure_*")}
     assert drawn == {"figure_3", "figure_4", "figure_5", "figure_8", "figure_10"}
 
@@ -263,7 +268,10 @@ def test_eval_figures_works_as_typed_in_an_activated_environment(
     environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(
         ["bash", "-c", f"eval figures --figures 10 --data {rooms_file}"],
-        cwd=tmp_path, env=environment, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "results/figures/figure_10.pdf").stat().st_size > 0

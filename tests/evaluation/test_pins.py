@@ -13,16 +13,33 @@ from evaluation.cli import main
 
 STATISTIC = {"mean", "sem", "low", "high", "count"}
 ROOM_METRICS = {
-    "ari", "ari_merged", "ari_paper", "ari_fg", "ari_fg_sklearn", "sc", "msc", "mbo", "miou",
-    "recall", "count",
-}  # fmt: skip
+    "ari",
+    "ari_merged",
+    "ari_paper",
+    "ari_fg",
+    "ari_fg_sklearn",
+    "sc",
+    "msc",
+    "mbo",
+    "miou",
+    "recall",
+    "count",
+}
 OF_SEGMENTATIONS = ROOM_METRICS | {"slots_used", "slots_empty"}
 OF_MONET = OF_SEGMENTATIONS | {"mse", "nll", "kl_latent", "kl_mask"}
 BASELINES = {
-    "one slot", "2 x 2 grid", "k-means on colour", "k-means on colour and place", "felzenszwalb"
-}  # fmt: skip
-CONDITIONS = ["test", *(f"objects_{count}" for count in range(7)), "identical_color",
-              "four_identical"]  # fmt: skip
+    "one slot",
+    "2 x 2 grid",
+    "k-means on colour",
+    "k-means on colour and place",
+    "felzenszwalb",
+}
+CONDITIONS = [
+    "test",
+    *(f"objects_{count}" for count in range(7)),
+    "identical_color",
+    "four_identical",
+]
 COMPARED = {"test", "objects_6", "identical_color"}
 OF_OBJECTS = {"interval", "recall", "completion_of_visible_fraction_to", "completion"}
 
@@ -64,9 +81,18 @@ def generalised(
 def test_score_writes_these_keys(scored: Made) -> None:
     content = scored.content
     assert set(content) >= {
-        "checkpoint", "predictions", "data", "n", "num_slots", "interval", "metrics",
-        "decoded_masks", "refined", "baselines", "ceiling",
-    }  # fmt: skip
+        "checkpoint",
+        "predictions",
+        "data",
+        "n",
+        "num_slots",
+        "interval",
+        "metrics",
+        "decoded_masks",
+        "refined",
+        "baselines",
+        "ceiling",
+    }
     assert set(content["checkpoint"]) == {"path", "name", "step", "earlier_steps"}
     assert content["predictions"] is None
     assert set(content["metrics"]) == set(content["refined"]) == OF_MONET
@@ -80,9 +106,21 @@ def test_score_writes_these_keys(scored: Made) -> None:
 def test_generalise_writes_these_keys_and_files(generalised: tuple[Made, Path]) -> None:
     content, out = generalised[0].content, generalised[1]
     assert set(content) >= {
-        "checkpoint", "num_slots", "n", "seed", "version", "interval", "conditions", "as_trained",
-        "decoded_masks", "refined", "baselines", "ceilings", "slot_use", "occlusion",
-    }  # fmt: skip
+        "checkpoint",
+        "num_slots",
+        "n",
+        "seed",
+        "version",
+        "interval",
+        "conditions",
+        "as_trained",
+        "decoded_masks",
+        "refined",
+        "baselines",
+        "ceilings",
+        "slot_use",
+        "occlusion",
+    }
     assert set(content["checkpoint"]) == {"path", "name", "step", "trained_slots"}
     assert list(content["conditions"]) == CONDITIONS == list(content["slot_use"])
     assert set(content["conditions"]["test"]) == OF_MONET
@@ -111,17 +149,21 @@ def test_represent_writes_these_keys(run_folder: Path, rooms_file: Path, tmp_pat
     represented = made(arguments, tmp_path / "representation.json")
     content = represented.content
     assert set(content) >= {
-        "checkpoint", "whole_image", "data", "n", "objects", "properties", "dci"
-    }  # fmt: skip
+        "checkpoint",
+        "whole_image",
+        "data",
+        "n",
+        "objects",
+        "properties",
+        "dci",
+    }
     assert set(content["checkpoint"]) == {"path", "name", "step"}
     for key in ("objects", "properties", "dci"):
         assert list(content[key]) == ["slots", "slots, alone in view"]
     factors = ["shape", "red", "green", "blue", "size", "right", "forward"]
     assert list(content["properties"]["slots"]) == factors
     assert set(content["properties"]["slots"]["red"]) == {"linear", "mlp", "chance"}
-    assert set(content["dci"]["slots"]) == {
-        "disentanglement", "completeness", "informativeness"
-    }  # fmt: skip
+    assert set(content["dci"]["slots"]) == {"disentanglement", "completeness", "informativeness"}
     title = f"small (4 steps), 24 scenes of {rooms_file}: accuracy of shape, R² of the rest, on"
     assert f"{title} scenes not seen" in unbroken(represented.printed)
 
@@ -142,8 +184,13 @@ def test_score_prints_these_tables(scored: Made, rooms_file: Path) -> None:
         ["slots_used", "slots_empty", "nll", "kl_latent", "kl_mask"],
     ]
     first = printed[: printed.index("slots_used")]
-    for label in ("objects_room_quick", "its decoded masks", "its refined masks", *BASELINES,
-                  "ceiling (walls with sky)"):  # fmt: skip
+    for label in (
+        "objects_room_quick",
+        "its decoded masks",
+        "its refined masks",
+        *BASELINES,
+        "ceiling (walls with sky)",
+    ):
         assert first.count(f"\n {label}  ") == 2, label
 
 
@@ -157,9 +204,24 @@ def test_generalise_prints_these_tables(generalised: tuple[Made, Path]) -> None:
         ["ari_fg", "ari_paper", "msc", "recall", "count", "slots_empty", "mse"],
         ["ari_merged", "ari_fg", "msc", "ari_fg", "msc", "ari_fg"],
         ["used", "sky", "floor", "walls", "objects", "share", "of", "all", "pixels"],
-        ["0%", "to", "25%", "25%", "to", "50%", "50%", "to", "75%", "75%", "to", "95%", "95%",
-         "to", "100%"],
-    ]  # fmt: skip
+        [
+            "0%",
+            "to",
+            "25%",
+            "25%",
+            "to",
+            "50%",
+            "50%",
+            "to",
+            "75%",
+            "75%",
+            "to",
+            "95%",
+            "95%",
+            "to",
+            "100%",
+        ],
+    ]
     for words in (
         "small (4 steps), 6 slots, 3 scenes of each condition; ± half of a 95% interval over "
         "images, (images that counted)",
@@ -185,20 +247,44 @@ def test_the_report_has_these_sections(
     out = tmp_path / "report.json"
     content = made([*arguments, "--slots", "5", "--out", str(tmp_path)], out).content
     assert set(content) >= {
-        "versions", "provenance", "runs", "scores", "checkpoint", "dataset", "num_slots", "metric",
-        "ranked", "scenes",
-    }  # fmt: skip
+        "versions",
+        "provenance",
+        "runs",
+        "scores",
+        "checkpoint",
+        "dataset",
+        "num_slots",
+        "metric",
+        "ranked",
+        "scenes",
+    }
     assert set(content["checkpoint"]) == {"path", "name", "step", "config"}
     assert set(content["runs"][0]) == {
-        "name", "path", "dataset", "step", "config", "last", "earlier_steps",
-    }  # fmt: skip
+        "name",
+        "path",
+        "dataset",
+        "step",
+        "config",
+        "last",
+        "earlier_steps",
+    }
     assert set(content["scenes"][0]) == {
-        "group", "source", "index", "scores", "slots", "refined", "beside"
-    }  # fmt: skip
+        "group",
+        "source",
+        "index",
+        "scores",
+        "slots",
+        "refined",
+        "beside",
+    }
     page = (tmp_path / "report.html").read_text()
     assert re.findall(r"<h[12][^>]*>(.*?)</h[12]>", page) == [
-        "MONet: small", "Scenes, slot by slot", "Generalisation", "Training", "Versions"
-    ]  # fmt: skip
+        "MONet: small",
+        "Scenes, slot by slot",
+        "Generalisation",
+        "Training",
+        "Versions",
+    ]
     captions = re.findall(r"<caption>(.*?)</caption>", page)
     assert captions == [
         "MONet with 6 slots, 3 scenes of each condition",
@@ -208,11 +294,15 @@ def test_the_report_has_these_sections(
         "runs, and the last values that each logged of itself",
     ]
     assert re.findall(r'aria-label="([\w -]+ (?:against|over) [\w ]+)"', page) == [
-        "ari_fg against objects", "msc against objects", "recall against objects",
-        "ari_paper against objects", "count against objects",
-        "negative log-likelihood over the steps", "KL of the latents over the steps",
+        "ari_fg against objects",
+        "msc against objects",
+        "recall against objects",
+        "ari_paper against objects",
+        "count against objects",
+        "negative log-likelihood over the steps",
+        "KL of the latents over the steps",
         "KL of the masks over the steps",
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(
@@ -221,8 +311,10 @@ def test_the_report_has_these_sections(
         ("generalise --slots 1", "--slots must be at least 2, got 1"),
         ("generalise --slots 9 9", "--slots must name different numbers"),
         ("generalise --n 0 --checkpoint objects_room_quick", "--n must be at least 1, got 0"),
-        ("score --data x.h5 --checkpoint a --predictions p.h5", "give one of --checkpoint and "
-         "--predictions"),
+        (
+            "score --data x.h5 --checkpoint a --predictions p.h5",
+            "give one of --checkpoint and --predictions",
+        ),
         ("score --data x.h5 --predictions p.h5 --slots 4", "--slots goes with --checkpoint"),
         ("score --data x.h5 --checkpoint a --slots 1", "--slots must be at least 2, got 1"),
         ("score --data x.h5 --checkpoint a --n 0", "--n must be at least 1, got 0"),
@@ -237,7 +329,7 @@ def test_the_report_has_these_sections(
         ("report --slots 1", "--slots must be at least 2, got 1"),
         ("report --n 1", "--n must be at least 2, got 1"),
     ],
-)  # fmt: skip
+)
 def test_mistakes_are_said_in_these_lines(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

@@ -17,19 +17,29 @@ MODEL = ("--checkpoint", "objects_room_quick")
     [
         (
             ("score", "--n", "12", "--slots", "5"),
-            ("loading the model", "reading .*12/12", "decomposing, objects_room_quick .*12/12",
-             "baselines .*felzenszwalb", "scoring .*8/8"),
+            (
+                "loading the model",
+                "reading .*12/12",
+                "decomposing, objects_room_quick .*12/12",
+                "baselines .*felzenszwalb",
+                "scoring .*8/8",
+            ),
         ),
         (
             ("represent", "--n", "300"),
-            ("reading .*300/300", "decomposing, .*300/300", "properties from latents",
-             "predicting", "disentangling"),
+            (
+                "reading .*300/300",
+                "decomposing, .*300/300",
+                "properties from latents",
+                "predicting",
+                "disentangling",
+            ),
         ),
         (("decompose", "--n", "9"), ("decomposing, .*9/9", "drawing .*decompositions.pdf")),
         (("traverse",), ("decoding .*GIF", "drawing .*scene_0_slot_1.png")),
     ],
     ids=["score", "represent", "decompose", "traverse"],
-)  # fmt: skip
+)
 def test_every_stage_has_a_bar(
     command: tuple[str, ...], shown: tuple[str, ...], rooms_file: Path, tmp_path: Path
 ) -> None:

@@ -122,9 +122,26 @@ def test_scores_of_an_earlier_step_do_not_lead_and_weights_alone_list_no_runs(
     later = tmp_path / "small.safetensors"
     save_weights(later, weights.tensors, weights.config, 5, weights.dataset)
     results = str(page.parent.parent / "results")
-    assert main(["report", "--checkpoint", str(later), "--runs", str(tmp_path), "--results",
-                 results, "--data", str(rooms_file), "--n", "4",
-                 "--out", str(tmp_path / "out")]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "report",
+                "--checkpoint",
+                str(later),
+                "--runs",
+                str(tmp_path),
+                "--results",
+                results,
+                "--data",
+                str(rooms_file),
+                "--n",
+                "4",
+                "--out",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 0
+    )
     text = (tmp_path / "out/report.html").read_text()
     assert "No scores of it at this step lie among the results." in text
     assert "the last values that each logged" not in text
@@ -135,8 +152,20 @@ def test_scores_of_a_file_lead_where_the_model_is_not_of_rooms(tmp_path: Path) -
     made = ["sprites", "--n", "8", "--split", "test", "--workers", "1", "--out", data]
     assert scenes(made) == 0
     common = ["--checkpoint", "multi_dsprites_quick", "--data", data]
-    report = ["report", *common, "--results", str(results), "--runs", str(tmp_path), "--n", "8",
-              "--slots", "5", "--out", str(tmp_path / "out")]  # fmt: skip
+    report = [
+        "report",
+        *common,
+        "--results",
+        str(results),
+        "--runs",
+        str(tmp_path),
+        "--n",
+        "8",
+        "--slots",
+        "5",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     page = tmp_path / "out/report.html"
     assert main(report) == 0
     assert "No scores of it at this step lie among the results." in page.read_text()
@@ -287,8 +316,9 @@ def test_baselines_are_told_apart_without_colour(page: Path, result: Generalisat
     text = page.read_text()
     legend = re.search(r'<ul class="legend">(.*?)</ul>', text, re.S)
     assert legend is not None
-    samples = re.findall(r"<li><span class=\"sample\">(<svg.*?</svg>)\s*</span>(.*?)</li>",
-                         legend[1], re.S)  # fmt: skip
+    samples = re.findall(
+        r"<li><span class=\"sample\">(<svg.*?</svg>)\s*</span>(.*?)</li>", legend[1], re.S
+    )
     assert [label for _, label in samples] == ["small, 9 slots", *BASELINES]
     assert len({svg for svg, _ in samples}) == len(samples)
 
@@ -301,10 +331,31 @@ def test_models_stand_side_by_side(
     code.write_text(HALVES)
     scores = replace(result, checkpoint=ModelIdentity(None, "small", 4))
     write_result(scores, tmp_path / "results/generalise/small")
-    assert main(["report", "--checkpoint", str(run_folder), "objects_room_quick", "--model",
-                 f"{code}:Halves", "--runs", str(run_folder.parent), "--results",
-                 str(tmp_path / "results"), "--data", str(rooms_file), "--n", "6", "--slots", "5",
-                 "--out", str(tmp_path / "out")]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "report",
+                "--checkpoint",
+                str(run_folder),
+                "objects_room_quick",
+                "--model",
+                f"{code}:Halves",
+                "--runs",
+                str(run_folder.parent),
+                "--results",
+                str(tmp_path / "results"),
+                "--data",
+                str(rooms_file),
+                "--n",
+                "6",
+                "--slots",
+                "5",
+                "--out",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 0
+    )
     page = tmp_path / "out/report.html"
     machines = json.loads((tmp_path / "out/report.json").read_text())
     assert machines["checkpoint"]["name"] == "small"
@@ -324,8 +375,9 @@ def test_models_stand_side_by_side(
     for row, label in (("model", ""), ("refined", ": its refined masks")):
         found = re.search(
             rf"<th scope=\"row\">objects_room_quick, 7 slots{label} \(recorded with the weights\)"
-            r"</th>(.*?)</tr>", text,
-        )  # fmt: skip
+            r"</th>(.*?)</tr>",
+            text,
+        )
         assert found is not None
         assert f">{recorded[row]['ari_fg']['mean']:.2f} <small>" in found[1]
     shown = dom(chromium, page, tmp_path, "#scene=2&model=2&slot=3")
@@ -378,8 +430,10 @@ def dom(chromium: str, page: Path, profile: Path, address: str = "", script: str
     flags += [f"--user-data-dir={profile / 'profile'}", "--window-size=500,900", "--dump-dom"]
     done = subprocess.run(
         [chromium, *flags, f"{driven.as_uri()}{address}"],
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -442,9 +496,28 @@ def test_markup_in_names_stays_words(
         "other": ModelIdentity(None, closing, 1),
     }.items():
         write_result(replace(result, checkpoint=model), tmp_path / "results" / place)
-    assert main(["report", "--checkpoint", str(run), "--runs", str(run.parent), "--results",
-                 str(tmp_path / "results"), "--data", str(data), "--n", "4", "--slots", "5",
-                 "--out", str(tmp_path / "out")]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "report",
+                "--checkpoint",
+                str(run),
+                "--runs",
+                str(run.parent),
+                "--results",
+                str(tmp_path / "results"),
+                "--data",
+                str(data),
+                "--n",
+                "4",
+                "--slots",
+                "5",
+                "--out",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 0
+    )
     page = tmp_path / "out/report.html"
     assert "<img" not in page.read_text()
     views = [view for scene in data_of(page)["scenes"] for view in scene["views"]]
@@ -498,25 +571,64 @@ def test_markup_in_every_word_and_number_that_files_bring_runs_no_script(
         file.attrs["provenance"] = json.dumps(marked(json.loads(file.attrs["provenance"])))
     content = json.loads(to_json(replace(result, checkpoint=ModelIdentity(MARKUP, "marked", 4))))
     fields = {key for key in content if isinstance(key, str)} | {
-        "path", "name", "step", "trained_slots", "mean", "sem", "low", "high", "count", "used",
-        "area", "mostly", "model", "baselines", "recall", "above", "to", "completion",
-        "completion_of_visible_fraction_to", "num_slots", "conditions",
-    }  # fmt: skip
+        "path",
+        "name",
+        "step",
+        "trained_slots",
+        "mean",
+        "sem",
+        "low",
+        "high",
+        "count",
+        "used",
+        "area",
+        "mostly",
+        "model",
+        "baselines",
+        "recall",
+        "above",
+        "to",
+        "completion",
+        "completion_of_visible_fraction_to",
+        "num_slots",
+        "conditions",
+    }
     shown = {**marked(content, tuple(fields)), "checkpoint": content["checkpoint"]}
     numbers = json.loads(json.dumps(content))
     numbers["n"] = MARKUP
     for place, each in {
-        "read": shown, "all": marked(content), "number": numbers,
+        "read": shown,
+        "all": marked(content),
+        "number": numbers,
         "later": {**content, "schema": MARKUP},
-    }.items():  # fmt: skip
+    }.items():
         (results / place).mkdir(parents=True)
         (results / place / "scores.json").write_text(json.dumps(each))
     left_out = results / MARKUP.replace("/", "") / "scores.json"
     left_out.parent.mkdir()
     left_out.write_text("{")
-    assert main(["report", "--checkpoint", str(run), "--runs", str(run.parent), "--results",
-                 str(results), "--data", str(data), "--n", "4", "--slots", "5",
-                 "--out", str(tmp_path / "out")]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "report",
+                "--checkpoint",
+                str(run),
+                "--runs",
+                str(run.parent),
+                "--results",
+                str(results),
+                "--data",
+                str(data),
+                "--n",
+                "4",
+                "--slots",
+                "5",
+                "--out",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 0
+    )
     page = tmp_path / "out/report.html"
     text = page.read_text()
     assert text.count("<script") == 2, "the data and the page's own"
@@ -561,9 +673,26 @@ def test_scores_that_this_version_cannot_read_are_shown_as_they_are(
     later = tmp_path / "results/later/scores.json"
     later.parent.mkdir(parents=True)
     later.write_text(json.dumps({**content, "schema": 2}))
-    assert main(["report", "--checkpoint", str(run_folder), "--results", str(tmp_path / "results"),
-                 "--data", str(rooms_file), "--n", "4", "--slots", "5",
-                 "--out", str(tmp_path / "out")]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "report",
+                "--checkpoint",
+                str(run_folder),
+                "--results",
+                str(tmp_path / "results"),
+                "--data",
+                str(rooms_file),
+                "--n",
+                "4",
+                "--slots",
+                "5",
+                "--out",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 0
+    )
     text = (tmp_path / "out/report.html").read_text()
     assert "Shown as it is: it has schema 2; this version reads schema 1." in text
     assert "&#34;as_trained&#34;" in text
@@ -586,9 +715,12 @@ def test_files_that_cannot_be_read_are_left_out_and_named(
 ) -> None:
     results, runs = tmp_path / "results", tmp_path / "runs"
     contents = {
-        "cut": b"{", "deep": b"[" * 100_000, "list": b"[]", "words": b"\xff",
+        "cut": b"{",
+        "deep": b"[" * 100_000,
+        "list": b"[]",
+        "words": b"\xff",
         "huge": b'{"metrics": 1e999}',
-    }  # fmt: skip
+    }
     for name, content in contents.items():
         (results / name).mkdir(parents=True)
         (results / name / "scores.json").write_bytes(content)
@@ -598,9 +730,28 @@ def test_files_that_cannot_be_read_are_left_out_and_named(
     for name, line in {"rows": "3", "names": '{"step": 1, "nll": "<b>"}', "log": "{"}.items():
         shutil.copytree(run_folder, runs / name)
         (runs / name / "metrics.jsonl").write_text(f"{line}\n")
-    assert main(["report", "--checkpoint", str(run_folder), "--runs", str(runs), "--results",
-                 str(results), "--data", str(rooms_file), "--n", "4", "--slots", "5",
-                 "--out", str(tmp_path / "out")]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "report",
+                "--checkpoint",
+                str(run_folder),
+                "--runs",
+                str(runs),
+                "--results",
+                str(results),
+                "--data",
+                str(rooms_file),
+                "--n",
+                "4",
+                "--slots",
+                "5",
+                "--out",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 0
+    )
     err = capsys.readouterr().err
     reasons = {
         results / "cut/scores.json": "is no JSON",
@@ -631,8 +782,20 @@ def test_a_metric_of_rooms_is_refused_for_other_scenes_before_the_work(
     data, out = tmp_path / "sprites.h5", tmp_path / "out"
     assert scenes(["sprites", "--n", "4", "--workers", "1", "--out", str(data)]) == 0
     capsys.readouterr()
-    arguments = ["--checkpoint", "multi_dsprites_quick", "--runs", str(tmp_path / "none"), "--data",
-                 str(data), "--n", "4", "--metric", "ari_merged", "--out", str(out)]  # fmt: skip
+    arguments = [
+        "--checkpoint",
+        "multi_dsprites_quick",
+        "--runs",
+        str(tmp_path / "none"),
+        "--data",
+        str(data),
+        "--n",
+        "4",
+        "--metric",
+        "ari_merged",
+        "--out",
+        str(out),
+    ]
     assert main(["report", *arguments]) == 2
     said = "--metric ari_merged is of scenes with walls and a sky, which these are not"
     assert capsys.readouterr().err == f"eval: {said}\n"

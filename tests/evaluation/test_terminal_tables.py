@@ -30,9 +30,25 @@ def test_a_cell_says_what_is_known(
 
 
 def test_every_score_stands_in_some_table() -> None:
-    names = ("ari_fg", "ari_merged", "msc", "recall", "count", "mse", "ari", "ari_paper",
-             "ari_fg_sklearn", "sc", "mbo", "miou", "slots_used", "slots_empty", "nll",
-             "kl_latent", "kl_mask")  # fmt: skip
+    names = (
+        "ari_fg",
+        "ari_merged",
+        "msc",
+        "recall",
+        "count",
+        "mse",
+        "ari",
+        "ari_paper",
+        "ari_fg_sklearn",
+        "sc",
+        "mbo",
+        "miou",
+        "slots_used",
+        "slots_empty",
+        "nll",
+        "kl_latent",
+        "kl_mask",
+    )
     rows = {"model": dict.fromkeys(names, HALF), "baseline": {"ari": HALF}}
     terminal = console()
     with terminal.capture() as capture:

@@ -99,10 +99,14 @@ def test_foreign_and_half_written_files_are_refused(
     ):
         code, _, err = run(capsys, *QUICK, "--data", str(path), "--run", run_folder)
         assert (code, err) == (2, f"monet-train: {path}: {reason}\n")
-    code, _, err = run(capsys, *QUICK, "--data", str(rooms_file), "--run", run_folder,
-                       "--batch-size", "128")  # fmt: skip
-    assert (code, err) == (2, f"monet-train: {rooms_file}: 384 images are too few: 320 are held "
-                              "out for scores and a batch takes 128; it needs 448\n")  # fmt: skip
+    code, _, err = run(
+        capsys, *QUICK, "--data", str(rooms_file), "--run", run_folder, "--batch-size", "128"
+    )
+    assert (code, err) == (
+        2,
+        f"monet-train: {rooms_file}: 384 images are too few: 320 are held "
+        "out for scores and a batch takes 128; it needs 448\n",
+    )
     assert not (tmp_path / "run").exists()
 
 
@@ -164,8 +168,20 @@ def test_paper_on_a_cpu_suggests_quick(
     if torch.cuda.is_available():
         pytest.skip("a GPU is here, where the paper's preset is the right one")
     arguments = ("--data", str(rooms_file), "--run", str(tmp_path / "run"), "--batch-size", "2")
-    code, out, _ = run(capsys, *arguments, "--image-size", "32", "--unet-channels", "8", "8", "8",
-                       "--steps", "1000000000", "--stop-after", "1s")  # fmt: skip
+    code, out, _ = run(
+        capsys,
+        *arguments,
+        "--image-size",
+        "32",
+        "--unet-channels",
+        "8",
+        "8",
+        "8",
+        "--steps",
+        "1000000000",
+        "--stop-after",
+        "1s",
+    )
     assert code == 0
     assert "on a CPU, --preset quick learns a small model in minutes" in out
 

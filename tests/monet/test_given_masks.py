@@ -18,9 +18,14 @@ from scenes.command_line import UsageError
 from scenes.file.reader import SceneFile
 
 MODEL = ModelConfig(
-    image_size=16, latent_dim=4, encoder_channels=(8, 8), encoder_hidden=16,
-    decoder_channels=(8, 8), unet_channels=(8, 8, 8), unet_hidden=(16,),
-)  # fmt: skip
+    image_size=16,
+    latent_dim=4,
+    encoder_channels=(8, 8),
+    encoder_hidden=16,
+    decoder_channels=(8, 8),
+    unet_channels=(8, 8, 8),
+    unet_hidden=(16,),
+)
 
 LOSS = LossConfig(sigma_bg=0.05, sigma_fg=0.05, gamma=0.25)
 

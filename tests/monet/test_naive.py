@@ -26,9 +26,9 @@ def decided(model: Monet) -> None:
 
 @pytest.mark.parametrize("change", [plain, decided])
 @pytest.mark.parametrize(
-    ("size", "blocks"), [(32, (32, 64, 64, 64)), (64, (32, 32, 64, 64, 64)),
-                         (128, (32, 32, 32, 64, 64, 64))]
-)  # fmt: skip
+    ("size", "blocks"),
+    [(32, (32, 64, 64, 64)), (64, (32, 32, 64, 64, 64)), (128, (32, 32, 32, 64, 64, 64))],
+)
 @pytest.mark.parametrize("K", [2, 7, 11])
 def test_the_models_loss_is_the_papers(
     K: int, size: int, blocks: tuple[int, ...], change: Callable[[Monet], None]

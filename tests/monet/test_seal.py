@@ -25,9 +25,14 @@ from safetensors.torch import save, save_file
 from scenes.command_line import CommandError
 
 MODEL = ModelConfig(
-    image_size=16, latent_dim=2, encoder_channels=(4, 4), encoder_hidden=4,
-    decoder_channels=(4,), unet_channels=(4, 4), unet_hidden=(4,),
-)  # fmt: skip
+    image_size=16,
+    latent_dim=2,
+    encoder_channels=(4, 4),
+    encoder_hidden=4,
+    decoder_channels=(4,),
+    unet_channels=(4, 4),
+    unet_hidden=(4,),
+)
 RUN = TrainConfig(model=MODEL)
 OLD = Path(__file__).parent / "run_of_0_1_0"
 READERS: dict[str, Callable[[Path], object]] = {
@@ -203,9 +208,16 @@ def test_sizes_that_a_small_file_claims_are_never_allocated(folder: Path) -> Non
         read_state(folder)
     large = ModelConfig(image_size=1024, unet_channels=(4096,) * 7, encoder_channels=(4096,) * 7)
     large_run = replace(RUN, model=large)
-    path.write_bytes(seal_weights(save({"a": torch.zeros(1)}), {
-        "config": config_to_json(large_run), "step": "1", "dataset": "objects_room",
-    }))  # fmt: skip
+    path.write_bytes(
+        seal_weights(
+            save({"a": torch.zeros(1)}),
+            {
+                "config": config_to_json(large_run),
+                "step": "1",
+                "dataset": "objects_room",
+            },
+        )
+    )
     with pytest.raises(CommandError, match="weights and config disagree"):
         read_weights(path).model()
 

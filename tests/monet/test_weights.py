@@ -32,8 +32,11 @@ def test_weights_come_back_with_config_step_and_dataset(run: Path) -> None:
     expected = Monet(MODEL).state_dict()
     read = read_weights(find_weights(run))
     assert (read.config, read.step, read.dataset, read.name) == (
-        CONFIG, 7, "objects_room", run.name,
-    )  # fmt: skip
+        CONFIG,
+        7,
+        "objects_room",
+        run.name,
+    )
     assert all(torch.equal(read.tensors[name], value) for name, value in expected.items())
     assert not load(run).training
 

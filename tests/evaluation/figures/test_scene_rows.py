@@ -69,8 +69,14 @@ def test_every_column_has_a_heading_and_shows_what_the_model_makes(
     attention = model.decompose(rooms.images, 6)
     refined = model.decompose(rooms.images, 6, refine=2)
     columns = columns_of(drawn[0], 32)
-    assert list(columns) == ["image", "truth", "reconstruction", "segmentation", "refined",
-                             *(f"slot {slot}" for slot in range(1, 7))]  # fmt: skip
+    assert list(columns) == [
+        "image",
+        "truth",
+        "reconstruction",
+        "segmentation",
+        "refined",
+        *(f"slot {slot}" for slot in range(1, 7)),
+    ]
     np.testing.assert_array_equal(columns["image"], rooms.images)
     palette = entity_palette(rooms.entities, rooms.num_background)
     np.testing.assert_array_equal(columns["truth"], palette[rooms.segmentation])
@@ -226,8 +232,10 @@ def test_entities_without_a_name_are_refused_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = tmp_path / "sprites.h5"
-    assert scenes(["sprites", "--n", "2", "--split", "test", "--workers", "1", "--out",
-                   str(data)]) == 0  # fmt: skip
+    assert (
+        scenes(["sprites", "--n", "2", "--split", "test", "--workers", "1", "--out", str(data)])
+        == 0
+    )
     with h5py.File(data, "r+") as file:
         file.attrs["entities"] = file.attrs["entities"][:1]
     capsys.readouterr()

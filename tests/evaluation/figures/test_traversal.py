@@ -75,9 +75,13 @@ def test_latents_are_ordered_by_what_they_change(model: Monet, parts: Decomposit
 
 def test_a_gif_goes_there_and_back_for_ever(traversal: Traversal, tmp_path: Path) -> None:
     one = Traversal(
-        traversal.origin, (3,), traversal.values, traversal.z[3:4], traversal.components[3:4],
+        traversal.origin,
+        (3,),
+        traversal.values,
+        traversal.z[3:4],
+        traversal.components[3:4],
         traversal.masks[3:4],
-    )  # fmt: skip
+    )
     write_gif(one, tmp_path / "a.gif")
     frames = imageio.imread(tmp_path / "a.gif", index=None)
     properties = imageio.immeta(tmp_path / "a.gif")
@@ -173,9 +177,12 @@ class Broken(Blobs):
 
 
 def test_any_model_that_decodes_latents_is_traversed(
-    rooms_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch, folder: Path,
-) -> None:  # fmt: skip
+    rooms_file: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "blobs.py").write_text(TWO_BLOBS)
     given = ["traverse", "--data", str(rooms_file), "--slot", "2", "--out", "out", "--model"]
@@ -191,6 +198,10 @@ def test_any_model_that_decodes_latents_is_traversed(
         assert capsys.readouterr().err.startswith(f"eval: {line}")
     assert main([*given, "blobs.py:Blobs", "--latent", "3"]) == 2
     assert capsys.readouterr().err == "eval: --latent must be from 0 to 2, got 3\n"
-    assert main(["figures", "--figures", "5", "--model", "blobs.py:Blobs",
-                 "--data-folder", str(folder)]) == 0  # fmt: skip
+    assert (
+        main(
+            ["figures", "--figures", "5", "--model", "blobs.py:Blobs", "--data-folder", str(folder)]
+        )
+        == 0
+    )
     assert "Blobs. The slots that fit an object" in Path("results/figures/figure_5.svg").read_text()

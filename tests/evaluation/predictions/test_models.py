@@ -104,8 +104,25 @@ def test_a_file_is_scored_with_any_model(
 
 def test_a_module_of_the_current_folder_counts(place: Path, rooms_file: Path) -> None:
     (place / "hues.py").write_text("from colours import by_hue\n")
-    assert main(["score", "--data", str(rooms_file), "--model", "hues:by_hue", "--n", "4",
-                 "--no-baselines", "--slots", "6", "--out", "out"]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "score",
+                "--data",
+                str(rooms_file),
+                "--model",
+                "hues:by_hue",
+                "--n",
+                "4",
+                "--no-baselines",
+                "--slots",
+                "6",
+                "--out",
+                "out",
+            ]
+        )
+        == 0
+    )
     assert content_of(place / "out/scores.json")["num_slots"] == 6
 
 
@@ -151,19 +168,27 @@ def test_figures_of_decompositions_are_drawn_of_any_model(
         ("absent:make", 2, "--model absent: no such module, neither installed nor in this folder"),
         ("absent.py:make", 2, "--model absent.py: no such file"),
         ("colours.py:make", 2, "--model colours.py:make: colours.py has no make"),
-        ("colours.py:number", 2, "--model colours.py:number: number is neither a function nor a "
-         "model"),
-        ("colours.py:nothing", 2, "colours.py:nothing: a model needs decompose(images, num_slots), "
-         "which int has not"),
-        ("colours.py:broken", 1, "--model colours.py:broken: broken() raised RuntimeError: no "
-         "weights here"),
+        (
+            "colours.py:number",
+            2,
+            "--model colours.py:number: number is neither a function nor a model",
+        ),
+        (
+            "colours.py:nothing",
+            2,
+            "colours.py:nothing: a model needs decompose(images, num_slots), which int has not",
+        ),
+        (
+            "colours.py:broken",
+            1,
+            "--model colours.py:broken: broken() raised RuntimeError: no weights here",
+        ),
         ("colours.py:WrongShape", 1, "by hue: masks: expected (4, K, 32, 32), got (4, 4, 32)"),
-        ("colours.py:WrongSum", 1, "by hue: masks: must sum to 1 over the slots, got 2 in image "
-         "0"),
+        ("colours.py:WrongSum", 1, "by hue: masks: must sum to 1 over the slots, got 2 in image 0"),
         ("colours.py:Silent", 2, "Silent: has no num_slots of its own; say how many with --slots"),
         ("bad.py:make", 1, "--model bad.py: raised SyntaxError: "),
     ],
-)  # fmt: skip
+)
 def test_a_model_that_cannot_be_used_is_one_line(
     place: Path,
     rooms_file: Path,

@@ -133,9 +133,15 @@ def slot_attention_of_images(
 
 
 USELESS: tuple[Segment, ...] = (
-    noise, smooth_noise, grids, constant, random_colors, untrained_monet,
-    slot_attention_of_places, slot_attention_of_images,
-)  # fmt: skip
+    noise,
+    smooth_noise,
+    grids,
+    constant,
+    random_colors,
+    untrained_monet,
+    slot_attention_of_places,
+    slot_attention_of_images,
+)
 
 
 def refused(true: np.ndarray, pred: np.ndarray) -> bool:

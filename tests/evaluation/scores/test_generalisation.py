@@ -75,8 +75,12 @@ def test_scores_name_what_is_undefined(result: Generalisation) -> None:
     content = json.loads(to_json(result))
     conditions = content["conditions"]
     assert conditions["objects_1"]["ari_fg"] == {
-        "mean": None, "sem": None, "low": None, "high": None, "count": 0,
-    }  # fmt: skip
+        "mean": None,
+        "sem": None,
+        "low": None,
+        "high": None,
+        "count": 0,
+    }
     assert conditions["objects_0"]["count"]["count"] == 3
     assert conditions["objects_0"]["msc"]["mean"] is None
     assert set(content["baselines"]) == set(BASELINES)
@@ -174,9 +178,10 @@ def test_the_plot_draws_the_scores_themselves(
     assert list(panels) == ["ari_fg", "msc", "recall", "ari_paper", "count"]
     for shown in (result, fewer):
         (line,) = (
-            bars[0] for bars in panels["msc"].containers
+            bars[0]
+            for bars in panels["msc"].containers
             if bars.get_label() == f"MONet, {shown.num_slots} slots"
-        )  # fmt: skip
+        )
         expected = [shown.conditions[f"objects_{count}"]["msc"].mean for count in range(1, 7)]
         np.testing.assert_allclose(line.get_ydata().astype(float), expected)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
@@ -198,11 +203,17 @@ def test_the_tables_show_each_condition_slot_count_and_baseline(
         terminal.print(completion(result))
     printed = capture.get()
     for name in (
-        *map(title_of, CONDITIONS), *BASELINES, "MONet, 9 slots", "MONet, 5 slots",
-            "six objects, 5",
-        "its decoded masks", "its refined masks", "ceiling (walls with sky)", "slot 9",
+        *map(title_of, CONDITIONS),
+        *BASELINES,
+        "MONet, 9 slots",
+        "MONet, 5 slots",
+        "six objects, 5",
+        "its decoded masks",
+        "its refined masks",
+        "ceiling (walls with sky)",
+        "slot 9",
         "75% to 95%",
-    ):  # fmt: skip
+    ):
         assert name in printed
     assert "…" not in printed, "a column is cut"
     assert "k-means on colour has the higher ari_fg" in printed
@@ -211,7 +222,7 @@ def test_the_tables_show_each_condition_slot_count_and_baseline(
 
 def test_a_second_time_nothing_is_computed_again(
     model: Monet, folder: Path, result: Generalisation, tmp_path: Path
-) -> None:  # fmt: skip
+) -> None:
     cache = Cache(tmp_path / "cache")
     conditions = ("objects_4", "four_identical")
 
@@ -280,8 +291,10 @@ def test_a_program_has_files_written_of_some_conditions(
     assert (tmp_path / "scores.json").read_text() == to_json(written)
     assert list(written.conditions) == ["objects_4", "four_identical"]
     assert {path.name for path in tmp_path.glob("*.png")} == {
-        "decompositions.png", "generalisation.png", "occlusion.png"
-    }  # fmt: skip
+        "decompositions.png",
+        "generalisation.png",
+        "occlusion.png",
+    }
 
 
 def test_finished_scenes_are_used_again_and_extended(folder: Path, result: Generalisation) -> None:

@@ -21,9 +21,12 @@ def two_squares() -> TestScenes:
     amodal[0, 0, 2:6, 2:6] = True
     amodal[0, 1, 4:8, 2:6] = True
     return TestScenes(
-        np.zeros((1, 8, 8, 3), np.uint8), segmentation, ("background", "object_0", "object_1"), 1,
+        np.zeros((1, 8, 8, 3), np.uint8),
+        segmentation,
+        ("background", "object_0", "object_1"),
+        1,
         amodal,
-    )  # fmt: skip
+    )
 
 
 def test_computed_by_hand() -> None:
@@ -46,9 +49,11 @@ def test_computed_by_hand() -> None:
 def test_an_object_without_a_slot_is_not_judged() -> None:
     scenes = two_squares()
     everything = Predictions(
-        np.zeros((1, 8, 8), np.uint8), 2, extents=np.ones((1, 2, 8, 8), bool),
+        np.zeros((1, 8, 8), np.uint8),
+        2,
+        extents=np.ones((1, 2, 8, 8), bool),
         decoded=np.zeros((1, 8, 8), np.uint8),
-    )  # fmt: skip
+    )
     found = objects_in_view(scenes, everything)
     assert np.isnan(found.decoded_iou).tolist() == [True, False]
     scores = occlusion([found])

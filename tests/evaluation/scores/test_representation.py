@@ -31,8 +31,10 @@ M = 1500
 def factors() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     return {
-        "shape": rng.integers(0, 3, M).astype(np.float64), "size": rng.random(M), "x": rng.random(M)
-    }  # fmt: skip
+        "shape": rng.integers(0, 3, M).astype(np.float64),
+        "size": rng.random(M),
+        "x": rng.random(M),
+    }
 
 
 def objects(factors: dict[str, np.ndarray], latents: np.ndarray) -> Objects:
@@ -126,9 +128,7 @@ def test_objects_in_rooms_get_the_latents_of_their_slots(rooms_file: Path) -> No
 
 def test_a_models_latents_and_those_of_the_whole_image(model: Monet, rooms_file: Path) -> None:
     scenes = read_scenes(rooms_file, 6)
-    found = matched_objects(
-        scenes, predict(model, scenes.images), read_factors(rooms_file, 6)
-    )  # fmt: skip
+    found = matched_objects(scenes, predict(model, scenes.images), read_factors(rooms_file, 6))
     assert found.latents.shape == (len(found.scene), model.config.latent_dim)
     whole = whole_image_latents(model, scenes.images)
     assert whole.shape == (6, model.config.latent_dim)
@@ -155,8 +155,17 @@ def test_the_command_prints_a_table_and_writes_json(
     weights.parent.mkdir()
     config = replace(PRESETS["quick"], model=model.config)
     save_weights(weights, model.state_dict(), config, 0, "objects_room")
-    arguments = ["represent", "--checkpoint", str(weights.parent), "--data", str(rooms_file),
-                 "--n", "384", "--out", str(tmp_path / "out")]  # fmt: skip
+    arguments = [
+        "represent",
+        "--checkpoint",
+        str(weights.parent),
+        "--data",
+        str(rooms_file),
+        "--n",
+        "384",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     assert main(arguments) == 0
     printed = capsys.readouterr().out
     assert "…" not in printed
@@ -174,9 +183,13 @@ def test_the_whole_images_code_stands_beside_the_slots(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, run_folder: Path, rooms_file: Path
 ) -> None:
     config = TrainConfig(
-        name="whole", model=replace(load(run_folder).config, num_slots=7), data=rooms_file, steps=2,
-        batch_size=4, masks="all-in-one",
-    )  # fmt: skip
+        name="whole",
+        model=replace(load(run_folder).config, num_slots=7),
+        data=rooms_file,
+        steps=2,
+        batch_size=4,
+        masks="all-in-one",
+    )
     with Trainer(config, tmp_path / "whole") as trainer:
         trainer.run()
     arguments = ["represent", "--checkpoint", str(run_folder), "--data", str(rooms_file)]

@@ -31,8 +31,12 @@ SCORES = FileScores(
 def test_what_is_undefined_is_null_in_the_file_and_nan_in_the_result() -> None:
     content = json.loads(to_json(SCORES))
     assert content["metrics"]["ari_fg"] == {
-        "mean": None, "sem": None, "low": None, "high": None, "count": 0
-    }  # fmt: skip
+        "mean": None,
+        "sem": None,
+        "low": None,
+        "high": None,
+        "count": 0,
+    }
     read = from_json(to_json(SCORES))
     assert isinstance(read, FileScores)
     assert math.isnan(read.metrics["ari_fg"].mean)
@@ -64,8 +68,10 @@ def test_each_kind_has_its_file(tmp_path: Path) -> None:
     assert read.properties["slots"]["shape"].linear == 0.5
     assert math.isnan(read.dci["slots"].informativeness)
     assert json.loads(path.read_text())["checkpoint"] == {
-        "path": None, "name": "mine", "step": None
-    }  # fmt: skip
+        "path": None,
+        "name": "mine",
+        "step": None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -98,11 +104,14 @@ def test_what_is_no_result_is_refused() -> None:
 
 def test_a_representation_without_rows_or_with_others_is_refused() -> None:
     content = {
-        "checkpoint": {"path": None, "name": "mine", "step": None}, "whole_image": None,
-        "data": "d.h5", "n": 3, "objects": {"slots": 4},
+        "checkpoint": {"path": None, "name": "mine", "step": None},
+        "whole_image": None,
+        "data": "d.h5",
+        "n": 3,
+        "objects": {"slots": 4},
         "properties": {"slots": {"shape": {"linear": 1, "mlp": 1, "chance": 0}}},
         "dci": {"slots": {"disentanglement": 1, "completeness": 1, "informativeness": 1}},
-    }  # fmt: skip
+    }
     assert isinstance(from_content(content), Representation)
     for change in ({"properties": {}}, {"objects": {}}, {"properties": {"slots": {}}}, {"dci": {}}):
         with pytest.raises(ValueError, match="must be of the same"):

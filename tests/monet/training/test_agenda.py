@@ -59,14 +59,27 @@ LOADS: dict[str, Load] = {
 
 def config_of(data: Path, **changes: object) -> TrainConfig:
     model = replace(
-        PRESETS["quick"].model, image_size=16, num_slots=2, encoder_channels=(4, 4),
-        encoder_hidden=8, decoder_channels=(4, 4), unet_channels=(4, 4), unet_hidden=(4,),
-    )  # fmt: skip
+        PRESETS["quick"].model,
+        image_size=16,
+        num_slots=2,
+        encoder_channels=(4, 4),
+        encoder_hidden=8,
+        decoder_channels=(4, 4),
+        unet_channels=(4, 4),
+        unet_hidden=(4,),
+    )
     optimiser = OptimiserConfig(kind="adam", learning_rate=1e-3, schedule="cosine")
     config = TrainConfig(
-        name="small", model=model, optimiser=optimiser, data=data, steps=1, batch_size=2,
-        precision="float32", log_every=1000, score_every=40,
-    )  # fmt: skip
+        name="small",
+        model=model,
+        optimiser=optimiser,
+        data=data,
+        steps=1,
+        batch_size=2,
+        precision="float32",
+        log_every=1000,
+        score_every=40,
+    )
     return replace(config, **changes)  # type: ignore[arg-type]
 
 

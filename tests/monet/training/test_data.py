@@ -90,8 +90,11 @@ def test_images_that_are_no_square_are_refused_before_any_work(
         f"{wide}: images of 32 x 64 pixels cannot be averaged down to the model's 16; "
         'scenes.images_at(images, 16, fit="crop") makes them so'
     )
-    config = replace(PRESETS["quick"], data=wide, model=ModelConfig(
-        image_size=16, encoder_channels=(4,), unet_channels=(4, 4)))  # fmt: skip
+    config = replace(
+        PRESETS["quick"],
+        data=wide,
+        model=ModelConfig(image_size=16, encoder_channels=(4,), unet_channels=(4, 4)),
+    )
     with pytest.raises(UsageError, match=re.escape(message)):
         Trainer(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -122,11 +125,16 @@ def test_images_kept_on_the_device_come_in_the_order_of_the_hosts_windows(
     with SceneFile(rooms_file) as file:
         read, resident = (
             TrainingImages(
-                file, 16, 8, 3, with_segmentation=True, on_device=on_device,
+                file,
+                16,
+                8,
+                3,
+                with_segmentation=True,
+                on_device=on_device,
                 window_bytes=three_windows,
             )
             for on_device in (False, True)
-        )  # fmt: skip
+        )
         assert read.resident is None
         assert resident.resident is not None
         assert len(resident.resident) == read.rows == 64

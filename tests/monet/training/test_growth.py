@@ -102,13 +102,24 @@ def first_run(rooms_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Tra
     """Returns the config of a finished run at 16 pixels, to go on from its folder."""
     folder = tmp_path_factory.mktemp("runs") / "small"
     model = ModelConfig(
-        image_size=16, num_slots=3, latent_dim=4, encoder_channels=(8, 8), encoder_hidden=16,
-        decoder_channels=(8, 8), unet_channels=(10, 9, 8), unet_hidden=(16,),
-    )  # fmt: skip
+        image_size=16,
+        num_slots=3,
+        latent_dim=4,
+        encoder_channels=(8, 8),
+        encoder_hidden=16,
+        decoder_channels=(8, 8),
+        unet_channels=(10, 9, 8),
+        unet_hidden=(16,),
+    )
     config = TrainConfig(
-        name="small", model=model, optimiser=OptimiserConfig(kind="adam", learning_rate=1e-3),
-        data=rooms_file, steps=2, batch_size=8, precision="float32",
-    )  # fmt: skip
+        name="small",
+        model=model,
+        optimiser=OptimiserConfig(kind="adam", learning_rate=1e-3),
+        data=rooms_file,
+        steps=2,
+        batch_size=8,
+        precision="float32",
+    )
     with Trainer(config, folder) as trainer:
         trainer.run()
     return replace(config, init_from=str(folder))

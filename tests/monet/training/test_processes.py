@@ -25,15 +25,45 @@ def train(data: Path, run: Path, steps: int, processes: int, *more: str) -> None
             "--",
         ]
     command += [
-        "monet.cli", "--preset", "quick", "--data", str(data), "--run", str(run),
-        "--steps", str(steps), "--batch-size", "4", "--image-size", "16",
-        "--encoder-channels", "8", "8", "--decoder-channels", "8", "8",
-        "--unet-channels", "8", "8", "8", "--precision", "float32", "--log-every", "1",
+        "monet.cli",
+        "--preset",
+        "quick",
+        "--data",
+        str(data),
+        "--run",
+        str(run),
+        "--steps",
+        str(steps),
+        "--batch-size",
+        "4",
+        "--image-size",
+        "16",
+        "--encoder-channels",
+        "8",
+        "8",
+        "--decoder-channels",
+        "8",
+        "8",
+        "--unet-channels",
+        "8",
+        "8",
+        "8",
+        "--precision",
+        "float32",
+        "--log-every",
+        "1",
         # At the paper's 1e-4 rounding errors of 1e-7 stay for 30 steps, then grow a thousandfold
         # with the weights' own divergence; a tenth of it keeps them small enough to compare.
-        "--optimiser", "rmsprop", "--learning-rate", "1e-5", "--warmup-steps", "0",
-        "--schedule", "constant", *more,
-    ]  # fmt: skip
+        "--optimiser",
+        "rmsprop",
+        "--learning-rate",
+        "1e-5",
+        "--warmup-steps",
+        "0",
+        "--schedule",
+        "constant",
+        *more,
+    ]
     done = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )

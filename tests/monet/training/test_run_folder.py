@@ -20,17 +20,30 @@ from scenes.driver import build
 from scenes.multi_dsprites.config import MultiDSpritesConfig
 
 MODEL = ModelConfig(
-    image_size=16, num_slots=3, latent_dim=4, encoder_channels=(8, 8), encoder_hidden=16,
-    decoder_channels=(8, 8), unet_channels=(8, 8, 8), unet_hidden=(16,),
-)  # fmt: skip
+    image_size=16,
+    num_slots=3,
+    latent_dim=4,
+    encoder_channels=(8, 8),
+    encoder_hidden=16,
+    decoder_channels=(8, 8),
+    unet_channels=(8, 8, 8),
+    unet_hidden=(16,),
+)
 
 
 def small(data: Path, steps: int, init_from: str | None = None) -> TrainConfig:
     return TrainConfig(
-        name="small", model=MODEL, optimiser=OptimiserConfig(kind="adam", learning_rate=1e-3),
-        data=data, steps=steps, batch_size=8, precision="float32", log_every=1, score_every=50,
+        name="small",
+        model=MODEL,
+        optimiser=OptimiserConfig(kind="adam", learning_rate=1e-3),
+        data=data,
+        steps=steps,
+        batch_size=8,
+        precision="float32",
+        log_every=1,
+        score_every=50,
         init_from=init_from,
-    )  # fmt: skip
+    )
 
 
 def train(config: TrainConfig, folder: Path) -> dict[str, torch.Tensor]:

@@ -49,8 +49,11 @@ def train(flags: list[str]) -> Iterator[Train]:
         code = f"import sys; from monet.cli import main\n{patch}\nsys.exit(main(sys.argv[1:]))"
         process = subprocess.Popen(
             [*before, sys.executable, "-c", code, *flags, *more],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=at_default,
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=at_default,
+        )
         processes.append(process)
         return process
 

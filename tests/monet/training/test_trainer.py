@@ -48,9 +48,16 @@ OPTIMISER = OptimiserConfig(kind="adam", learning_rate=1e-3, average_decay=0.9)
 
 def small(data: Path, steps: int, **changes: object) -> TrainConfig:
     config = TrainConfig(
-        name="small", model=MODEL, optimiser=OPTIMISER, data=data, steps=steps, batch_size=8,
-        precision="float32", log_every=1, score_every=50,
-    )  # fmt: skip
+        name="small",
+        model=MODEL,
+        optimiser=OPTIMISER,
+        data=data,
+        steps=steps,
+        batch_size=8,
+        precision="float32",
+        log_every=1,
+        score_every=50,
+    )
     return replace(config, **changes)  # type: ignore[arg-type]
 
 

@@ -30,9 +30,13 @@ MODEL = ModelConfig(
     unet_hidden=(16,),
 )
 MUON = OptimiserConfig(
-    kind="muon", learning_rate=1e-4, vae_rate=0.5, warmup_steps=3, schedule="cosine",
+    kind="muon",
+    learning_rate=1e-4,
+    vae_rate=0.5,
+    warmup_steps=3,
+    schedule="cosine",
     average_decay=0.9,
-)  # fmt: skip
+)
 ONE_BY_ONE = Form(backend=None, capture=None)
 CALLED = Form(backend=None, capture=lambda step: step)
 """Calls a step again where a GPU would replay its graph."""
@@ -40,9 +44,14 @@ CALLED = Form(backend=None, capture=lambda step: step)
 
 def config_of(data: Path, **changes: object) -> TrainConfig:
     config = TrainConfig(
-        name="whole", model=MODEL, optimiser=MUON, data=data, steps=40, batch_size=8,
+        name="whole",
+        model=MODEL,
+        optimiser=MUON,
+        data=data,
+        steps=40,
+        batch_size=8,
         precision="float32",
-    )  # fmt: skip
+    )
     return replace(config, **changes)  # type: ignore[arg-type]
 
 
@@ -50,9 +59,14 @@ def config_of(data: Path, **changes: object) -> TrainConfig:
 def images_of(config: TrainConfig, on_device: bool) -> Iterator[TrainingImages]:
     with SceneFile(config.data) as file:
         images = TrainingImages(
-            file, config.model.image_size, config.batch_size, config.seed, on_device=on_device,
-            with_segmentation=needs_segmentation(config.masks), window_bytes=32 * 3 * 16**2,
-        )  # fmt: skip
+            file,
+            config.model.image_size,
+            config.batch_size,
+            config.seed,
+            on_device=on_device,
+            with_segmentation=needs_segmentation(config.masks),
+            window_bytes=32 * 3 * 16**2,
+        )
         yield images
         images.close()
 

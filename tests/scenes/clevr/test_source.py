@@ -33,9 +33,14 @@ def ramp(width=320, height=240, blue=0):
 
 def an_object(shape="cube", x=0.5):
     return {
-        "shape": shape, "size": "small", "material": "metal", "color": "cyan",
-        "3d_coords": [x, -1.5, 0.35], "rotation": 90.0, "pixel_coords": [1, 2, 11.0],
-    }  # fmt: skip
+        "shape": shape,
+        "size": "small",
+        "material": "metal",
+        "color": "cyan",
+        "3d_coords": [x, -1.5, 0.35],
+        "rotation": 90.0,
+        "pixel_coords": [1, 2, 11.0],
+    }
 
 
 @pytest.fixture
@@ -102,8 +107,12 @@ def test_the_json_beside_the_images_gives_the_factors(clevr_root, tmp_path):
         assert file["factors/present"][2].tolist() == [True, True, True, False, False]
         names = file["factors/shape"].attrs["categories"].tolist()
         assert [names[code] for code in file["factors/shape"][1]] == [
-            "cube", "cylinder", "none", "none", "none",
-        ]  # fmt: skip
+            "cube",
+            "cylinder",
+            "none",
+            "none",
+            "none",
+        ]
         names = file["factors/color"].attrs["categories"].tolist()
         assert names[file["factors/color"][0, 0]] == "cyan"
         np.testing.assert_allclose(file["factors/position"][2, 1], [0.1, -1.5, 0.35])
@@ -341,8 +350,11 @@ def test_codes_of_the_released_file_mean_what_is_seen_in_its_picture(released, t
         seen += 1
         shown = np.median(image[inside], axis=0) / 255
         if material == "rubber":  # metal mirrors what is around it
-            hues = {name: hue_of(np.array(rgb) / 255) for name, rgb in COLORS_RGB.items()
-                    if name != "gray"}  # fmt: skip
+            hues = {
+                name: hue_of(np.array(rgb) / 255)
+                for name, rgb in COLORS_RGB.items()
+                if name != "gray"
+            }
             assert min(hues, key=lambda name: abs(hues[name] - hue_of(shown))) == color
         # The farthest large object is larger in the picture than the nearest small one.
         assert (np.ptp(np.nonzero(inside)[0]) > 21) == (size == "large")

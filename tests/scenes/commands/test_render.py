@@ -32,9 +32,20 @@ def everything_in(folder: Path) -> dict[str, bytes | None]:
 
 def test_the_command_writes_views_depth_extents_and_held_out_scenes(folder, capsys):
     arguments = [
-        "render", "--size", "32", "--views", "2", "--depth", "--amodal", "--only-held-out",
-        "--hold-out", "shape=sphere,hue=0.9-0.1", "shape=triangle", "--workers", "1",
-    ]  # fmt: skip
+        "render",
+        "--size",
+        "32",
+        "--views",
+        "2",
+        "--depth",
+        "--amodal",
+        "--only-held-out",
+        "--hold-out",
+        "shape=sphere,hue=0.9-0.1",
+        "shape=triangle",
+        "--workers",
+        "1",
+    ]
     assert main([*arguments, "--n", "4"]) == 0
     path = Path("data/objects_room/train_only_held_out_2_views.h5")
     said = f"{path}: 4 scenes of train_only_held_out_2_views (8 rows, 2 views each), "

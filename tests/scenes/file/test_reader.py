@@ -107,13 +107,26 @@ def test_masks_are_disjoint_and_cover_every_pixel(sprites: Path) -> None:
 @pytest.mark.parametrize(
     "selection",
     [
-        0, -1, np.int64(511), slice(None), slice(500, 530), slice(-3, None), slice(530, 500),
-        slice(0, 600, 97), slice(None, None, -60), [599, 3, 512, 3], np.array([511, 512]),
-        np.arange(600) % 100 == 0, ..., (slice(510, 514), 5), (slice(510, 514), slice(2, 9), 7),
-        (511, 3), ([1, 513], slice(0, 4)),
+        0,
+        -1,
+        np.int64(511),
+        slice(None),
+        slice(500, 530),
+        slice(-3, None),
+        slice(530, 500),
+        slice(0, 600, 97),
+        slice(None, None, -60),
+        [599, 3, 512, 3],
+        np.array([511, 512]),
+        np.arange(600) % 100 == 0,
+        ...,
+        (slice(510, 514), 5),
+        (slice(510, 514), slice(2, 9), 7),
+        (511, 3),
+        ([1, 513], slice(0, 4)),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_an_index_reads_as_an_array_does(index: Path, selection: object) -> None:
     with SceneFile(index) as file:
         dataset = file["segmentation"]
@@ -207,8 +220,11 @@ def test_rows_that_are_damaged_are_told_with_file_and_key(
     with SceneFile(path) as file:
         rows = file["image"]
         reads: list[Callable[[], object]] = [
-            lambda: rows[:9], lambda: rows[3], lambda: np.asarray(rows), lambda: rows[:, 0],
-        ]  # fmt: skip
+            lambda: rows[:9],
+            lambda: rows[3],
+            lambda: np.asarray(rows),
+            lambda: rows[:, 0],
+        ]
         for read in reads:
             with pytest.raises(FileError, match=re.escape(message)):
                 read()

@@ -52,8 +52,11 @@ def command(path: Path, form: str, out: Path, *options: str) -> list[str]:
 def run(moment: int, arguments: list[str], **options) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", RUN, str(moment), *arguments],
-        capture_output=True, text=True, check=False, **options,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
 
 
 def is_there(path: Path, form: str, out: Path) -> bool:

@@ -60,14 +60,15 @@ def targets_of(name: str, records: list[bytes]) -> list[Target]:
     return [
         Target(f"{name}: file", whole, ".tfrecords", read_scenes_of),
         Target(f"{name}: gzip", gzip.compress(whole, 1), ".tfrecords", read_scenes_of),
+        Target(f"{name}: record", first, ".tfrecords", read_scenes_of, lambda r: framed(r, *rest)),
         Target(
-            f"{name}: record", first, ".tfrecords", read_scenes_of, lambda r: framed(r, *rest)
-        ),
-        Target(
-            f"{name}: packed record", first, ".tfrecords", read_scenes_of,
+            f"{name}: packed record",
+            first,
+            ".tfrecords",
+            read_scenes_of,
             lambda r: gzip.compress(framed(r, *rest), 1),
         ),
-    ]  # fmt: skip
+    ]
 
 
 def test_tfrecords_of_rooms_and_sprites(tmp_path, sprites, promise):
@@ -146,9 +147,14 @@ def test_inspected_pngs(tmp_path, promise):
 
 def test_scenes_jsons(tmp_path, promise):
     cube = {
-        "shape": "cube", "size": "small", "material": "metal", "color": "cyan",
-        "3d_coords": [0.5, -1.5, 0.35], "rotation": 90.0, "pixel_coords": [1, 2, 11.0],
-    }  # fmt: skip
+        "shape": "cube",
+        "size": "small",
+        "material": "metal",
+        "color": "cyan",
+        "3d_coords": [0.5, -1.5, 0.35],
+        "rotation": 90.0,
+        "pixel_coords": [1, 2, 11.0],
+    }
     scenes = [{"image_filename": f"{i}.png", "objects": [cube] * i} for i in range(4)]
     text = json.dumps({"info": {"split": "train"}, "scenes": scenes}).encode()
     target = Target("scenes", text, ".json", read_scenes)

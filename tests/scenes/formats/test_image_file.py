@@ -42,35 +42,58 @@ KINDS = {
     "grey of 16 bits, between": (16, GREY, [halves(255, 256, 0x80FF)], b"", [0, 1, 128]),
     "grey and alpha of 8": (8, GREY_ALPHA, [[0, 9, 77, 0, 255, 255]], b"", [0, 77, 255]),
     "grey and alpha of 16": (
-        16, GREY_ALPHA, [halves(0, 9, 77 * 257, 0, 65535, 1)], b"", [0, 77, 255],
+        16,
+        GREY_ALPHA,
+        [halves(0, 9, 77 * 257, 0, 65535, 1)],
+        b"",
+        [0, 77, 255],
     ),
     "grey, one transparent": (
-        8, GREY, [[0, 77, 255]], chunk(b"tRNS", halves(77)), [0, 77, 255],
+        8,
+        GREY,
+        [[0, 77, 255]],
+        chunk(b"tRNS", halves(77)),
+        [0, 77, 255],
     ),
     "colour of 8": (
-        8, RGB, [[1, 2, 3, 77, 0, 9, 5, 6, 255]], b"", [FIRST, (77, 0, 9), (5, 6, 255)],
+        8,
+        RGB,
+        [[1, 2, 3, 77, 0, 9, 5, 6, 255]],
+        b"",
+        [FIRST, (77, 0, 9), (5, 6, 255)],
     ),
     "colour of 16": (
-        16, RGB, [halves(257, 514, 771, 77 * 257, 0, 9 * 257, 5 * 257, 0x06FF, 65535)], b"",
+        16,
+        RGB,
+        [halves(257, 514, 771, 77 * 257, 0, 9 * 257, 5 * 257, 0x06FF, 65535)],
+        b"",
         [FIRST, (77, 0, 9), (5, 6, 255)],
     ),
     "colour and alpha of 8": (
-        8, RGB_ALPHA, [[1, 2, 3, 0, 77, 0, 9, 128, 5, 6, 255, 255]], b"",
+        8,
+        RGB_ALPHA,
+        [[1, 2, 3, 0, 77, 0, 9, 128, 5, 6, 255, 255]],
+        b"",
         [FIRST, (77, 0, 9), (5, 6, 255)],
     ),
     "colour and alpha of 16": (
-        16, RGB_ALPHA,
-        [halves(257, 514, 771, 0, 77 * 257, 0, 9 * 257, 9, 5 * 257, 0x06FF, 65535, 65535)], b"",
+        16,
+        RGB_ALPHA,
+        [halves(257, 514, 771, 0, 77 * 257, 0, 9 * 257, 9, 5 * 257, 0x06FF, 65535, 65535)],
+        b"",
         [FIRST, (77, 0, 9), (5, 6, 255)],
     ),
     "palette of 1 bit": (1, PALETTE, [[0b01000000]], PALETTE_EXTRA, [FIRST, SECOND, FIRST]),
     "palette of 2 bits": (2, PALETTE, [[0b00011100]], PALETTE_EXTRA, [FIRST, SECOND, LAST]),
     "palette of 8 bits": (8, PALETTE, [[2, 1, 0]], PALETTE_EXTRA, [THIRD, SECOND, FIRST]),
     "palette with transparency": (
-        8, PALETTE, [[2, 1, 0]], PALETTE_EXTRA + chunk(b"tRNS", bytes([0, 128])),
+        8,
+        PALETTE,
+        [[2, 1, 0]],
+        PALETTE_EXTRA + chunk(b"tRNS", bytes([0, 128])),
         [THIRD, SECOND, FIRST],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -37,8 +37,13 @@ def test_a_kind_that_cannot_be_read_is_refused_with_the_reason(text, reason):
 def test_a_range_of_hues_may_go_round():
     red = Kind(hue=(0.9, 0.1))
     assert [red.holds("box", hue) for hue in (0.0, 0.05, 0.1, 0.5, 0.9, 0.99)] == [
-        True, True, False, False, True, True,
-    ]  # fmt: skip
+        True,
+        True,
+        False,
+        False,
+        True,
+        True,
+    ]
     blue = Kind(("box",), (0.6, 0.7))
     assert [blue.holds("box", hue) for hue in (0.59, 0.6, 0.69, 0.7)] == [False, True, True, False]
     assert not blue.holds("sphere", 0.65)
@@ -82,17 +87,23 @@ def test_every_law_has_a_stream_and_a_name_of_its_own():
         *(
             ObjectsRoomConfig(**law, **special)
             for law in (
-                {"split": "train"}, {"split": "test"}, {"split": "six_objects"},
-                {"split": "identical_color"}, {"split": "four_identical"},
+                {"split": "train"},
+                {"split": "test"},
+                {"split": "six_objects"},
+                {"split": "identical_color"},
+                {"split": "four_identical"},
                 {"split": "objects", "objects": 3},
             )
             for special in (
-                {}, {"views": 2}, {"shapes": ("box", "sphere")}, {"hold_out": red_spheres},
+                {},
+                {"views": 2},
+                {"shapes": ("box", "sphere")},
+                {"hold_out": red_spheres},
                 {"hold_out": red_spheres, "only_held_out": True},
             )
         ),
         ObjectsRoomConfig(split="empty_room"),
-    ]  # fmt: skip
+    ]
     different = set(configs)
     assert len({config.stream for config in configs}) == len(different)
     assert len({config.condition for config in configs}) == len(different)

@@ -79,8 +79,14 @@ def test_walls_and_floor_follow_the_paper(draws):
 def test_the_number_of_objects_follows_the_split(draws):
     counts = [len(sample_things(draws, ObjectsRoomConfig("identical_color"))) for _ in range(1500)]
     assert_equal_shares(counts, (4, 5, 6))
-    for condition, count in (("train", 3), ("test", 3), ("empty_room", 0), ("six_objects", 6),
-                             ("four_identical", 4), ("objects_9", 9)):  # fmt: skip
+    for condition, count in (
+        ("train", 3),
+        ("test", 3),
+        ("empty_room", 0),
+        ("six_objects", 6),
+        ("four_identical", 4),
+        ("objects_9", 9),
+    ):
         assert len(sample_things(draws, condition_config(condition, 64))) == count
 
 

@@ -244,8 +244,10 @@ def test_depth_is_that_of_the_room():
             if pixels.any():
                 points = origin + depth[pixels][:, None] * directions[pixels]
                 assert points[:, 2].max() < WALL_HEIGHT_M + 0.1
-                off = [abs(points @ (np.cos(a), np.sin(a), 0) - ROOM_HALF_M).max()
-                       for a in WALLS.values()]  # fmt: skip
+                off = [
+                    abs(points @ (np.cos(a), np.sin(a), 0) - ROOM_HALF_M).max()
+                    for a in WALLS.values()
+                ]
                 assert min(off) < 0.02
         for i, (thing, place) in enumerate(zip(room.things, room.places, strict=True)):
             pixels = interior(scene.segmentation, 4 + i)
@@ -322,8 +324,13 @@ def test_views_are_the_same_scene_from_other_places():
             assert row.values["view"] == view
             assert set(row.row()) == set(rooms.fields)
             assert row.values["num_visible"] >= 1
-            for key in ("factors/position", "factors/color_rgb", "factors/shape",
-                        "background/wall_rgb", "camera/pitch"):  # fmt: skip
+            for key in (
+                "factors/position",
+                "factors/color_rgb",
+                "factors/shape",
+                "background/wall_rgb",
+                "camera/pitch",
+            ):
                 np.testing.assert_array_equal(row.values[key], rows[0].values[key])
         assert len({float(row.values["camera/yaw"]) for row in rows}) == 3
         assert not np.array_equal(rows[0].image, rows[1].image)
@@ -413,12 +420,14 @@ def test_held_out_objects_are_in_no_scene_or_in_view_of_every_one():
 def test_no_two_laws_share_a_scene():
     kinds = (Kind(("sphere",), (0.9, 0.1)),)
     sources = [
-        open_rooms("train"), open_rooms("test"), open_rooms("objects_3"),
+        open_rooms("train"),
+        open_rooms("test"),
+        open_rooms("objects_3"),
         open_rooms("train", hold_out=kinds),
         open_rooms("train", hold_out=kinds, only_held_out=True),
         open_rooms("train", shapes=("box", "sphere")),
         ObjectsRoomSource(ObjectsRoomConfig(size=32), 1),
-    ]  # fmt: skip
+    ]
     angles = [room.cameras[0].ring_angle_rad for s in sources for room in map(s.sample, range(5))]
     assert len(set(angles)) == 35
 

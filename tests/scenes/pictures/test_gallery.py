@@ -293,8 +293,9 @@ def test_codes_without_a_name_and_colours_of_nan_are_shown_as_they_are(
         file["factors/shape"][:] = 99
         file["factors/color_rgb"][:] = np.nan
     assert main(["show", str(path), "--html", "--n", "1", "--out", str(out)]) == 0
-    (data,) = re.findall(r'<script id="data" type="application/json">(.*?)</script>',
-                         out.read_text())  # fmt: skip
+    (data,) = re.findall(
+        r'<script id="data" type="application/json">(.*?)</script>', out.read_text()
+    )
     factors = json.loads(data)["scenes"][0]["objects"][0]
     assert ["shape", "99", ""] in factors
     assert ["color_rgb", "nan, nan, nan", ""] in factors
