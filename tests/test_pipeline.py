@@ -71,6 +71,6 @@ def test_a_finished_file_is_extended_and_a_run_is_continued(pipeline: Path) -> N
     with h5py.File(pipeline / "data/objects_room/train.h5") as file:
         assert len(file["image"]) == 616
     before = json.loads((pipeline / "runs/quick/metrics.jsonl").read_text().splitlines()[-1])
-    shell("monet-train --preset quick --stop-after 1s --log-every 5", pipeline)
+    shell("monet-train --preset quick --stop-after 1s --log-every 1", pipeline)
     after = json.loads((pipeline / "runs/quick/metrics.jsonl").read_text().splitlines()[-1])
     assert after["step"] > before["step"]

@@ -134,7 +134,12 @@ MISTAKES = [
     ("clevr-like --max-objects 2", 2, "--max-objects must be from 3 to 10, got 2"),
     ("import nowhere.tfrecords", 1, "nowhere.tfrecords: no such file or directory"),
     ("export nowhere.h5", 2, "nowhere.h5: no such file; scenes render makes one"),
-    ("export crops.h5", 2, "crops.h5: dataset: 'clevr' has no layout in multi_object_datasets"),
+    (
+        "export crops.h5",
+        2,
+        "crops.h5: dataset: 'clevr' has no layout in multi_object_datasets; the other format is "
+        "--format object-centric-library",
+    ),
     ("export sprites.h5 --out rooms.h5", 2, "rooms.h5 exists; --overwrite replaces it"),
     ("show nowhere.h5", 2, "nowhere.h5: no such file; scenes render makes one"),
     ("show rooms.h5 --n 0", 2, "--n must be at least 1, got 0"),

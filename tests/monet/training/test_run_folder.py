@@ -10,6 +10,7 @@ import pytest
 import torch
 from monet.config import ModelConfig, OptimiserConfig, TrainConfig
 from monet.config_file import read_config
+from monet.training.agenda import Agenda
 from monet.training.run_folder import RunFolder
 from monet.training.state import STATE, read_state
 from monet.training.trainer import Trainer
@@ -111,12 +112,12 @@ def test_a_state_is_there_before_the_first_step(
 ) -> None:
     seen = []
 
-    def look(self: Trainer, stop_after_s: float | None, fill: bool) -> None:
+    def look(self: Trainer, agenda: Agenda, fill: bool) -> None:
         seen.append(sorted(path.name.split(".")[0] for path in tmp_path.iterdir()))
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, Trainer(small(rooms_file, 2), tmp_path) as trainer:
-        patch.setattr(Trainer, "_run", look)
+        patch.setattr(Trainer, "_loop", look)
         with pytest.raises(KeyboardInterrupt):
             trainer.run()
     assert {"config", "state"} < set(seen[0])
