@@ -13,6 +13,7 @@ import pytest
 import torch
 from monet import cli
 from monet.config import LossConfig
+from monet.config_file import read_config, save_config
 from monet.convolution import DoublingConv2d
 from monet.model import Monet
 from monet.presets import PRESETS
@@ -284,8 +285,7 @@ def test_a_state_whose_data_are_one_machines_own_is_refused(dry: Path, tmp_path:
 
     run = tmp_path / "run"
     run.mkdir()
-    config = json.loads((dry / "run" / "config.json").read_text())
-    (run / "config.json").write_text(json.dumps({**config, "data": "/far/away.h5"}))
+    save_config(run, replace(read_config(dry / "run"), data=Path("/far/away.h5")))
     (run / "state.pt").write_bytes((dry / "run" / "state.pt").read_bytes())
     with pytest.raises(CommandError, match=r"learns from /far/away\.h5, which is only its"):
         origin("fast", str(run), Scale.toy())
