@@ -267,7 +267,7 @@ def test_logs(promise: Promise, run: Path, tmp_path: Path) -> None:
 
     def read(path: Path) -> None:
         left_out: list[str] = []
-        read_runs(path.parent, None, left_out)
+        read_runs(path.parent, (), left_out)
         with RunLog(path.parent, 1):
             pass
         read_log(path)
