@@ -16,7 +16,7 @@ from scenes.source_list import DATASETS
 def test_a_row_names_what_there_is(dataset: Dataset) -> None:
     assert DATASETS[dataset.config.dataset] is dataset
     program, _, command = dataset.command.partition(" ")
-    if dataset.given:
+    if dataset.from_arrays:
         assert program.removeprefix("scenes.") in scenes.__all__
     else:
         assert program == "scenes"

@@ -1,4 +1,4 @@
-"""Fields of any scenes with a segmentation, one background and objects: names and counts."""
+"""Names and fields of scenes that have a segmentation into one background and objects."""
 
 from __future__ import annotations
 

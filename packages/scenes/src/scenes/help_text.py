@@ -1,4 +1,4 @@
-"""What `--help` says of a command's fields: their docstrings, wrapped once to the terminal."""
+"""Makes the `--help` of a command's fields from their docstrings, wrapped to the terminal."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from tyro.constructors import (
     StructTypeInfo,
 )
 
+UNPREFIXED = tyro.conf.OmitArgPrefixes
+"""Marks a command's field of options: their flags go without the field's name."""
 WORDS: dict[Any, str] = {str: "STR", int: "INT", float: "FLOAT", Path: "PATH"}
 
 
 def registry() -> ConstructorRegistry:
     """Returns the rules by which tyro reads the dataclasses of a command line.
 
-    They are tyro's own, but that the lines of a field's docstring are joined before they are
-    wrapped, and that a flag which may be left out says neither `{None}|` nor `(default: None)`.
+    They differ from tyro's own in two ways: the lines of a field's docstring are joined before they
+    are wrapped, and an optional flag shows neither `{None}|` nor `(default: None)`.
     """
     rules = ConstructorRegistry()
     rules.struct_rule(_dataclass)
@@ -61,7 +63,7 @@ def _own_default(field: Field[Any]) -> object:
 
 
 def _metavar(kind: Any) -> str:
-    """Returns what stands for a value of a type that may be None, such as PATH."""
+    """Returns the placeholder of a flag's value in `--help`, such as PATH, without `None`."""
     if get_origin(kind) is Annotated:
         return _metavar(get_args(kind)[0])
     if get_origin(kind) in (Union, types.UnionType):

@@ -1,6 +1,6 @@
-"""The table of datasets, and the source of scenes behind each config.
+"""The table of datasets, and the functions that open a config's source of scenes.
 
-A new dataset adds a folder with its config and its source, and one row here.
+To add a dataset, add a folder with its config and its source, and one row here.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ DATASETS: dict[str, Dataset] = {
 
 
 def open_source(config: DatasetConfig, seed: int) -> Source:
-    """Returns the source of a config: scenes by number, made when they are asked for.
+    """Returns the source of a config, which makes scenes by number when they are asked for.
 
     Example:
         >>> import scenes
@@ -51,9 +51,9 @@ def open_source(config: DatasetConfig, seed: int) -> Source:
         ((64, 64, 3), (64, 64), ['background/color_rgb', 'factors/color_rgb'])
 
     Raises:
-        TypeError: no source belongs to this config.
-        ValueError: the seed is none.
-        CommandError: it renders, and OpenGL cannot be started.
+        TypeError: no dataset has such a config.
+        ValueError: the seed is refused.
+        CommandError: the source renders, and OpenGL cannot be started.
     """
     check_seed(seed)
     dataset = DATASETS.get(config.dataset)
@@ -63,16 +63,16 @@ def open_source(config: DatasetConfig, seed: int) -> Source:
 
 
 def other_drawing(config: DatasetConfig, provenance: str) -> str:
-    """Returns in words how scenes were drawn, where this version draws the same ones otherwise.
+    """Returns in words how a file's scenes were drawn, where this version draws them differently.
 
-    Such scenes are as good as others, but rows of two drawings never go into one file.
+    Scenes of an earlier drawing are as good, but rows of two drawings never go into one file.
 
     Args:
         config: of the scenes.
         provenance: of their file, as JSON.
 
     Returns:
-        Nothing where this version draws the same pixels, apart from the renderer's.
+        Empty where this version draws the same pixels, the renderer's differences aside.
     """
     drawing = DATASETS[config.dataset].drawing
     stored = json.loads(provenance)
@@ -97,7 +97,7 @@ class OpenSource:
 
 @dataclass(frozen=True)
 class OpenByRays:
-    """The same for the Objects Room, where rays tell the entities, and OpenGL only the colours."""
+    """Opens the Objects Room's source that finds entities by rays, and draws colours by OpenGL."""
 
     config: DatasetConfig
     seed: int

@@ -1,1 +1,1 @@
-"""Arrays of one's own, in memory, as a file of scenes."""
+"""Scenes of arrays in memory."""

@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ArraysConfig:
-    """Images, and masks if there are any, that `scenes.write_arrays` was given."""
+    """Images, and masks if there are any, that were passed to `scenes.write_arrays`."""
 
     dataset: ClassVar[str] = "arrays"
     isolated: ClassVar[bool] = False
     sequential: ClassVar[bool] = True
-    """They are in the memory of one process."""
+    """The arrays are in the memory of one process."""
 
     content: str
-    """SHA-256 of images and segmentations, so that other arrays are another dataset."""
+    """SHA-256 of images and segmentations, so that other arrays make another file."""
     height: int
-    """Of the images, in pixels."""
+    """Height of the images in pixels."""
     width: int
-    """Of the images, in pixels."""
+    """Width of the images in pixels."""
     num_entities: int = 0
     """Entities of the masks, background included; 0 where there are no masks."""
 
@@ -53,5 +53,5 @@ ARRAYS = Dataset(
     command="scenes.write_arrays",
     open=_open,
     test_config=None,
-    given=True,
+    from_arrays=True,
 )

@@ -1,4 +1,4 @@
-"""Writes arrays as a file of scenes, which trains and scores as any other."""
+"""Writes arrays as a file of scenes, for training and scoring like any other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scenes.file.schema import MOST_ENTITIES
 from scenes.scene import Field, OneByOne, Scene
 
 AT_ONCE = 256
-"""Images that are looked at together: no copy of all is made."""
+"""Images that are checked together, so that no copy of all is needed."""
 
 
 def write_arrays(
@@ -35,10 +35,10 @@ def write_arrays(
         ('background', 'object_0')
 
     Args:
-        images: (N, H, W, 3) uint8 RGB, as NumPy or as whatever NumPy takes for an array. A memory
-            map is read piece by piece.
-        masks: labels (N, H, W), whole numbers from 0, the background, to 254; or one mask for each
-            entity, (N, K, H, W), the background's first, of which each pixel is in exactly one.
+        images: (N, H, W, 3) uint8 RGB, as anything that NumPy can turn into an array. A memory map
+            is read piece by piece.
+        masks: labels (N, H, W), whole numbers from 0, the background, to 254; or a mask for each
+            entity (N, K, H, W), the background first, with each pixel in exactly one mask.
         out: the file.
         overwrite: replace a file that holds something else.
 
@@ -51,7 +51,7 @@ def write_arrays(
     height, width = pictures.shape[1:3]
     entities = 0 if labels is None else int(max(part.max() for part in _pieces(labels))) + 1
     if masks is not None and np.ndim(masks) == 4:
-        entities = np.shape(masks)[1]  # those without a pixel count too
+        entities = np.shape(masks)[1]  # entities without a pixel count too
     config = ArraysConfig(_content(pictures, labels), height, width, entities)
     source = ArraysSource(config, pictures, labels)
     build(config, n=len(pictures), seed=0, out=out, overwrite=overwrite, opener=lambda: source)
@@ -90,10 +90,10 @@ class ArraysSource(OneByOne):
 
 
 def _checked_images(images: np.ndarray) -> UInt8[np.ndarray, "N H W 3"]:
-    """Refuses what is no array of images.
+    """Returns images, after checking their shape and type.
 
     Raises:
-        ValueError: it is none.
+        ValueError: they are no bytes of the shape (N, H, W, 3).
     """
     if images.ndim != 4 or images.shape[3] != 3 or not images.size:
         raise ValueError(f"images must be (N, H, W, 3), channels last, got {images.shape}")
@@ -113,7 +113,7 @@ def _labels(masks: np.ndarray, shape: tuple[int, ...]) -> Shaped[np.ndarray, "N 
         shape: (N, H, W) of the images.
 
     Raises:
-        ValueError: they are neither, or do not suit the images.
+        ValueError: the masks are neither, or do not suit the images.
     """
     n, height, width = shape
     if masks.dtype.kind not in "biuf":

@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from scenes.dataset import Dataset
+from scenes.dataset import Dataset, on_demand
 from scenes.file.schema import MOST_ENTITIES
 from scenes.limits import check_choice, check_whole
-from scenes.render.gl import choose_gl, starting_gl
-
-if TYPE_CHECKING:
-    from scenes.scene import Source
 
 DRAWING: Mapping[str, str] = {"materials": "drawn, materials 2"}
-"""How CLEVR-like objects are shaded and shaped; whatever changes that gets a new number here."""
+"""Version of how CLEVR-like objects are shaded and shaped: any change of that raises it."""
 
 
 @dataclass(frozen=True)
 class ClevrConfig:
     """CLEVR's images, cropped and resized (MONet paper, appendix C).
 
-    Its fields come from the images themselves, which `scenes.clevr.survey` looks through.
+    `scenes.clevr.survey` looks through the images, and makes such a config.
 
     Example:
         >>> from pathlib import Path
@@ -46,15 +42,15 @@ class ClevrConfig:
     items: str
     """SHA-256 of the names and lengths of the files used, in order."""
     original_width: int
-    """Width of the images: 320, or 480, which are scaled to 360 and cut to the middle 320."""
+    """Width of the images: 320, or 480, which is scaled to 360 and cut to the middle 320."""
     original_height: int
-    """Height of the images: 240, or 320, which are scaled to 240."""
+    """Height of the images: 240, or 320, which is scaled to 240."""
     num_rows: int = 0
-    """Rows of the factors: the most objects of a scene; 0 where they are not known."""
+    """Rows of the factors: the most objects of a scene; 0 where objects are not known."""
     num_entities: int | None = None
-    """Masks of each record, background included; only a TFRecord has them."""
+    """Masks of each record, background included; `None` for a folder of PNGs."""
     scenes: str | None = None
-    """The scenes JSON, or the folder of one for each scene."""
+    """The scenes JSON, or the folder of one JSON for each scene."""
     left_out: tuple[str, ...] = ()
     """Names of the PNGs that could not be read."""
     max_objects: int | None = None
@@ -79,7 +75,7 @@ class ClevrConfig:
 
     @property
     def sequential(self) -> bool:
-        """Whether one worker reads it in order, as a gzipped stream must be."""
+        """Whether one worker reads all scenes in order, as a gzipped stream must be read."""
         return self.num_entities is not None
 
 
@@ -100,7 +96,7 @@ class ClevrLikeConfig:
     sequential: ClassVar[bool] = False
 
     split: Literal["train", "test"] = "train"
-    """Test scenes have a random stream of their own and each object's full extent."""
+    """Test scenes have a random stream of their own, and each object's full extent."""
     max_objects: int = 10
     """Most objects of a scene, 3 to 10; the fewest are always 3."""
 
@@ -130,7 +126,7 @@ class ClevrLikeConfig:
 
 
 def _moved(config: ClevrConfig, path: Path, scenes: Path | None) -> ClevrConfig:
-    """Returns the same config, read from elsewhere."""
+    """Returns the same config with other paths."""
     from scenes.clevr.folder import moved_folder, moved_records
 
     if config.num_entities is None:
@@ -138,24 +134,8 @@ def _moved(config: ClevrConfig, path: Path, scenes: Path | None) -> ClevrConfig:
     return moved_records(config, path)
 
 
-def _open_images(config: ClevrConfig, seed: int) -> Source:
-    """Returns the source; it is imported here, since reading a file needs none."""
-    from scenes.clevr.source import ClevrFolderSource, ClevrRecordsSource
-
-    kind = ClevrFolderSource if config.num_entities is None else ClevrRecordsSource
-    return kind(config, seed)
-
-
-def _open_likeness(config: ClevrLikeConfig, seed: int) -> Source:
-    """Returns the source; it is imported here, since reading a file needs none."""
-    choose_gl()
-    with starting_gl():
-        from scenes.clevr.likeness import ClevrLikeSource
-    return ClevrLikeSource(config, seed)
-
-
 def _misnames(config: ClevrConfig, key: str, categories: Sequence[str]) -> bool:
-    """Whether a file holds the codes of a `clevr_with_masks` TFRecord under wrong names."""
+    """Whether a file gives the codes of a `clevr_with_masks` TFRecord wrong names."""
     from scenes.clevr.properties import are_misnamed
 
     return config.num_entities is not None and are_misnamed(key, categories)
@@ -165,7 +145,7 @@ CLEVR = Dataset(
     config=ClevrConfig,
     title="CLEVR",
     command="scenes clevr",
-    open=_open_images,
+    open=on_demand("scenes.clevr.source", "open_images"),
     test_config=None,
     places=("source", "scenes"),
     moved=_moved,
@@ -175,7 +155,7 @@ CLEVR_LIKE = Dataset(
     config=ClevrLikeConfig,
     title="CLEVR-like scenes",
     command="scenes clevr-like",
-    open=_open_likeness,
+    open=on_demand("scenes.clevr.likeness", "ClevrLikeSource", renders=True),
     test_config=lambda config: replace(config, split="test"),
     drawing=lambda _: DRAWING,
 )

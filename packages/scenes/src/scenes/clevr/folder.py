@@ -1,4 +1,4 @@
-"""A folder of CLEVR's PNGs: which there are, which are broken, and where their scenes JSON is."""
+"""Finds and inspects the PNGs in a folder of CLEVR's, and finds their scenes JSON."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def image_folder(source: Path) -> Path:
     """Returns the folder that holds the PNGs: `source` itself, or its `images`.
 
     Raises:
-        FileNotFoundError: there is no `source`.
-        ValueError: there is no PNG in either.
+        FileNotFoundError: `source` does not exist.
+        ValueError: neither folder has a PNG.
     """
     source.stat()
     for folder in (source, source / "images"):
@@ -31,7 +31,7 @@ def image_folder(source: Path) -> Path:
 
 
 def png_names(folder: Path) -> list[str]:
-    """Returns the names of the PNGs in order, without those that are another one's masks."""
+    """Returns the names of the PNGs in order, without those that are masks of another PNG."""
     paths = (path for path in folder.iterdir() if path.suffix.lower() == ".png")
     return without_masks(sorted(path.name for path in paths if not path.name.startswith(".")))
 
@@ -62,7 +62,7 @@ def select_names(
     """Returns the names of the scenes with at most `max_objects` objects.
 
     Raises:
-        ValueError: the scenes JSON lacks an image, or there is none to count objects with.
+        ValueError: the scenes JSON lacks an image, or objects cannot be counted without one.
     """
     if scenes is None:
         if max_objects is not None:
@@ -89,7 +89,7 @@ def objects_content(images: Sequence[Inspection], scenes: Mapping[str, Objects] 
 def moved_folder(config: ClevrConfig, path: Path, scenes: Path | None) -> ClevrConfig:
     """Returns a config whose images are read from another folder.
 
-    Whether they are the same is told by the source, which knows their names and lengths.
+    The source will check that they are the same images.
 
     Args:
         config: of the images.
@@ -97,7 +97,7 @@ def moved_folder(config: ClevrConfig, path: Path, scenes: Path | None) -> ClevrC
         scenes: the scenes JSON, if the config has one; looked for beside the images by default.
 
     Raises:
-        ValueError: there are no images, or no scenes JSON beside them, where there was one.
+        ValueError: the folder has no images, or their scenes JSON is missing.
         OSError: there is no such folder.
     """
     if config.scenes is None:
@@ -118,7 +118,7 @@ def moved_records(config: ClevrConfig, path: Path) -> ClevrConfig:
 
 
 def inspect(path: Path) -> Inspection:
-    """Decodes a whole PNG and verifies its checksums; one of another size than CLEVR's is left."""
+    """Decodes a whole PNG and verifies its checksums, unless it is of another size than CLEVR's."""
     try:
         with open_image(path, PNG) as image:
             size = image.size

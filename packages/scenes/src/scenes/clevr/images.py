@@ -1,4 +1,4 @@
-"""From a CLEVR image to 128 x 128, as in the MONet paper's appendix C."""
+"""Crops CLEVR's images to 128 x 128, as in the MONet paper's appendix C."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jaxtyping import Shaped, UInt8
 
 SIZE = 128
 STANDARD = (320, 240)
-"""Width and height of what clevr-dataset-gen renders, to which the crop refers."""
+"""Width and height of clevr-dataset-gen's images, for which the crop is defined."""
 DISTRIBUTED = (480, 320)
 """Width and height of CLEVR_v1.0's images, which are scaled to the standard height and cut."""
 CROP_ROWS = slice(29, 221)
@@ -35,10 +35,10 @@ def shrink(cut: UInt8[np.ndarray, "192 192 3"]) -> UInt8[np.ndarray, "128 128 3"
 
 
 def crop_labels(labels: Shaped[np.ndarray, "240 320"]) -> Shaped[np.ndarray, "128 128"]:
-    """Cuts labels or depths as `crop_image` cuts images, and takes the nearest pixel.
+    """Crops labels or depths as `crop_image` crops images, and resizes them by nearest pixels.
 
-    INTER_NEAREST_EXACT, since OpenCV's INTER_NEAREST samples half a pixel up and left of where its
-    bilinear filter does, which would move the masks against the image.
+    It uses INTER_NEAREST_EXACT, because OpenCV's INTER_NEAREST samples half a pixel up and left of
+    where its bilinear filter does, which would move the masks against the image.
     """
     cut = np.ascontiguousarray(labels[CROP_ROWS, CROP_COLUMNS])
     return cv2.resize(cut, (SIZE, SIZE), interpolation=cv2.INTER_NEAREST_EXACT)

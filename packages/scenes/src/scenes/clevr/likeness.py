@@ -17,7 +17,7 @@ from scenes.render.codes import scenes_named
 from scenes.scene import Field, OneByOne, Scene, scene_rng
 
 MIN_VISIBLE_PIXELS = 200
-"""Pixels of each object that must be visible at 320 x 240, before the crop, as in the generator."""
+"""Fewest visible pixels of each object at 320 x 240, before the crop, as in the generator."""
 MAX_ATTEMPTS = 100_000
 
 
@@ -69,7 +69,7 @@ class ClevrLikeSource(OneByOne):
     def _sample(
         self, rng: np.random.Generator, count: int, setting: Setting, index: int
     ) -> tuple[Objects, UInt8[np.ndarray, "240 320"]]:
-        """Draws objects until each can be seen; returns them and their labels before the crop."""
+        """Draws objects until all are visible; returns them, and the labels before the crop."""
         for _ in range(MAX_ATTEMPTS):
             self.beat()
             objects = sample_objects(rng, count, setting)

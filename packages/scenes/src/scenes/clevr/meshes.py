@@ -15,7 +15,7 @@ CUBE_HALF = 0.5**0.5
 CUBE_BEVEL = 0.1
 CYLINDER_BEVEL = 0.08
 AROUND = 36
-"""Vertices around the vertical; light is computed at vertices only."""
+"""Vertices of a ring around the vertical; light is computed at vertices alone."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _cylinder() -> Mesh:
 
 
 def _turned(profile: Float[np.ndarray, "P 2"], normals: Float[np.ndarray, "P 2"]) -> Mesh:
-    """Turns a profile, from the top down as radius and height, about the vertical."""
+    """Turns a profile about the vertical; its points are radius and height, from the top down."""
     angles = np.linspace(0, 2 * np.pi, AROUND, endpoint=False)
     ring = np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
@@ -112,7 +112,7 @@ def _cube() -> Mesh:
         for side in (-1, 1):
             face = np.empty((len(grid), 3))
             face[:, axis] = side * CUBE_HALF
-            # Kept in the axes' order, so that the side alone decides which way round it is seen.
+            # In the axes' cyclic order, so that the side alone decides the triangles' orientation.
             face[:, (axis + 1) % 3], face[:, (axis + 2) % 3] = grid[:, 0], side * grid[:, 1]
             start = len(vertices) * len(grid)
             vertices.append(face)

@@ -1,12 +1,12 @@
-"""What CLEVR's metal mirrors: the surroundings of each object, and where each point looks in them.
+"""Reflections in CLEVR's metal: pictures of an object's surroundings, and coordinates into them.
 
-OpenGL as MuJoCo drives it reflects nothing on curved surfaces. So each metal object has a texture
-of its own: the stage around it, in linear light as in Blender, times its colour. Each vertex gets
-the coordinate of what it mirrors there, and the texture is all that is seen of metal.
+MuJoCo's OpenGL reflects nothing on curved surfaces. So each metal object has a texture of its own,
+a picture of the stage around it in linear light as in Blender, times the object's colour. Each
+vertex gets the coordinate of the point that it mirrors, and nothing but the texture is seen.
 
 Brightnesses were fitted to the metal spheres of clevr-dataset-gen's renders, and adjusted by eye to
-its cubes and cylinders: a white surface in full light has 1, the reflection of a lamp more than a
-display can show.
+its cubes and cylinders. A white surface in full light has brightness 1; the reflection of a lamp
+has more than a display can show.
 """
 
 from __future__ import annotations
@@ -19,31 +19,32 @@ from jaxtyping import Float, UInt8
 from scenes.clevr.view import facing
 
 GROUND, GROUND_BY_KEY, KEY_SIDE_RAD = 0.215, 0.06, 0.7
-"""Brightness of the ground; what it has more on the key lamp's side; how wide that side is."""
+"""Brightness of the ground, its additional brightness towards the key lamp, and the width of the
+latter."""
 FOOT, FOOT_WIDTH = 0.7, 0.35
-"""Share of the light that the ground lacks right under an object; how far that goes, in the
-upward part of a direction."""
+"""Share of light that is missing right under an object, and the width of that shadow, in the
+vertical component of a direction."""
 HORIZON, HORIZON_SOFTNESS = -0.13, 0.1
-"""Upward part of a direction at which the ground ends; how gradually."""
+"""Vertical component of a direction at which the ground ends, and the width of that transition."""
 BACKDROP, BACKDROP_RAD = 0.12, 1.1
-"""Brightness, and width, of what is lit behind the stage."""
+"""Brightness and width of the light behind the stage."""
 STRIP, STRIP_PLACE, STRIP_WIDTH = 0.06, 0.18, 0.27
-"""Brightness of the air above the camera's line of sight; its place and width across."""
+"""Brightness of a strip of air above the camera's line of sight, and its place and width across."""
 CEILING = (0.388, -0.165, 0.907)
 """Direction of the brightest highlight in the renders' metal, the same wherever the lamps are."""
 NEIGHBOUR = 0.2
-"""Brightness of a white object that is mirrored."""
+"""Brightness of the reflection of a white object."""
 NEIGHBOUR_EDGE = 0.03
 """Softness of its outline, in cosines."""
 RIM = 0.96
-"""Radius of the ball in its picture, so that what is around it is never looked up."""
+"""Radius of the ball in its picture, below 1 so that no pixel around the ball is ever looked up."""
 DISPLAY_GAMMA = 2.2
 LEVELS = 1024
 
 
 @dataclass(frozen=True)
 class Glare:
-    """How bright and how wide the lamps look in metal that is not quite smooth."""
+    """Brightness and width of the lamps' reflections in metal that is not quite smooth."""
 
     key: float
     ceiling: float
@@ -51,9 +52,9 @@ class Glare:
 
 
 SMOOTH = Glare(key=1.5, ceiling=4.0, radius_rad=0.18)
-"""In a ball."""
+"""The glare in a sphere."""
 BENT = Glare(key=8.0, ceiling=22.0, radius_rad=0.3)
-"""In a rounded edge, which is a pixel wide and shows the mean of all that it sweeps over."""
+"""The glare in a rounded edge, which is a pixel wide and shows the mean of many directions."""
 
 
 def ball_directions(size: int, camera_m: Float[np.ndarray, "3"]) -> Float[np.ndarray, "S S 3"]:
@@ -83,7 +84,7 @@ def surroundings(
         directions: of length 1.
         camera_m: position of the camera.
         key_m: position of the key lamp.
-        glare: how its reflection looks.
+        glare: of the lamps' reflections.
     """
     level, up = np.array([1.0, 1.0, 0.0]), directions[..., 2]
     ground = GROUND + GROUND_BY_KEY * _bell(_angle(directions, key_m * level) / KEY_SIDE_RAD)
@@ -120,8 +121,8 @@ def with_neighbours(
         brightness: of the empty stage.
         directions: of its pixels, of length 1.
         offsets_m: from the mirror to the other objects.
-        radii_m: theirs.
-        colors: theirs, linear.
+        radii_m: of the other objects.
+        colors: of the other objects, linear.
     """
     seen = np.repeat(brightness[..., None], 3, axis=2)
     distances = np.linalg.norm(offsets_m, axis=1)
@@ -136,13 +137,13 @@ def with_neighbours(
 def tinted(
     seen: Float[np.ndarray, "S S 3"], color: Float[np.ndarray, "3"]
 ) -> UInt8[np.ndarray, "S S 3"]:
-    """Returns what metal of a linear colour makes of its surroundings, in display values."""
+    """Returns the reflection of surroundings in metal of a linear colour, in display values."""
     levels = np.sqrt(np.clip(seen * color, 0, 1)) * (LEVELS - 1)
     return SHOWN[np.rint(levels).astype(np.uint16)]
 
 
 SHOWN = np.rint(255 * np.linspace(0, 1, LEVELS) ** (2 / DISPLAY_GAMMA)).astype(np.uint8)
-"""Display values of the squares of `LEVELS` levels, which are closer together where it is dark."""
+"""Display values by the square root of brightness, in `LEVELS` steps that are finer in the dark."""
 
 
 def mirrored(
@@ -151,20 +152,20 @@ def mirrored(
     camera_m: Float[np.ndarray, "3"],
     middle_m: Float[np.ndarray, "3"],
 ) -> Float[np.ndarray, "V 2"]:
-    """Returns where in the picture of its surroundings each point of a surface mirrors.
+    """Returns, for each point of a surface, the coordinate of its reflection in the picture.
 
     Args:
         points: on the surface, in metres.
-        normals: the surface's, of length 1.
+        normals: of the surface, of length 1.
         camera_m: position of the camera.
-        middle_m: position of the object, from where the picture is seen.
+        middle_m: position of the object, where the picture's mirror ball is.
     """
     view = camera_m - points
     view /= np.linalg.norm(view, axis=1, keepdims=True)
-    # Vertices just beyond the outline, where this is negative, mirror what the outline does.
+    # Vertices just beyond the outline, where this is negative, get the outline's reflection.
     cosine = np.maximum((normals * view).sum(axis=1, keepdims=True), 0.02)
     reflected = 2 * cosine * normals - view
-    # What is mirrored on the ground lies in another direction from the middle.
+    # A point on the ground lies in another direction from the middle than from the surface.
     down = np.maximum(-reflected[:, 2:], 1e-3)
     on_ground = points + np.maximum(points[:, 2:], 0) / down * reflected - middle_m
     seen = np.where(reflected[:, 2:] < 0, on_ground, reflected)

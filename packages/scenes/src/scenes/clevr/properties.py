@@ -1,7 +1,7 @@
-"""What CLEVR's objects can be, as clevr-dataset-gen names and orders it, and the fields of them.
+"""The properties of CLEVR's objects, with clevr-dataset-gen's names, and the fields for them.
 
-The order of the names here is the order in which properties are drawn; the integer codes that files
-hold have another one, `CODES`.
+Properties are drawn by the order of names here; the integer codes in files have another order,
+`CODES`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scenes.scene import Field
 
 SHAPES = ("cube", "sphere", "cylinder")
 SIZES_M = {"large": 0.7, "small": 0.35}
-"""Half the width of a sphere or a cylinder; a cube has the footprint's diagonal of the sphere."""
+"""Half the width of a sphere or a cylinder, and half the diagonal of a cube's footprint."""
 MATERIALS = ("rubber", "metal")
 COLORS_RGB = {
     "gray": (87, 87, 87),
@@ -38,8 +38,8 @@ CODES: dict[str, tuple[str, ...]] = {
 }
 """Names of the integer codes of each categorical factor, as in the released `clevr_with_masks`.
 
-Read off a record of the released file beside its picture (1 to 5 of the colours); gray, purple and
-yellow as one public reader of it has them."""
+Colours 1 to 5 were read off a record of the released file beside its picture; gray, purple and
+yellow are as one public reader of the file has them."""
 
 
 def code_of(factor: str, name: object) -> int:
@@ -60,9 +60,9 @@ def names_of(codes: UInt8[np.ndarray, "4"]) -> tuple[str, ...]:
 
 
 def are_misnamed(key: str, categories: Sequence[str]) -> bool:
-    """Whether a file cut from a `clevr_with_masks` TFRecord gives its codes wrong names.
+    """Whether a file made from a `clevr_with_masks` TFRecord gives its codes wrong names.
 
-    Version 0.1.0 wrote the record's codes as they were beside names in the order of
+    Version 0.1.0 wrote the record's codes unchanged, but their names in the order of
     clevr-dataset-gen's properties.json.
 
     Args:
@@ -84,7 +84,7 @@ class Objects:
     """About the vertical."""
 
     def rows(self, max_objects: int) -> dict[str, np.ndarray]:
-        """Returns the fields `object_fields` describes, padded to `max_objects` rows."""
+        """Returns the values of `object_fields`, padded to `max_objects` rows."""
         count = len(self.codes)
         values: dict[str, np.ndarray] = {
             "num_objects": np.array(count, dtype=np.uint8),
@@ -106,7 +106,7 @@ def _padded(values: np.ndarray, rows: int) -> np.ndarray:
 
 
 def object_fields(max_objects: int) -> dict[str, Field]:
-    """Returns the fields of a source that knows its objects."""
+    """Returns the fields of a source that knows its objects (`Objects.rows`)."""
     rows = (max_objects,)
     fields = {
         "num_objects": Field((), "uint8", "objects placed"),

@@ -34,7 +34,7 @@ CROP_HEIGHT = CROP_ROWS.stop - CROP_ROWS.start
 LINEAR_RGB = {name: np.array(rgb) / 255 for name, rgb in COLORS_RGB.items()}
 """The generator's colours are linear reflectances."""
 DISPLAY_RGB = {name: rgb ** (1 / DISPLAY_GAMMA) for name, rgb in LINEAR_RGB.items()}
-"""Light on rubber and on the ground is added up in display values."""
+"""Colours for rubber and the ground, where light is added up in display values."""
 WHITE = np.ones(3)
 
 
@@ -59,7 +59,7 @@ class Renderer:
         self.model.geom_sameframe[self._objects] = mujoco.mjtSameFrame.mjSAMEFRAME_NONE
 
     def provenance(self) -> dict[str, str]:
-        """Returns what decides the pixels beside the scene: versions of MuJoCo and OpenGL."""
+        """Returns the versions of MuJoCo and OpenGL, which decide the pixels beside the scene."""
         return self._screen.provenance()
 
     def arrange(self, objects: Objects, setting: Setting) -> None:
@@ -104,7 +104,7 @@ class Renderer:
     def polish(self, objects: Objects, setting: Setting) -> None:
         """Lets metal mirror its surroundings, as seen from the camera.
 
-        `arrange` leaves it out, since scenes that are refused are never drawn in colour.
+        It is apart from `arrange`, because scenes that are refused are never drawn in colour.
         """
         names = [names_of(code) for code in objects.codes]
         colors = np.array([LINEAR_RGB[color] for _, _, _, color in names])
@@ -151,7 +151,7 @@ class Renderer:
             camera_m,
             middle_m,
         )
-        # Down, away from all lamps: the light of metal is in what it mirrors, highlights too.
+        # Normals point down, away from all lamps: all light of metal is in its texture.
         _rows(model.mesh_normal, *normals)[:] = -rotation[2]
         self._screen.upload_mesh(mesh)
 

@@ -1,4 +1,4 @@
-"""What a CLEVR-like scene is made of, drawn by the rules of clevr-dataset-gen."""
+"""Draws what a CLEVR-like scene is made of, by the rules of clevr-dataset-gen."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ LAMP_JITTER_M = 1.0
 REACH_M = 3.0
 MIN_GAP_M = 0.25
 MIN_MARGIN_M = 0.4
-"""Along the ground, both across and along the view, any two centres are so far apart at least."""
+"""Least distance of two centres along the ground, both across and along the view."""
 PLACEMENT_ATTEMPTS = 50
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Where the camera and the lamps stand; the camera faces the stage's middle."""
+    """Positions of the camera, which faces the stage's middle, and of the lamps."""
 
     camera_m: Float[np.ndarray, "3"]
     lamps_m: Float[np.ndarray, "3 3"]
-    """Key, fill and back."""
+    """Positions of key, fill and back lamp."""
 
 
 def sample_setting(rng: np.random.Generator) -> Setting:
-    """Draws where camera and lamps stand: about their usual places, uniformly in a box."""
+    """Draws the positions of camera and lamps, uniformly in boxes about their usual positions."""
     camera = np.array(CAMERA_M) + rng.uniform(-CAMERA_JITTER_M, CAMERA_JITTER_M, size=3)
     lamps = np.array([lamp.position_m for lamp in LAMPS.values()])
     return Setting(camera, lamps + rng.uniform(-LAMP_JITTER_M, LAMP_JITTER_M, size=(3, 3)))
@@ -48,8 +48,8 @@ def sample_objects(rng: np.random.Generator, count: int, setting: Setting) -> Ob
     """Draws objects that stand clear of each other.
 
     Returns:
-        The objects, or `None` where one found no place in `PLACEMENT_ATTEMPTS`; the generator
-        starts anew then.
+        The objects, or `None` where one of them found no place in `PLACEMENT_ATTEMPTS`; then the
+        scene must be drawn again, as in the generator.
     """
     sizes, colors = list(SIZES_M), list(COLORS_RGB)
     forward = -setting.camera_m[:2] / np.linalg.norm(setting.camera_m[:2])

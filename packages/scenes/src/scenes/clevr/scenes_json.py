@@ -1,4 +1,4 @@
-"""CLEVR's scenes JSON: each image's objects, every value checked where it is read."""
+"""Reads CLEVR's scenes JSON, the objects of each image, and checks every value."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def read_scenes(path: Path) -> Mapping[str, Objects]:
 def _scenes_of(text: bytes) -> list[tuple[str, Objects]]:
     """Returns the scenes of one JSON, which holds one, or a list of them.
 
-    They are boiled down while the text is parsed: as dicts, CLEVR's would take 2 GB.
+    They are reduced to arrays while the text is parsed; as dicts, CLEVR's would take 2 GB.
     """
     whole = json.loads(text, object_hook=_boiled_down, parse_constant=_refuse)
     scenes = whole.get("scenes") if isinstance(whole, dict) else [whole]

@@ -1,4 +1,4 @@
-"""CLEVR's own images as a function of their number: from a folder of PNGs, or a TFRecord."""
+"""CLEVR's own images by number: from a folder of PNGs, or a TFRecord."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ClevrFolderSource(OneByOne):
     """The PNGs of a folder, broken ones left out, in the order of their names.
 
     Raises:
-        FileError: the folder's images are not those that the config was made of.
+        FileError: the folder's images changed since the config was made of them.
     """
 
     dataset = ClevrConfig.dataset
@@ -56,7 +56,7 @@ class ClevrFolderSource(OneByOne):
 
         Raises:
             UnreadableSceneError: the image broke since it was inspected.
-            IndexError: there are fewer.
+            IndexError: there are fewer images.
         """
         path = self._paths[index]
         try:
@@ -96,30 +96,32 @@ class ClevrRecordsSource(OneByOne):
         )
         self._num_entities = config.num_entities
         self._records = ImportedSource(layout, seed)
-        self._kept: list[int] = []
-        self._seen = 0
+        self._numbers: list[int] = []
+        """Numbers of the records that are scenes, as far as the stream was read."""
+        self._next = 0
+        """Number of the record to read next."""
         self.odd_pixels = 0
-        """Pixels that are not in exactly one mask, in the scenes that were read so far."""
+        """Pixels that are not in exactly one mask, in the scenes read so far."""
 
     def __getitem__(self, index: int) -> Scene:
         """Returns scene `index`, counting only records with few enough objects.
 
         Raises:
-            RecordError: the stream cannot be read so far, or a record is not in the first one's
-                layout, or contradicts itself.
-            NoSuchRecordError: there are fewer.
+            RecordError: the stream cannot be read up to there, or a record is not in the first
+                one's layout, or contradicts itself.
+            NoSuchRecordError: there are fewer scenes.
         """
-        if index < len(self._kept):
-            number = self._kept[index]
+        if index < len(self._numbers):
+            number = self._numbers[index]
             return self._cropped(number, self._records[number])
         while True:
-            number = self._seen
+            number = self._next
             scene = self._records[number]
-            self._seen += 1
+            self._next += 1
             if scene.values["num_objects"] <= self.config.num_rows:
-                self._kept.append(number)
+                self._numbers.append(number)
                 self.odd_pixels += int(scene.values["mask_conflicts"])
-                if len(self._kept) > index:
+                if len(self._numbers) > index:
                     return self._cropped(number, scene)
 
     def _cropped(self, number: int, scene: Scene) -> Scene:
@@ -147,3 +149,13 @@ class ClevrRecordsSource(OneByOne):
         segmentation = crop_labels(table[assigned])
         fields = {**objects.rows(rows), **mask_rows(segmentation, rows)}
         return Scene(crop_image(scene.image), segmentation, fields)
+
+
+def open_images(config: ClevrConfig, seed: int) -> ClevrFolderSource | ClevrRecordsSource:
+    """Returns the source of CLEVR's own images.
+
+    Raises:
+        FileError: the images changed since the config was made of them.
+    """
+    kind = ClevrFolderSource if config.num_entities is None else ClevrRecordsSource
+    return kind(config, seed)

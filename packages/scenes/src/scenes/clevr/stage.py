@@ -1,10 +1,10 @@
 """CLEVR's stage: ground, three lamps, camera, and one MuJoCo model that serves every scene.
 
-All of it but the objects is stage.xml, which `tools/author` writes from the constants here.
+Everything but the objects is in stage.xml, which `tools/author` writes from the constants here.
 
-Lamps and camera stand where clevr-dataset-gen's base scene has them. Light is added up in display
-values, not in linear ones: the lamps' strengths and their attenuation were fitted to the ground
-of its images, which they meet within 3 of 255 on average.
+Lamps and camera stand as in clevr-dataset-gen's base scene. MuJoCo adds light up in display values,
+not in linear ones, so the lamps' strengths and attenuation were fitted to the ground in the
+generator's images, from which it now differs by 3 of 255 on average.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Lamp:
 
     position_m: tuple[float, float, float]
     rgb: tuple[float, float, float]
-    """Strength on a surface that faces it, at no distance."""
+    """Strength of its light on a surface that faces it, at distance 0."""
     bulbs: int
-    """Points that stand for its area, whose shadows blend into a soft one. MuJoCo draws eight
-    lights, of which the headlight is one."""
+    """Number of point lights that replace its area, so that their shadows blend into a soft one.
+    MuJoCo draws at most eight lights, the headlight included."""
 
 
 LAMPS = {
@@ -42,15 +42,15 @@ LAMPS = {
     "back": Lamp((-1.17, 2.65, 5.82), (0.413, 0.413, 0.413), 2),
 }
 QUADRATIC = 0.1
-"""A lamp's light at distance r is divided by 1 + QUADRATIC r^2."""
+"""Attenuation: a lamp's light at distance r is divided by 1 + QUADRATIC r^2."""
 AMBIENT = 0.372
 
 LAMP_RADIUS_M = 0.6
 SHADOW_MAP = 512
 SAMPLES = 4
 MIRROR_SIZE = 96
-"""Side of the picture of its surroundings that a metal object mirrors (mirror.py). With 128 a scene
-takes 19% longer than without pictures of their own; with 96, 9%."""
+"""Side of the picture of surroundings that a metal object mirrors (mirror.py). Such pictures make a
+scene take 9% longer, and with a side of 128 19%."""
 
 
 def build_model(
@@ -58,14 +58,14 @@ def build_model(
 ) -> mujoco.MjModel:
     """Compiles the stage with `max_objects` movable objects.
 
-    Every object has its own copy of each shape's mesh, and a picture of what it mirrors: size,
-    coordinates and picture are written into the model and uploaded for each scene (renderer.py).
+    Every object has its own copy of each shape's mesh, and its own picture of what it mirrors.
+    renderer.py writes sizes, coordinates and pictures into the model for each scene.
     """
     spec = mujoco.MjSpec.from_file(str(STAGE))
     spec.visual.quality.shadowsize = shadow_map
     spec.visual.quality.offsamples = samples
-    # A flat ground throws no shadow, and speckles if it is drawn into the shadow maps. This is not
-    # in stage.xml, since dm_control does not know the attribute.
+    # A flat ground casts no shadow, and gets speckles if it is drawn into the shadow maps. This is
+    # not in stage.xml, because dm_control does not know the attribute.
     spec.geom("ground").castshadow = False
     meshes = {shape: build_mesh(shape) for shape in SHAPES}
     for index in range(max_objects):
@@ -77,7 +77,7 @@ def build_model(
             width=MIRROR_SIZE,
             height=MIRROR_SIZE,
         )
-        # With the headlight's, its light is 1 everywhere: the texture is what is seen.
+        # With the headlight, its light is 1 everywhere, so that the texture is shown as it is.
         material = spec.add_material(name=metal, emission=1 - AMBIENT, specular=0, shininess=0)
         material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = texture
         for shape, mesh in meshes.items():

@@ -1,9 +1,8 @@
-"""Which of CLEVR's images there are, and the config of the scenes that they make."""
+"""Looks through CLEVR's images before scenes are made of them."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from scenes.clevr.config import ClevrConfig
@@ -25,18 +24,7 @@ from scenes.formats.tfrecord import NoSuchRecordError, RecordError
 from scenes.inspection import Inspection, digest, inspect_all
 from scenes.parts.local_workers import available_cores
 from scenes.progress import counting
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What a folder of CLEVR's images, or a TFRecord of them, gives."""
-
-    config: ClevrConfig
-    """Of its scenes."""
-    n: int
-    """How many there are."""
-    broken: str
-    """What cannot be read, in words; empty where all can."""
+from scenes.survey import Survey
 
 
 def survey(
@@ -46,7 +34,7 @@ def survey(
     scenes: Path | None = None,
     strict: bool = False,
     workers: int | None = None,
-) -> Survey:
+) -> Survey[ClevrConfig]:
     """Looks through CLEVR's images; those that cannot be read are named on stderr and left out.
 
     Args:
@@ -59,7 +47,7 @@ def survey(
 
     Raises:
         UsageError: there is no such source, or its images are not CLEVR's.
-        CommandError: no scene is left, or `strict` met an image that cannot be read.
+        CommandError: no scene is left, or an image cannot be read and `strict` is set.
     """
     if max_objects is not None and max_objects < 1:
         raise UsageError(f"--max-objects must be at least 1, got {max_objects}")
@@ -77,7 +65,7 @@ def _survey_folder(
     workers: int | None,
     *,
     strict: bool,
-) -> Survey:
+) -> Survey[ClevrConfig]:
     folder = image_folder(source)
     names = png_names(folder)
     place = scenes_path or find_scenes(folder)
@@ -111,7 +99,7 @@ def _survey_folder(
     return Survey(config, len(selection), words)
 
 
-def _survey_records(source: Path, max_objects: int | None, *, strict: bool) -> Survey:
+def _survey_records(source: Path, max_objects: int | None, *, strict: bool) -> Survey[ClevrConfig]:
     layout, num_entities = recognise(source)
     if layout != "clevr_with_masks":
         raise UsageError(f"{source}: {layout}; scenes import reads that")
@@ -133,7 +121,7 @@ def _survey_records(source: Path, max_objects: int | None, *, strict: bool) -> S
 
 
 def _read_all(source: ClevrRecordsSource, *, strict: bool) -> tuple[int, str]:
-    """Returns how many scenes can be read, and in words what is wrong with the next one."""
+    """Returns how many scenes can be read, and in words why the next one cannot."""
     count, broken = 0, ""
     with counting("checking") as advance:
         try:
@@ -156,10 +144,10 @@ def _read_all(source: ClevrRecordsSource, *, strict: bool) -> tuple[int, str]:
 
 
 def _one_size(folder: Path, inspections: list[Inspection]) -> tuple[int, int]:
-    """Returns the size of all images.
+    """Returns the size that all images have, width first.
 
     Raises:
-        UsageError: one is not of CLEVR's sizes, or not of the first one's.
+        UsageError: an image is not of CLEVR's sizes, or not of the first image's.
     """
     for item in inspections:
         width, height = item.size

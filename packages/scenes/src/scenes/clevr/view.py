@@ -1,4 +1,4 @@
-"""The camera of CLEVR's stage: a lens, and where what it sees lies in the image."""
+"""The camera of CLEVR's stage: its lens, its axes, and its projection onto the image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HALF_HEIGHT = 0.375 * 32 / 35
 
 
 def facing(direction: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:
-    """Returns an upright viewer's axes, who looks in a direction: columns right, up, backward."""
+    """Returns the axes of an upright camera that looks in a direction: right, up, backward."""
     backward = -direction / np.linalg.norm(direction)
     right = np.cross([0.0, 0.0, 1.0], backward)
     right /= np.linalg.norm(right)
@@ -21,7 +21,7 @@ def facing(direction: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:
 def pixel_coords(
     camera_m: Float[np.ndarray, "3"], points_m: Float[np.ndarray, "O 3"]
 ) -> Float[np.ndarray, "O 3"]:
-    """Returns where points are seen by a camera that faces the origin.
+    """Returns the projection of points onto the image of a camera that faces the origin.
 
     Returns:
         Column and row in the image of 320 x 240, before the crop, and the distance along the

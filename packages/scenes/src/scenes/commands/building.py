@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import tyro
-
+from scenes.command_line import CommandError, UsageError
 from scenes.dataset import DatasetConfig
+from scenes.help_text import UNPREFIXED
+
+if TYPE_CHECKING:
+    from scenes.survey import Survey
 
 
 @dataclass(frozen=True)
@@ -26,12 +32,58 @@ class Building:
     overwrite: bool = False
     """Replace a file that holds something else."""
 
-    def make(self, config: DatasetConfig, *, n: int, seed: int, out: Path) -> None:
-        """Makes the first `n` rows of a dataset, or extends a file that has fewer.
+    def make(self, config: DatasetConfig, *, n: int, seed: int, out: Path, content: str) -> None:
+        """Makes the first `n` rows of a dataset, or extends a file that has fewer; prints a line.
+
+        Args:
+            config: of the dataset.
+            n: number of rows.
+            seed: of the scenes.
+            out: the file.
+            content: what the line says of it, such as `1,000 scenes of train`.
 
         Raises:
             UsageError: and what else `build` raises.
         """
+        start = time.monotonic()
+        self._build(config, n, seed, out)
+        print(f"{out}: {content}, {time.monotonic() - start:.1f} s")
+
+    def make_surveyed(
+        self,
+        survey: Callable[[], Survey[Any]],
+        source: Path,
+        *,
+        n: int | None,
+        out: Path,
+        kind: str,
+    ) -> None:
+        """Makes the scenes of a source of images; prints a line, and remarks on stderr.
+
+        Args:
+            survey: looks through the source.
+            source: the source, for messages.
+            n: number of scenes; all there are by default.
+            out: the file.
+            kind: what the scenes are called where there are fewer than `n`.
+
+        Raises:
+            UsageError: there are fewer scenes; and what else `build` raises.
+            CommandError: the file is made, but images were left out that cannot be read.
+        """
+        start = time.monotonic()
+        images = survey()
+        rows = images.n if n is None else n
+        if rows > images.n:
+            raise UsageError(f"{source}: --n {rows:,}, but there are {images.n:,} {kind}")
+        self._build(images.config, rows, 0, out)
+        if images.remark:
+            print(f"scenes: {source}: {images.remark}", file=sys.stderr)
+        print(f"{out}: {rows:,} scenes, {time.monotonic() - start:.1f} s")
+        if images.broken:
+            raise CommandError(f"{images.broken}; {out} has the others")
+
+    def _build(self, config: DatasetConfig, n: int, seed: int, out: Path) -> None:
         from scenes.driver import build
 
         build(
@@ -47,5 +99,5 @@ class Building:
         )
 
 
-BuildingOptions = Annotated[Building, tyro.conf.OmitArgPrefixes]
+BuildingOptions = Annotated[Building, UNPREFIXED]
 """The type of a command's field that holds these options."""

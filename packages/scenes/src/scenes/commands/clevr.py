@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
 from scenes.clevr.config import ClevrLikeConfig
-from scenes.command_line import CommandError, UsageError
 from scenes.commands.building import Building, BuildingOptions
 
 
@@ -32,28 +31,21 @@ class Clevr:
     """File to write; data/clevr/train.h5 by default, clevr6.h5 with --max-objects 6."""
     building: BuildingOptions = field(default_factory=Building)
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Crops the images; those that cannot be read are named, counted and left out."""
         from scenes.clevr.survey import survey
 
         name = "train" if self.max_objects is None else f"clevr{self.max_objects}"
         out = self.out or Path("data/clevr") / f"{name}.h5"
-        start = time.monotonic()
-        images = survey(
+        look = partial(
+            survey,
             self.source,
             self.max_objects,
             scenes=self.scenes,
             strict=self.strict,
             workers=self.building.workers,
         )
-        n = images.n if self.n is None else self.n
-        if n > images.n:
-            raise UsageError(f"{self.source}: --n {n:,}, but there are {images.n:,} such scenes")
-        self.building.make(images.config, n=n, seed=0, out=out)
-        print(f"{out}: {n:,} scenes, {time.monotonic() - start:.1f} s")
-        if images.broken:
-            raise CommandError(f"{images.broken}; {out} has the others")
-        return 0
+        self.building.make_surveyed(look, self.source, n=self.n, out=out, kind="such scenes")
 
 
 @dataclass(frozen=True)
@@ -72,11 +64,9 @@ class ClevrLike:
     """File to write; data/clevr_like/SPLIT.h5 by default."""
     building: BuildingOptions = field(default_factory=Building)
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Renders the file."""
         config = ClevrLikeConfig(self.split, self.max_objects)
         out = self.out or Path("data/clevr_like") / f"{self.split}.h5"
-        start = time.monotonic()
-        self.building.make(config, n=self.n, seed=self.seed, out=out)
-        print(f"{out}: {self.n:,} scenes, {time.monotonic() - start:.1f} s")
-        return 0
+        content = f"{self.n:,} scenes"
+        self.building.make(config, n=self.n, seed=self.seed, out=out, content=content)

@@ -23,7 +23,7 @@ class Doctor:
     """Folder of the picture that is left where something disagrees; this one by default."""
 
     def run(self) -> int:
-        """Draws and compares; the exit code is 1 where anything disagrees."""
+        """Draws rooms and compares them; returns the exit code, 1 where anything disagrees."""
         from scenes.render.diagnosis import diagnose, lines
 
         examination, why = diagnose(self.gl, n=self.n, size=self.size, folder=self.out)

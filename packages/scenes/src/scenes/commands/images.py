@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from scenes.command_line import CommandError, UsageError
 from scenes.commands.building import Building, BuildingOptions
 from scenes.fit import Fit
 
@@ -40,12 +38,13 @@ class Images:
     """File to write; data/images/FOLDER.h5 by default."""
     building: BuildingOptions = field(default_factory=Building)
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Reads the pictures; those that cannot be read are named, counted and left out."""
         from scenes.image_folder.survey import survey
 
-        start = time.monotonic()
-        pictures = survey(
+        out = self.out or Path("data/images") / f"{self.source.resolve().name}.h5"
+        look = partial(
+            survey,
             self.source,
             size=self.size,
             masks=self.masks,
@@ -53,14 +52,4 @@ class Images:
             strict=self.strict,
             workers=self.building.workers,
         )
-        n = pictures.n if self.n is None else self.n
-        if n > pictures.n:
-            raise UsageError(f"{self.source}: --n {n:,}, but there are {pictures.n:,} pictures")
-        out = self.out or Path("data/images") / f"{self.source.resolve().name}.h5"
-        self.building.make(pictures.config, n=n, seed=0, out=out)
-        if pictures.remark:
-            print(f"scenes: {self.source}: {pictures.remark}", file=sys.stderr)
-        print(f"{out}: {n:,} scenes, {time.monotonic() - start:.1f} s")
-        if pictures.broken:
-            raise CommandError(f"{pictures.broken}; {out} has the others")
-        return 0
+        self.building.make_surveyed(look, self.source, n=self.n, out=out, kind="pictures")

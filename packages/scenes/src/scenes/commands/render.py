@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -60,13 +59,10 @@ class Render:
             only_held_out=self.only_held_out,
         )
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Renders the file."""
         config, rows = self.config(), self.n * self.views
         out = self.out or Path("data/objects_room") / f"{config.condition}.h5"
-        start = time.monotonic()
-        self.building.make(config, n=rows, seed=self.seed, out=out)
-        seconds = time.monotonic() - start
         views = f" ({rows:,} rows, {self.views} views each)" if self.views > 1 else ""
-        print(f"{out}: {self.n:,} scenes of {config.condition}{views}, {seconds:.1f} s")
-        return 0
+        content = f"{self.n:,} scenes of {config.condition}{views}"
+        self.building.make(config, n=rows, seed=self.seed, out=out, content=content)

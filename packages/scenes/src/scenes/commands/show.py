@@ -25,18 +25,9 @@ class Show:
     html: bool = False
     """Write one page that works without a network, with masks and factors on hover."""
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Writes the picture or the page."""
         from scenes.pictures.gallery import show
 
-        print(
-            show(
-                only(self.file, "scenes show"),
-                self.out,
-                page=self.html,
-                n=self.n,
-                masks=self.masks,
-                depth=self.depth,
-            )
-        )
-        return 0
+        file = only(self.file, "scenes show")
+        print(show(file, self.out, page=self.html, n=self.n, masks=self.masks, depth=self.depth))

@@ -28,11 +28,11 @@ class Split:
     overwrite: bool = False
     """Replace files that hold something else."""
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Writes the files."""
         from scenes.splits.splitting import rows_of, split
 
-        written = split(
+        files = split(
             self.file,
             test=rows_of(self.test, "test"),
             validation=rows_of(self.validation, "validation"),
@@ -41,6 +41,5 @@ class Split:
             workers=self.workers,
             overwrite=self.overwrite,
         )
-        for part in written.values():
+        for part in files.values():
             print(f"{part.path}: {part.n:,} scenes")
-        return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -34,14 +33,12 @@ class Sprites:
     """File to write; data/multi_dsprites/VARIANT.h5 by default, or VARIANT_test.h5."""
     building: BuildingOptions = field(default_factory=Building)
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Composites the file."""
         config = MultiDSpritesConfig(self.variant, self.split)
         if self.dsprites is not None:
             config = with_published_sprites(config, self.dsprites)
         name = self.variant if self.split == "train" else f"{self.variant}_{self.split}"
         out = self.out or Path("data/multi_dsprites") / f"{name}.h5"
-        start = time.monotonic()
-        self.building.make(config, n=self.n, seed=self.seed, out=out)
-        print(f"{out}: {self.n:,} scenes of {name}, {time.monotonic() - start:.1f} s")
-        return 0
+        content = f"{self.n:,} scenes of {name}"
+        self.building.make(config, n=self.n, seed=self.seed, out=out, content=content)

@@ -1,1 +1,1 @@
-"""A folder of pictures of any size, with masks or without, as scenes."""
+"""Scenes of a folder of pictures of any size, with masks or without."""

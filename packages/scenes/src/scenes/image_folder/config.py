@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from scenes.dataset import Dataset
+from scenes.dataset import Dataset, on_demand
 from scenes.file.schema import MOST_ENTITIES
 from scenes.fit import Fit, check_fit
 from scenes.limits import check_whole
-
-if TYPE_CHECKING:
-    from scenes.scene import Source
 
 
 @dataclass(frozen=True)
 class ImageFolderConfig:
     """A folder of pictures as square images.
 
-    Its fields come from the pictures, which `scenes.image_folder.survey` looks through.
+    `scenes.image_folder.survey` looks through the pictures, and makes such a config.
 
     Example:
         >>> from pathlib import Path
@@ -41,7 +38,7 @@ class ImageFolderConfig:
     source: str
     """The folder of pictures."""
     masks: str | None
-    """The folder of their masks; `None` where they lie beside the pictures, or there are none."""
+    """The folder of masks; `None` where masks lie beside the pictures, or there are none."""
     items: str
     """SHA-256 of the names and lengths of the files used, in order."""
     content: str
@@ -60,13 +57,6 @@ class ImageFolderConfig:
         check_whole("entities of a picture", self.num_entities, 0, MOST_ENTITIES)
 
 
-def _open(config: ImageFolderConfig, seed: int) -> Source:
-    """Returns the source; it is imported here, since reading a file needs none."""
-    from scenes.image_folder.source import ImageFolderSource
-
-    return ImageFolderSource(config, seed)
-
-
 def _moved(config: ImageFolderConfig, path: Path, masks: Path | None) -> ImageFolderConfig:
     if config.masks is not None and masks is None:
         raise ValueError(f"{path}: its masks are not beside it; name their folder by --masks")
@@ -77,7 +67,7 @@ IMAGE_FOLDER = Dataset(
     config=ImageFolderConfig,
     title="Images",
     command="scenes images",
-    open=_open,
+    open=on_demand("scenes.image_folder.source", "ImageFolderSource"),
     test_config=None,
     places=("source", "masks"),
     moved=_moved,

@@ -1,4 +1,4 @@
-"""Which pictures a folder has, and which files are whose masks."""
+"""Finds the pictures in a folder, and the files of their masks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 
 
 Masks = tuple[tuple[Path, ...], bool]
-"""Files, and whether they are one for each object."""
+"""Files of masks, and whether they are one for each object."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,15 @@ class Picture:
 
 
 def find_pictures(source: Path, masks: Path | None) -> list[Picture]:
-    """Returns the pictures of a folder and the folders in it, in the order of their names.
+    """Returns the pictures in a folder and its subfolders, in the order of their names.
 
-    Masks are looked for in `masks`, under the picture's name: `NAME.png`, a folder `NAME` of one
-    PNG for each object, or such PNGs as `NAME_0.png`. Without `masks` it is `NAME_mask.png` beside
-    the picture.
+    The masks of a picture NAME are looked for in the folder `masks`: `NAME.png`, a folder `NAME`
+    with one PNG for each object, or such PNGs as `NAME_0.png`. Without `masks` they are in
+    `NAME_mask.png` beside the picture.
 
     Raises:
-        UsageError: there is no such folder, no picture or no mask in it, or masks are of two
-            pictures.
+        UsageError: a folder does not exist, or has no picture or no mask, or it is not clear to
+            which of two pictures masks belong.
     """
     for folder in (source, masks):
         if folder is not None and not folder.is_dir():
@@ -62,20 +62,24 @@ def find_pictures(source: Path, masks: Path | None) -> list[Picture]:
             raise UsageError(f"{source}: {other} and {name}: whose are the masks of that name?")
     if masks is None:
         beside = {masked_stem(name): source / name for name in set(names) - set(chosen)}
-        found: dict[str, Masks] = {
+        masks_of: dict[str, Masks] = {
             stem: ((beside[stem],), False) for stem in by_stem if stem in beside
         }
     else:
-        found = _in_folder(masks, by_stem)
+        masks_of = _in_folder(masks, by_stem)
     none: Masks = ((), False)
-    return [Picture(name, source / name, *found.get(_stem(name), none)) for name in chosen]
+    return [Picture(name, source / name, *masks_of.get(_stem(name), none)) for name in chosen]
 
 
 def _in_folder(masks: Path, stems: Mapping[str, str]) -> dict[str, Masks]:
-    """Returns the masks of each picture, and whether they are one for each object.
+    """Returns the masks of each picture that has some.
+
+    Args:
+        masks: the folder of masks.
+        stems: names of the pictures by their stems.
 
     Raises:
-        UsageError: there are none, or a picture has both kinds.
+        UsageError: there are no masks, or a picture has both kinds.
     """
     whole: dict[str, Path] = {}
     objects: dict[str, list[Path]] = {}
@@ -101,7 +105,7 @@ def _in_folder(masks: Path, stems: Mapping[str, str]) -> dict[str, Masks]:
 
 
 def _owner(stem: str, stems: Mapping[str, str]) -> str | None:
-    """Returns the picture that one object's mask belongs to: the one with the longest name."""
+    """Returns the stem of the picture that one object's mask belongs to: the longest that fits."""
     folder = stem.rpartition("/")[0]
     if folder in stems:
         return folder
@@ -114,7 +118,7 @@ def _owner(stem: str, stems: Mapping[str, str]) -> str | None:
 
 
 def _names(folder: Path, endings: Sequence[str]) -> list[str]:
-    """Returns the paths of files inside a folder, in order; links to folders are not entered."""
+    """Returns the paths of files inside a folder, in order; links to folders are not followed."""
     names = []
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]

@@ -1,4 +1,4 @@
-"""A picture and its masks, read; and what looking through a folder says of them."""
+"""Reads a picture and its masks, and inspects them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scenes.inspection import Inspection, reason
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MASK_FORMATS = ("PNG",)
-"""Others lose values."""
+"""The one format that keeps every value of a mask."""
 
 
 @dataclass(frozen=True)
@@ -27,21 +27,21 @@ class Labels:
     values: UInt8[np.ndarray, "H W"]
     """Entity of each pixel; 0 is the background."""
     entities: int
-    """Background included."""
+    """Number of entities, background included."""
     conflicts: int = 0
-    """Pixels in the masks of several objects, of which they get the first."""
+    """Number of pixels that several objects' masks claim; they get the first object."""
 
 
 def read_labels(picture: Picture, height: int, width: int) -> Labels:
     """Reads the masks of a picture.
 
     Args:
-        picture: has masks.
+        picture: a picture with masks.
         height: of the picture.
         width: of the picture.
 
     Raises:
-        ValueError: they are of another size, cannot be read, or tell too many entities apart.
+        ValueError: masks are of another size, cannot be read, or have too many entities.
         OSError: the system refuses a file.
     """
     if picture.each_object:
@@ -55,7 +55,7 @@ def read_labels(picture: Picture, height: int, width: int) -> Labels:
 
 
 def _from_objects(picture: Picture, height: int, width: int) -> Labels:
-    """Reads one mask after the other, so that no more than one is in memory."""
+    """Reads the masks of single objects, one after the other to save memory."""
     _check_entities(picture, 1 + len(picture.masks))
     values = np.zeros((height, width), dtype=np.uint8)
     conflicts = np.zeros((height, width), dtype=bool)
@@ -101,8 +101,8 @@ def inspect(picture: Picture, *, masked: bool) -> Inspection:
     """Reads a picture and its masks whole.
 
     Args:
-        picture: which.
-        masked: whether it must have masks, as others have.
+        picture: the picture.
+        masked: whether it must have masks, because others in the folder have.
     """
     try:
         if masked and not picture.masks:
@@ -114,5 +114,5 @@ def inspect(picture: Picture, *, masked: bool) -> Inspection:
         return Inspection(picture.name, (0, 0), reason(error, picture.path))
     if labels is None:
         return Inspection(picture.name, (width, height), "", sha.hexdigest())
-    told = (labels.entities, labels.conflicts)
-    return Inspection(picture.name, (width, height), "", sha.hexdigest(), *told)
+    counts = (labels.entities, labels.conflicts)
+    return Inspection(picture.name, (width, height), "", sha.hexdigest(), *counts)

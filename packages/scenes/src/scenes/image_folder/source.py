@@ -1,4 +1,4 @@
-"""Pictures of a folder as a function of their number."""
+"""Scenes of a folder's pictures, by number."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ImageFolderSource(OneByOne):
     """The pictures of a folder, unreadable ones left out, in the order of their names.
 
     Raises:
-        FileError: the folder's pictures are not those that the config was made of.
+        FileError: the folder's pictures changed since the config was made of them.
     """
 
     dataset = ImageFolderConfig.dataset
@@ -47,8 +47,8 @@ class ImageFolderSource(OneByOne):
         """Returns the scene of picture `index`.
 
         Raises:
-            UnreadableSceneError: it broke since it was inspected.
-            IndexError: there are fewer.
+            UnreadableSceneError: the picture broke since it was inspected.
+            IndexError: there are fewer pictures.
         """
         picture, size, fit = self._pictures[index], self.config.size, self.config.fit
         try:

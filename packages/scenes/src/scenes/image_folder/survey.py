@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,20 +12,7 @@ from scenes.image_folder.files import find_pictures
 from scenes.image_folder.reading import inspect
 from scenes.inspection import Inspection, content_digest, digest, inspect_all
 from scenes.parts.local_workers import available_cores
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What a folder of pictures gives."""
-
-    config: ImageFolderConfig
-    """Of its scenes."""
-    n: int
-    """How many there are."""
-    broken: str
-    """How many cannot be read, in words; empty where all can."""
-    remark: str
-    """What was read but not as it stands; empty where nothing was."""
+from scenes.survey import Survey
 
 
 def survey(
@@ -37,21 +23,21 @@ def survey(
     fit: Fit = "crop",
     strict: bool = False,
     workers: int | None = None,
-) -> Survey:
+) -> Survey[ImageFolderConfig]:
     """Looks through pictures; those that cannot be read are named on stderr and left out.
 
     Args:
         source: the folder.
         size: side of the images in pixels.
-        masks: the folder of masks; `NAME_mask.png` beside the pictures by default, if there are.
+        masks: the folder of masks; by default `NAME_mask.png` beside the pictures, if there are.
         fit: how a picture that is no square becomes one.
-        strict: stop at the first that cannot be read.
+        strict: stop at the first picture that cannot be read.
         workers: processes that decode; all cores by default.
 
     Raises:
         UsageError: there is no such folder, or nothing in it.
-        ValueError: the size or `fit` is none.
-        CommandError: no picture can be read, or `strict` met one that cannot.
+        ValueError: `size` or `fit` is not allowed.
+        CommandError: no picture can be read, or one cannot and `strict` is set.
     """
     check_fit(size, fit)
     pictures = find_pictures(source, masks)
@@ -62,8 +48,8 @@ def survey(
     if not whole:
         raise CommandError(f"{source}: none of its {len(pictures):,} pictures can be read")
     broken = tuple(item.name for item in inspections if item.reason)
-    kept = (picture for picture in pictures if picture.name not in set(broken))
-    files = [path for picture in kept for path in picture.files]
+    readable = (picture for picture in pictures if picture.name not in set(broken))
+    files = [path for picture in readable for path in picture.files]
     config = ImageFolderConfig(
         source=str(source),
         masks=None if masks is None else str(masks),

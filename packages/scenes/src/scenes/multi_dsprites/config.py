@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from scenes.command_line import UsageError
-from scenes.dataset import Dataset, sha256_of
+from scenes.dataset import Dataset, on_demand, sha256_of
 from scenes.limits import check_choice
-
-if TYPE_CHECKING:
-    from scenes.scene import Source
 
 SpritesVariant = Literal["colored_on_colored", "colored_on_grayscale", "binarized"]
 SPRITE_COUNTS: dict[SpritesVariant, tuple[int, int]] = {
@@ -22,7 +19,7 @@ SPRITE_COUNTS: dict[SpritesVariant, tuple[int, int]] = {
 }
 
 DRAWING = "drawn, geometry 2"
-"""The curves of sprites.py; whatever moves a pixel of them gets a new number here."""
+"""Version of the curves in sprites.py: any change that moves one of their pixels raises it."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +42,11 @@ class MultiDSpritesConfig:
     """The paper's is colored_on_colored: 1 to 4 sprites of random RGB on a random RGB. The others:
     2 to 5 sprites of random HSV on a random grey, and 2 or 3 white sprites on black."""
     split: Literal["train", "test"] = "train"
-    """Test scenes have a random stream of their own and each sprite's full extent."""
+    """Test scenes have a random stream of their own, and each sprite's full extent."""
     dsprites: str | None = None
-    """dSprites' own npz file; without it the sprites are drawn."""
+    """Path of dSprites' own npz file; without it the sprites are drawn."""
     dsprites_items: str | None = None
-    """SHA-256 of what that file holds."""
+    """SHA-256 of dSprites' own npz file."""
 
     def __post_init__(self) -> None:
         check_choice("--variant", self.variant, list(SPRITE_COUNTS))
@@ -82,11 +79,11 @@ class MultiDSpritesConfig:
 
 
 def with_published_sprites(config: MultiDSpritesConfig, path: Path) -> MultiDSpritesConfig:
-    """Returns the config whose sprites are dSprites' own.
+    """Returns a config with dSprites' own sprites in place of drawn ones.
 
     Args:
-        config: any other field.
-        path: dSprites' npz file, read whole for its digest.
+        config: the config to change.
+        path: dSprites' npz file, read whole for its SHA-256.
 
     Raises:
         UsageError: there is no such file.
@@ -97,10 +94,11 @@ def with_published_sprites(config: MultiDSpritesConfig, path: Path) -> MultiDSpr
 
 
 def _test_config(config: MultiDSpritesConfig) -> MultiDSpritesConfig:
-    """Returns the config of test scenes.
+    """Returns the config of test scenes under the same law.
 
     Raises:
-        UsageError: they need dSprites' own file, which is not opened because a file names it.
+        UsageError: the sprites are dSprites' own. Their file is named by a file of scenes, and such
+            a path is not opened unless the user says so.
     """
     if config.dsprites is not None:
         raise UsageError(
@@ -108,13 +106,6 @@ def _test_config(config: MultiDSpritesConfig) -> MultiDSpritesConfig:
             "it; make the test scenes by `scenes sprites --split test --dsprites FILE`"
         )
     return replace(config, split="test")
-
-
-def _open(config: MultiDSpritesConfig, seed: int) -> Source:
-    """Returns the source; it is imported here, since reading a file needs none."""
-    from scenes.multi_dsprites.source import MultiDSpritesSource
-
-    return MultiDSpritesSource(config, seed)
 
 
 def _drawing(config: MultiDSpritesConfig) -> Mapping[str, str]:
@@ -125,7 +116,7 @@ MULTI_DSPRITES = Dataset(
     config=MultiDSpritesConfig,
     title="Multi-dSprites",
     command="scenes sprites",
-    open=_open,
+    open=on_demand("scenes.multi_dsprites.source", "MultiDSpritesSource"),
     test_config=_test_config,
     drawing=_drawing,
     places=("dsprites",),

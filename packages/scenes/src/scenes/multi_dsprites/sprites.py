@@ -1,10 +1,10 @@
-"""The sprites: dSprites' own file, or the same factor grid drawn from curves.
+"""Sprites from dSprites' own file, or drawn from curves on the same grid of factors.
 
-Geometry of the drawing, in pixels of the 64 x 64 image, at scale 1, orientation 0: a square of
-side 19.2; an ellipse of half-axes 12.77 (across) and 7.24; a heart, point down, whose radius about
-a point 2 pixels above its centre is a polynomial of the angle. Positions 0 and 1 are 32 pixels
-apart. A pixel belongs to the sprite where its middle does. All lengths were fitted to the 320
-frames that dSprites' repository shows.
+At scale 1 and orientation 0 the curves are, in pixels of the 64 x 64 image: a square of side 19.2;
+an ellipse of half-axes 12.77 (across) and 7.24; and a heart, point down, whose radius about a point
+2 pixels above its centre is a polynomial of the angle. Positions 0 and 1 are 32 pixels apart. A
+pixel belongs to a sprite if the pixel's middle does. All lengths were fitted to the 320 frames that
+dSprites' repository shows.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ GRID = (len(SHAPES), len(SCALES), len(ORIENTATIONS), len(POSITIONS), len(POSITIO
 SQUARE_SIDE = 19.2
 ELLIPSE_HALF_AXES = (12.77, 7.24)
 HEART_MIDDLE = 2.0
-"""Pixels by which the point that sees the heart's whole outline lies above its centre."""
+"""How many pixels above the heart's centre the origin of its radii lies, to see all its outline."""
 HEART_RADII = (7.953, 1.904, -1.129, 2.159, 0.16, 0.041, 0.079, 0.112, 0.058)
-"""Chebyshev series of the radius from there: -1 stands for straight up, 1 for straight down."""
+"""Chebyshev series of the radius by angle, from -1, straight up, to 1, straight down."""
 FIRST_CENTRE, LAST_CENTRE = 15.5, 47.5
-"""Of positions 0 and 1; a pixel's middle has the pixel's index as its coordinate."""
+"""Pixel coordinates of positions 0 and 1; a pixel's index is the coordinate of its middle."""
 REACH = 14
-"""Pixels from its centre that no sprite reaches beyond."""
+"""Most pixels from a sprite's centre to its outline."""
 MEAN_PIXEL = (0.02, 0.08)
-"""Between these lies the share of white pixels in dSprites; another file's does by chance only."""
+"""Bounds of the share of white pixels in dSprites, by which other files are told apart."""
 
 
 @runtime_checkable
@@ -45,7 +45,7 @@ class Sprites(Protocol):
     """Sprites by their class indices: shape, scale, orientation, x, y.
 
     Attributes:
-        origin: what decides the pixels, for a file's provenance.
+        origin: names the source of the pixels, for a file's provenance.
     """
 
     origin: str
@@ -75,13 +75,13 @@ def draw(
 
     Args:
         shape: one of `SHAPES`.
-        scale: of the lengths, up to 1.
+        scale: factor of all lengths, up to 1.
         orientation: angle in rad, counter-clockwise as seen in the image.
         x: position across, 0 to 1.
         y: position down, 0 to 1.
 
     Raises:
-        ValueError: scale or position is out of range: the sprite would be cut.
+        ValueError: scale or position is out of range, so that the sprite would be cut off.
     """
     if not 0 < scale <= 1:
         raise ValueError(f"scale must be above 0 and at most 1, got {scale}")
@@ -98,7 +98,7 @@ def draw(
 
 
 def _near(position: float) -> tuple[Float[np.ndarray, " n"], slice]:
-    """Returns the pixels that a sprite may reach along one axis: distance to its centre, place."""
+    """Returns the pixels of an axis that a sprite may reach: distances to its centre, and slice."""
     centre = FIRST_CENTRE + (LAST_CENTRE - FIRST_CENTRE) * position
     first = int(centre) + 1 - REACH
     return np.arange(first, first + 2 * REACH) - centre, slice(first, first + 2 * REACH)
@@ -107,7 +107,7 @@ def _near(position: float) -> tuple[Float[np.ndarray, " n"], slice]:
 def _inside(
     shape: str, x: Float[np.ndarray, "n n"], y: Float[np.ndarray, "n n"]
 ) -> Bool[np.ndarray, "n n"]:
-    """Whether points, at scale 1 and orientation 0, are of a shape; y points down."""
+    """Whether points are inside a shape at scale 1 and orientation 0; y points down."""
     if shape == "square":
         return np.maximum(abs(x), abs(y)) <= SQUARE_SIDE / 2
     if shape == "ellipse":
@@ -125,7 +125,7 @@ class PublishedSprites:
         path: `dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz`.
 
     Raises:
-        ValueError: the file is something else; the message says in what.
+        ValueError: the file is something else; the message names the difference.
     """
 
     def __init__(self, path: Path) -> None:
@@ -159,5 +159,5 @@ def _published_images(path: Path) -> UInt8[np.ndarray, "N 64 64"]:
 
 
 def open_sprites(path: Path | None) -> Sprites:
-    """Returns the published sprites where a file is given, else the drawn ones."""
+    """Returns the sprites of a file, or drawn ones for `None`."""
     return DrawnSprites() if path is None else PublishedSprites(path)

@@ -1,6 +1,6 @@
 """The room: one MuJoCo model that serves every scene.
 
-All of it but the objects is room.xml, which `tools/author` writes from the constants here.
+Everything but the objects is in room.xml, which `tools/author` writes from the constants here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WALLS = {
 
 @dataclass(frozen=True)
 class Quality:
-    """What makes MuJoCo's pictures finer and slower."""
+    """Settings that make MuJoCo's pictures finer and slower."""
 
     shadow_map: int = 384
     slices: int = 16
@@ -43,8 +43,8 @@ FULL = Quality(shadow_map=4096, slices=28, stacks=16, quads=4)
 def build_model(max_objects: int, size: int, quality: Quality) -> mujoco.MjModel:
     """Compiles the room with `max_objects` movable objects for images of `size` pixels.
 
-    Geom types, sizes, colours and poses are written into the model for each scene, and the sizes
-    of meshes, which the compiler bakes in, into what is rendered of it (renderer.py).
+    Geom types, sizes, colours and poses are written into the model for each scene. The sizes of
+    meshes, which the compiler fixes, are written into the rotations that are drawn (renderer.py).
     """
     spec = mujoco.MjSpec.from_file(str(ROOM))
     spec.visual.quality.shadowsize = quality.shadow_map

@@ -1,4 +1,4 @@
-"""What cameras see of rooms by rays: where a driver's codes cannot be trusted, its pictures can."""
+"""Finds the entities in rooms by rays, for drivers whose pictures are right and codes wrong."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def seen_by_rays(
     """Returns the entity at each pixel, and the pixels of each of `config.max_objects` objects.
 
     Args:
-        config: whose rooms.
-        things: what the objects are.
-        places: where they stand.
-        camera: where from.
+        config: of the room.
+        things: shapes, sizes and colours of the objects.
+        places: positions and rotations of the objects.
+        camera: the camera.
     """
     values = {
         "factors/present": np.arange(config.max_objects) < len(things),
         "factors/shape": np.array([SHAPES.index(thing.shape) for thing in things], dtype=np.uint8),
-        # As a file holds them: rays cast at what is read from it see the same.
+        # Rounded as in a file, so that rays at a scene read from the file see the same.
         "factors/size": _stored([thing.size_m for thing in things]),
         "factors/position": _stored([place.position_m for place in places]),
         "factors/rotation": _stored([place.rotation_rad for place in places]),

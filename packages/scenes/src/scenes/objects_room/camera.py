@@ -1,4 +1,4 @@
-"""The camera on its ring, and what it has in view."""
+"""The camera on its ring, and its field of view."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Camera:
 
 
 class View:
-    """The camera's field of view. Plain floats: calls of NumPy would take longer than the sums."""
+    """The camera's field of view, in plain floats, since calls of NumPy would take longer."""
 
     def __init__(self, camera: Camera) -> None:
         self._origin = camera.position_m
@@ -60,7 +60,7 @@ class View:
         self._cos = math.cos(math.radians(FOV_DEG / 2))
 
     def reaches(self, x: float, y: float, z: float, radius_m: float) -> bool:
-        """Whether a sphere may reach into the view. It may be `True` where the sphere does not.
+        """Whether a sphere may reach into the view; `True` also for some that just do not.
 
         Args:
             x: position in the room, in metres.

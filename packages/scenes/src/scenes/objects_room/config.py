@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
-from scenes.dataset import Dataset
+from scenes.dataset import Dataset, on_demand
 from scenes.limits import check_choice, check_whole
 from scenes.objects_room.kinds import SHAPES, Kind, Shape, exists
-from scenes.render.gl import choose_gl, starting_gl
-
-if TYPE_CHECKING:
-    from scenes.scene import Source
 
 Split = Literal[
     "train", "test", "empty_room", "six_objects", "identical_color", "four_identical", "objects"
@@ -20,7 +16,7 @@ Split = Literal[
 
 
 MOST_KINDS = 64
-"""That may be held out: whether any object is left takes the square of their number."""
+"""Most kinds to hold out: to see whether any object is left takes the square of their number."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +33,8 @@ class ObjectsRoomConfig:
 
     dataset: ClassVar[str] = "objects_room"
     isolated: ClassVar[bool] = True
-    """Software OpenGL brings an LLVM which crashes the one of torch (Triton) if that is loaded
-    later: even one worker is a process of its own."""
+    """The LLVM of software OpenGL crashes the one of torch (Triton) if that is loaded later, so
+    even a single worker is a process of its own."""
     sequential: ClassVar[bool] = False
 
     split: Split = "train"
@@ -58,7 +54,7 @@ class ObjectsRoomConfig:
     hold_out: tuple[Kind, ...] = ()
     """Kinds of objects that no scene has."""
     only_held_out: bool = False
-    """Whether every scene shows an object of those kinds, among others, rather than none."""
+    """Whether every scene shows an object of the kinds in `hold_out`, rather than none of them."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.size, int) or not 16 <= self.size <= 512 or self.size % 2:
@@ -106,7 +102,7 @@ class ObjectsRoomConfig:
 
     @property
     def object_counts(self) -> tuple[int, ...]:
-        """Numbers of objects that may be placed, all equally likely."""
+        """Numbers of objects that a scene may have, all equally likely."""
         if self.objects is not None:
             return (self.objects,)
         counts = {"empty_room": (0,), "six_objects": (6,), "four_identical": (4,)}
@@ -164,18 +160,10 @@ def condition_config(condition: str, size: int) -> ObjectsRoomConfig:
     return ObjectsRoomConfig(split=condition, size=size)  # type: ignore[arg-type]
 
 
-def _open(config: ObjectsRoomConfig, seed: int) -> Source:
-    """Returns the source; it is imported here, since reading a file needs none."""
-    choose_gl()
-    with starting_gl():
-        from scenes.objects_room.source import ObjectsRoomSource
-    return ObjectsRoomSource(config, seed)
-
-
 OBJECTS_ROOM = Dataset(
     config=ObjectsRoomConfig,
     title="Objects Room",
     command="scenes render",
-    open=_open,
+    open=on_demand("scenes.objects_room.source", "ObjectsRoomSource", renders=True),
     test_config=lambda config: replace(config, split="test"),
 )

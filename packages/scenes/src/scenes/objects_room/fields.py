@@ -1,4 +1,4 @@
-"""What every row of an Objects Room file holds."""
+"""The fields of an Objects Room file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scenes.scene import Field
 
 
 def fields(config: ObjectsRoomConfig) -> dict[str, Field]:
-    """Returns what every row of a file holds, by HDF5 key."""
+    """Returns the fields of every row, by HDF5 key."""
     size, objects = config.size, config.max_objects
     by_key = {
         "image": Field((size, size, 3), "uint8", "RGB"),

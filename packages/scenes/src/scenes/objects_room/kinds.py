@@ -1,4 +1,4 @@
-"""Kinds of objects, by shape and hue: what `--hold-out` keeps out of a file."""
+"""Kinds of objects by shape and hue, which `--hold-out` keeps out of a file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ SHAPES: tuple[Shape, ...] = get_args(Shape)
 
 @dataclass(frozen=True)
 class Kind:
-    """Objects that have one of these shapes and a hue of this range; both where both are given."""
+    """All objects with one of some shapes and with a hue in some range."""
 
     shapes: tuple[Shape, ...] = ()
-    """Empty for all of them."""
+    """Shapes; empty for all of them."""
     hue: tuple[float, float] | None = None
-    """Lower bound, included, and upper bound, excluded. If the lower bound is the larger number,
-    the range goes past 1 and on from 0."""
+    """Lower bound, included, and upper bound, excluded; `None` for all hues. If the lower bound is
+    the larger number, the range goes past 1 and on from 0."""
 
     def __post_init__(self) -> None:
         if not self.shapes and self.hue is None:
@@ -40,17 +40,17 @@ class Kind:
 
 
 def parse_kind(text: str) -> Kind:
-    """Reads `shape=sphere,hue=0.9-0.1`; several shapes are joined by `+`.
+    """Reads a kind such as `shape=sphere,hue=0.9-0.1`; several shapes are joined by `+`.
 
     Raises:
-        ValueError: it is written otherwise, or names a shape that there is not.
+        ValueError: the text is written otherwise, or names an unknown shape.
     """
     shapes: tuple[Shape, ...] = ()
     hue = None
     names = set()
     for term in text.split(","):
         name, _, value = term.strip().partition("=")
-        if name in names:  # the last one alone would count
+        if name in names:  # otherwise only the last one would count
             raise ValueError(
                 f"{text!r} has {name} twice; write several kinds as words of their own"
             )
@@ -72,8 +72,8 @@ def exists(kinds: Sequence[Kind], shapes: Iterable[Shape], *, held_out: bool) ->
 
     Args:
         kinds: the kinds that are held out.
-        shapes: to choose from.
-        held_out: ask for objects of one of the kinds, rather than of none of them.
+        shapes: shapes to choose from.
+        held_out: whether to look for objects of one of the kinds, rather than of none of them.
     """
     hues = [bound for kind in kinds if kind.hue for bound in kind.hue]
     middles = [(low + high) / 2 for low, high in pairwise(sorted({0.0, 1.0, *hues}))]

@@ -26,7 +26,7 @@ GEOM_TYPES = {
 }
 SKY, FLOOR, WALL_LEFT, WALL_RIGHT = range(4)
 FIRST_OBJECT = 4
-"""Entities before it: sky, floor, left wall, right wall."""
+"""Index of the first object among the entities: sky, floor, left and right wall come before it."""
 FIRST_WALL_GEOM = 1
 FIRST_GEOM = FIRST_WALL_GEOM + len(WALLS)
 """The objects' geoms come after the floor's and the walls'."""
@@ -46,7 +46,7 @@ class Form:
 
 @dataclass
 class _Frame:
-    """What a camera sees of a room, taken to be drawn later."""
+    """The scene before a camera, to be drawn later."""
 
     scene: mujoco.MjvScene
     yaw_rad: float = 0.0
@@ -55,8 +55,8 @@ class _Frame:
 class Renderer:
     """Renders rooms of up to `max_objects` objects at `size` x `size` pixels.
 
-    A room is arranged, looked at, and taken as a frame: a number under which it is painted and
-    drawn, many frames in one go, until another is taken under it.
+    A room is arranged, looked at, and taken as a frame. A frame is a number by which the room is
+    painted and drawn, many frames in one go, until another room is taken under the number.
     """
 
     def __init__(self, max_objects: int, size: int, quality: Quality = FAST) -> None:
@@ -72,11 +72,11 @@ class Renderer:
         self._entity_of_code = np.array(
             [*background, *range(FIRST_OBJECT, FIRST_OBJECT + max_objects)], dtype=np.uint8
         )
-        """Indexed by the number in `Offscreen.geoms`. Every wall is the right one here;
+        """Entity of each number in `Offscreen.geoms`. Every wall is the right one here;
         `segmentations` finds the left one."""
         self._forms = {shape: self._form(shape) for shape in GEOM_TYPES}
         mujoco.mj_forward(self.model, self.data)  # places walls and suns, once for all scenes
-        # MuJoCo's own arrays, each fetched once: to look one up takes longer than to write into it.
+        # MuJoCo's arrays, each fetched once, since fetching takes longer than writing into one.
         self._geom_type, self._geom_mesh = self.model.geom_type, self.model.geom_dataid
         self._geom_size, self._geom_rgba = self.model.geom_size, self.model.geom_rgba
         self._geom_position, self._geom_rotation = self.data.geom_xpos, self.data.geom_xmat
@@ -94,11 +94,11 @@ class Renderer:
         return Form(int(GEOM_TYPES[shape]), mesh, position, tuple(rotation.tolist()))
 
     def provenance(self) -> dict[str, str]:
-        """Returns what decides the pixels beside the scene: versions of MuJoCo and OpenGL."""
+        """Returns the versions of MuJoCo and OpenGL, which decide the pixels beside the scene."""
         return self._screen.provenance()
 
     def arrange(self, things: Sequence[Thing], places: Sequence[Place]) -> None:
-        """Puts the objects in their places: writes what `mj_kinematics` would, in less time."""
+        """Puts the objects in their places, by the poses that `mj_kinematics` would compute."""
         self._geom_rgba[FIRST_GEOM:, 3] = 0.0
         for geom, thing, place in zip(self._objects, things, places, strict=False):
             form, half_size = self._forms[thing.shape], thing.size_m / 2
@@ -109,7 +109,7 @@ class Renderer:
             if form.mesh < 0:
                 self._geom_size[geom] = primitive_size(thing.shape, half_size)
             else:
-                # Meshes are compiled of half-size 1; OpenGL takes the scale with the rotation.
+                # Meshes are compiled with half-size 1; the rotation matrix carries their scale.
                 scale = half_size
             cos, sin = math.cos(place.rotation_rad), math.sin(place.rotation_rad)
             x, y, z = place.position_m
@@ -133,7 +133,7 @@ class Renderer:
         self._yaw_rad = camera.yaw_rad
 
     def take(self, frame: int) -> None:
-        """Keeps what the camera sees as a frame, to be drawn later."""
+        """Takes the scene before the camera as a frame, to be drawn later."""
         while len(self._frames) <= frame:
             self._frames.append(_Frame(self._screen.new_scene()))
         self._screen.take(self._frames[frame].scene)
@@ -151,7 +151,7 @@ class Renderer:
         return self._screen.pictures(self._scenes(frames), self._size, self._size)
 
     def code_colors(self, frames: Sequence[int]) -> UInt8[np.ndarray, "N H W 3"]:
-        """Renders, edges crisp, the colour of each pixel's code: see `scenes.render.codes`."""
+        """Renders, edges crisp, the colours of codes (`scenes.render.codes`), without checks."""
         return self._screen.code_colors(self._scenes(frames), self._size, self._size)
 
     def segmentations(
@@ -168,7 +168,7 @@ class Renderer:
         """
         codes = self._screen.geoms(self._scenes(frames), self._size, self._size)
         rows, num_codes = np.arange(len(frames)), 1 + self.model.ngeom
-        # Each frame has codes of its own here, so that all are counted and translated at once.
+        # Each frame gets codes of its own, so that all frames are counted and translated at once.
         codes = codes + num_codes * rows[:, None, None]
         counts = np.bincount(codes.ravel(), minlength=num_codes * len(frames))
         counts = counts.reshape(len(frames), num_codes)

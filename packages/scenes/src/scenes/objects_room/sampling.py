@@ -1,6 +1,6 @@
-"""What a scene is made of, drawn at random (MONet paper, appendix C).
+"""Draws at random what a scene is made of (MONet paper, appendix C).
 
-All numbers are plain floats: calls of NumPy would take longer than the sums.
+All numbers are plain floats, since calls of NumPy would take longer than the sums.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Color = tuple[float, float, float]
 
 
 class Draws:
-    """Uniform random numbers, fetched in blocks: one call of NumPy for each would take longer."""
+    """Uniform random numbers, fetched in blocks, since a call of NumPy for each takes longer."""
 
     BLOCK = 32
 
@@ -79,7 +79,7 @@ def sample_cameras(draws: Draws, pitch_deg: float, views: int) -> tuple[Camera, 
 
 
 def sample_things(draws: Draws, config: ObjectsRoomConfig) -> tuple[Thing, ...]:
-    """Draws how many objects there are, and what they are."""
+    """Draws the number of objects, and their shapes, sizes and colours."""
     counts = config.object_counts
     count = counts[draws.below(len(counts))]
     kinds = _sample_kinds(draws, config, count)
@@ -95,12 +95,12 @@ def sample_things(draws: Draws, config: ObjectsRoomConfig) -> tuple[Thing, ...]:
 def sample_places(
     draws: Draws, config: ObjectsRoomConfig, things: tuple[Thing, ...], views: tuple[View, ...]
 ) -> tuple[Place, ...] | None:
-    """Draws where objects stand that overlap neither each other, nor the walls, nor the camera.
+    """Draws places for objects, which overlap neither each other, nor the walls, nor the camera.
 
     Returns:
-        Their places, or `None` where they do not fit, or cannot be seen as the split asks. Whether
-        they can be seen is tested cheaply, by spheres against the fields of view; whether they
-        are seen, the renderer finds out later.
+        The places, or `None` where the objects do not fit, or cannot be seen as the split demands.
+        Whether an object may be seen is tested by a sphere against the fields of view, which is
+        cheap; whether it is really seen is left to the renderer.
     """
     places = []
     footprints: list[tuple[float, float, float]] = []  # x, y, footprint radius
@@ -140,9 +140,9 @@ def sample_background(
 
 
 def _sample_kinds(draws: Draws, config: ObjectsRoomConfig, count: int) -> list[tuple[Shape, float]]:
-    """Draws shapes and hues: uniformly, except for the kinds that are held out or asked for."""
-    # Objects of one colour are redrawn together, others each by itself: so every shape and hue that
-    # the file may have is equally likely.
+    """Draws shapes and hues uniformly among those that the config's kinds allow."""
+    # Objects of one colour are redrawn together, others one by one, so that all shapes and hues
+    # that the file may have are equally likely.
     special = draws.below(count) if config.only_held_out else None
     if not config.one_color:
         return [_sample_kind(draws, config, held_out=i == special) for i in range(count)]

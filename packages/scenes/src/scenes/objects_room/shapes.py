@@ -1,4 +1,4 @@
-"""The six shapes: their geometry in units of half their size, and what room they take."""
+"""The six shapes: their geometry in units of half their size, and the space that they take."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def mesh(shape: str) -> tuple[Float[np.ndarray, "V 3"], Int[np.ndarray, "T 3"]]:
 
 
 def _icosahedron() -> tuple[np.ndarray, np.ndarray]:
-    """An icosahedron of circumradius 1, lying on a face."""
+    """Returns an icosahedron of circumradius 1, lying on a face."""
     signs = list(product((-1.0, 1.0), repeat=2))
     vertices = np.array(
         [(0, a, b * _GOLDEN) for a, b in signs]
@@ -92,7 +92,7 @@ def _turn_down(direction: np.ndarray) -> np.ndarray:
 
 
 def _triangular_ring() -> tuple[np.ndarray, np.ndarray]:
-    """An upright triangular ring, its outer edge of circumradius 1, its base on z = -0.5."""
+    """Returns an upright triangular ring with outer circumradius 1 and its base on z = -0.5."""
     angles = np.deg2rad([90, 210, 330])
     vertices = np.array(
         [
@@ -118,7 +118,7 @@ def _triangular_ring() -> tuple[np.ndarray, np.ndarray]:
 
 ICOSAHEDRON_INRADIUS = float(-_icosahedron()[0][:, 2].min())
 
-# In units of half the size; 1 for the other shapes.
+# In units of half the size; 1 for shapes that are missing here.
 _CENTRE_HEIGHT = {"box": BOX_HALF, "icosahedron": ICOSAHEDRON_INRADIUS, "triangle": 0.5}
 _FOOTPRINT_RADIUS = {
     "box": BOX_HALF * 2**0.5,

@@ -36,10 +36,10 @@ MIN_VISIBLE_SHARE = 0.002
 """Smallest share of the image at which an object counts as seen (8 pixels of 64 x 64)."""
 MAX_ATTEMPTS = 20_000
 BLOCK_ROWS = 256
-"""Rows that are made together, one kind of work at a time (why: `scenes.render.offscreen`)."""
+"""Rows that are made together, one kind of work at a time; `scenes.render.offscreen` says why."""
 
-Seen = tuple[UInt8[np.ndarray, "H W"], Int[np.ndarray, " O"]]
-"""What a camera sees: a segmentation, and the pixels of each object."""
+Sight = tuple[UInt8[np.ndarray, "H W"], Int[np.ndarray, " O"]]
+"""A camera's sight of a room: the segmentation, and the number of pixels of each object."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Room(Proposal):
-    """A scene that its split accepts, and what of it each camera sees."""
+    """A scene that its split accepts, with each camera's sight of it."""
 
     wall: Color
     floor: Color
@@ -69,8 +69,9 @@ class ObjectsRoomSource:
     Args:
         config: which scenes.
         seed: entropy of every scene.
-        by_rays: whether rays, not the codes that OpenGL draws, tell the entities, which takes some
-            milliseconds a scene; the provenance says so, so that one file never holds both.
+        by_rays: whether entities are found by rays, rather than by codes that OpenGL draws. This
+            takes some milliseconds more a scene. The provenance says it, so that a file never has
+            both.
 
     Raises:
         UsageError: `by_rays` is asked for depths or full extents, which OpenGL draws with codes.
@@ -136,7 +137,7 @@ class ObjectsRoomSource:
         return self._find(range(scene, scene + 1))[0]
 
     def _fill(self, rows: dict[str, np.ndarray], numbers: range) -> None:
-        """Writes rows of these numbers."""
+        """Writes the values of consecutive rows into arrays."""
         views = self.config.views
         scenes = range(numbers[0] // views, numbers[-1] // views + 1)
         rooms = self._find(scenes)
@@ -163,7 +164,7 @@ class ObjectsRoomSource:
     def _find(self, scenes: range) -> list[Room]:
         """Draws scenes that the split accepts.
 
-        What camera `v` of the `i`-th of them sees is left with the renderer as frame
+        The renderer is left with the sight of camera `v` of the `i`-th scene as its frame
         `i * views + v`, painted.
         """
         views, stream = self.config.views, self.config.stream
@@ -171,15 +172,15 @@ class ObjectsRoomSource:
         proposals = [self._proposals(*each) for each in zip(scenes, draws, strict=True)]
         rooms: dict[int, Room] = {}
         while missing := [i for i in range(len(scenes)) if i not in rooms]:
-            proposed = {i: next(proposals[i]) for i in missing}
-            for i, seen in self._seen(scenes, proposed).items():
-                things = proposed[i].things
+            candidates = {i: next(proposals[i]) for i in missing}
+            for i, sights in self._acceptable_sights(scenes, candidates).items():
+                things = candidates[i].things
                 wall, floor = sample_background(draws[i], self.config, things)
                 for frame in range(i * views, (i + 1) * views):
                     self.renderer.paint(frame, things, wall, floor)
-                segmentations, visible = zip(*seen, strict=True)
+                segmentations, visible = zip(*sights, strict=True)
                 rooms[i] = Room(
-                    **vars(proposed[i]),
+                    **vars(candidates[i]),
                     wall=wall,
                     floor=floor,
                     segmentations=segmentations,
@@ -190,9 +191,9 @@ class ObjectsRoomSource:
     def _proposals(self, scene: int, draws: Draws) -> Iterator[Proposal]:
         """Yields scenes that pass the geometric tests, and raises after many attempts."""
         config = self.config
-        # Rejection must not change a distribution that is stated. Where one object in view is
-        # enough, the pitch is drawn once and the rest until a scene is accepted. Where all must be
-        # in view, some pitches show none: the objects are drawn once, and the pitch with the rest.
+        # Rejection must not change a distribution that the paper states. Where one object in view
+        # is enough, the pitch is drawn once, and the rest until a scene is accepted. Where all must
+        # be in view, which some pitches rule out, the objects are drawn once, and the rest again.
         pitch = sample_pitch(draws)
         things = sample_things(draws, config)
         for attempt in range(MAX_ATTEMPTS):
@@ -211,34 +212,36 @@ class ObjectsRoomSource:
             f"--views are easier to get into view"
         )
 
-    def _seen(self, scenes: range, proposals: Mapping[int, Proposal]) -> dict[int, list[Seen]]:
-        """Returns what the cameras see of each proposal that all of them accept for the split.
+    def _acceptable_sights(
+        self, scenes: range, proposals: Mapping[int, Proposal]
+    ) -> dict[int, list[Sight]]:
+        """Returns each camera's sight of those proposals that the split accepts in every view.
 
         Args:
-            scenes: their numbers.
-            proposals: by place among those numbers.
+            scenes: numbers of scenes.
+            proposals: by place of their scene among these numbers.
         """
-        seen: dict[int, list[Seen]] = {i: [] for i in proposals}
+        sights: dict[int, list[Sight]] = {i: [] for i in proposals}
         for view in range(self.config.views):
-            # Only those that the cameras before this one accept.
-            frames = [i * self.config.views + view for i in seen]
-            for i, frame in zip(seen, frames, strict=True):
+            # Only proposals that were accepted in all views before this one.
+            frames = [i * self.config.views + view for i in sights]
+            for i, frame in zip(sights, frames, strict=True):
                 self.renderer.arrange(proposals[i].things, proposals[i].places)
                 self.renderer.look(proposals[i].cameras[view])
                 self.renderer.take(frame)
             self.segmented += len(frames)
-            with scenes_named([scenes[i] for i in seen]):
-                told = self._told(frames, [proposals[i] for i in seen], view)
-            for i, (segmentation, pixels) in zip(list(seen), told, strict=True):
+            with scenes_named([scenes[i] for i in sights]):
+                latest = self._sights(frames, [proposals[i] for i in sights], view)
+            for i, (segmentation, pixels) in zip(list(sights), latest, strict=True):
                 things = proposals[i].things
                 visible = pixels[: len(things)]
-                seen[i].append((segmentation, visible))
+                sights[i].append((segmentation, visible))
                 if not self._acceptable(visible, things):
-                    del seen[i]
-        return seen
+                    del sights[i]
+        return sights
 
-    def _told(self, frames: list[int], proposals: list[Proposal], view: int) -> Iterator[Seen]:
-        """Returns the entities in frames, taken of proposals, and the pixels of each object."""
+    def _sights(self, frames: list[int], proposals: list[Proposal], view: int) -> Iterator[Sight]:
+        """Returns the sights of frames, which were taken of the proposals in one view."""
         if not self._by_rays:
             return zip(*self.renderer.segmentations(frames), strict=True)
         return (
@@ -256,7 +259,7 @@ class ObjectsRoomSource:
 
 
 def _describe(rows: dict[str, np.ndarray], room_views: list[tuple[Room, int]]) -> None:
-    """Writes what is known of each row's room, and of the view of it that the row shows."""
+    """Writes the fields that describe each row's room, and the row's view of it."""
     rooms = [room for room, _ in room_views]
     cameras = [room.cameras[view] for room, view in room_views]
     visible = [room.visible_pixels[view] for room, view in room_views]

@@ -1,1 +1,1 @@
-"""Some rows of a file as a file of their own: training and test scenes of one source."""
+"""Splits a file into files of training and of test scenes."""

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from scenes.dataset import Dataset
-
-if TYPE_CHECKING:
-    from scenes.scene import Source
+from scenes.dataset import Dataset, on_demand
 
 
 @dataclass(frozen=True)
 class SplitConfig:
     """Some rows of a file, in rising order.
 
-    `scenes.split` makes such configs. A `SceneFile` of one tells the dataset and the config of the
-    scenes, as the file that they were taken from does.
+    `scenes.split` makes such configs. A `SceneFile` of a split gives the dataset and the config of
+    the scenes, as the file does from which they were taken.
     """
 
     dataset: ClassVar[str] = "split"
@@ -27,13 +24,13 @@ class SplitConfig:
     file: str
     """The file that the rows are taken from."""
     content: str
-    """Its `sha256` (`scenes.file.seal`)."""
+    """The file's `sha256` (`scenes.file.seal`)."""
     of_dataset: str
-    """Name of the dataset of its scenes."""
+    """Name of the file's dataset."""
     of_config: str
-    """Their config, as JSON."""
+    """Config of the file's scenes, as JSON."""
     ranges: tuple[tuple[int, int], ...]
-    """First row, and the row after the last, of each range of rows, rising."""
+    """First row, and the row after the last, of each range of rows, in rising order."""
     size: int
     """The longer side of the images in pixels."""
 
@@ -50,13 +47,6 @@ class SplitConfig:
         return sum(stop - start for start, stop in self.ranges)
 
 
-def _open(config: SplitConfig, seed: int) -> Source:
-    """Returns the source; it is imported here, since it reads files, and reading needs this row."""
-    from scenes.splits.source import SplitSource
-
-    return SplitSource(config, seed)
-
-
 def _moved(config: SplitConfig, path: Path, _scenes: Path | None) -> SplitConfig:
     from scenes.splits.source import seal_of
 
@@ -67,7 +57,7 @@ SPLIT = Dataset(
     config=SplitConfig,
     title="Split",
     command="scenes split",
-    open=_open,
+    open=on_demand("scenes.splits.source", "SplitSource"),
     test_config=None,
     places=("file",),
     moved=_moved,

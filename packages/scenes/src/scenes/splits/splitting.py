@@ -20,11 +20,11 @@ from scenes.splits.config import SplitConfig
 from scenes.splits.source import seal_of
 
 REST = "train"
-"""Name of the split that gets the rows which no other one gets."""
+"""Name of the split with the rows that are in no other split."""
 MOST_LIST_BYTES = 256 << 20
 
 Rows = int | Sequence[Any] | np.ndarray
-"""How many rows, or which."""
+"""A number of rows, or the numbers of certain rows."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +60,14 @@ def split(
     Args:
         file: a file of scenes, or an index of parts.
         test: how many scenes, or which, by their numbers in the file.
-        validation: likewise.
-        seed: takes that many scenes at random; without it the last ones, test scenes last of all.
-        out: folder of the files, which are called FILE_train.h5, FILE_validation.h5 and
-            FILE_test.h5; the file's own by default.
+        validation: how many scenes, or which, for validation.
+        seed: takes scenes at random; without it the last ones are taken, test scenes last of all.
+        out: folder of FILE_train.h5, FILE_validation.h5 and FILE_test.h5; by default the file's.
         workers: processes; all cores by default. The bytes do not depend on it.
         overwrite: replace files that hold something else.
 
     Returns:
-        What was written, by the name of the split; one without scenes is not.
+        The files, by the name of the split; a split without scenes has none.
 
     Raises:
         UsageError: a number is out of range or chosen twice, no scene is left for training, or a
@@ -82,17 +81,17 @@ def split(
         config, sides = opened.config, opened["image"].shape[1:3]
     rows = choose_rows(n, {"test": test, "validation": validation}, seed)
     content = seal_of(path)
-    written = {}
-    for name, chosen in rows.items():
-        if not len(chosen):
+    files = {}
+    for name, numbers in rows.items():
+        if not len(numbers):
             continue
         part = SplitConfig(
-            str(path), content, dataset, to_json(config), _ranges(chosen), max(sides)
+            str(path), content, dataset, to_json(config), _ranges(numbers), max(sides)
         )
         target = folder / f"{path.stem}_{name}.h5"
         build(part, n=part.n, seed=seed_of_scenes, out=target, workers=workers, overwrite=overwrite)
-        written[name] = Split(target, part.n)
-    return written
+        files[name] = Split(target, part.n)
+    return files
 
 
 def choose_rows(
@@ -101,16 +100,16 @@ def choose_rows(
     """Returns the rows of each split, in rising order; the rest comes first.
 
     Args:
-        n: rows there are.
+        n: number of rows in the file.
         wanted: how many rows, or which, by the name of the split.
         seed: chooses rows at random; `None` takes the last ones.
 
     Raises:
-        UsageError: there is no such row, one is chosen twice, or none is left for the rest.
+        UsageError: a row does not exist or is chosen twice, or none is left for the rest.
     """
     free = np.ones(n, dtype=bool)
     chosen: dict[str, Int64[np.ndarray, " M"]] = {}
-    for name, rows in wanted.items():  # lists first: counts take of what they leave
+    for name, rows in wanted.items():  # lists first, since counts choose among the rows left
         if not isinstance(rows, int):
             chosen[name] = _listed(name, rows, free)
     rng = None if seed is None else np.random.default_rng(_checked(seed))
@@ -133,7 +132,7 @@ def _checked(seed: int) -> int:
 def _listed(
     name: str, rows: Sequence[Any] | np.ndarray, free: np.ndarray
 ) -> Int64[np.ndarray, " M"]:
-    """Takes the rows of a list; `free` no longer has them."""
+    """Returns the rows of a list, and clears them in `free`."""
     numbers = rows.tolist() if isinstance(rows, np.ndarray) else list(rows)
     for row in numbers:
         try:
@@ -149,13 +148,15 @@ def _listed(
 def _counted(
     name: str, count: int, free: np.ndarray, rng: np.random.Generator | None
 ) -> Int64[np.ndarray, " M"]:
-    """Takes so many rows; `free` no longer has them."""
-    there = np.flatnonzero(free)
+    """Returns a number of free rows, and clears them in `free`."""
+    choice = np.flatnonzero(free)
     try:
-        check_whole(f"--{name}", count, 0, len(there))
+        check_whole(f"--{name}", count, 0, len(choice))
     except ValueError as error:
         raise UsageError(str(error)) from None
-    rows = there[len(there) - count :] if rng is None else rng.choice(there, count, replace=False)
+    rows = (
+        choice[len(choice) - count :] if rng is None else rng.choice(choice, count, replace=False)
+    )
     free[rows] = False
     return np.sort(rows)
 
@@ -166,14 +167,14 @@ def _ranges(rows: Int64[np.ndarray, " M"]) -> tuple[tuple[int, int], ...]:
 
 
 def rows_of(text: str | None, name: str) -> int | list[Any]:
-    """Returns what a command line says of a split: how many rows, or which.
+    """Returns the rows that a flag names: how many, or which.
 
     Args:
-        text: a number, or the path of a JSON list of numbers.
-        name: of the split.
+        text: a number, or the path of a JSON list of numbers; `None` for no rows.
+        name: of the split and its flag.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the text is neither.
     """
     if text is None:
         return 0
