@@ -12,7 +12,7 @@ A scene is a function of (config, seed, number), so a file is its config, its se
 `write_arrays` makes a file of arrays, `split` training and test files of one, and `open_source`
 gives scenes without a file. There is a config for each dataset: `ObjectsRoomConfig`,
 `MultiDSpritesConfig`, `ClevrConfig`, `ClevrLikeConfig`, `ImageFolderConfig`, `ImportedConfig`.
-`images_at` and `segmentation_at` average down. What is wrong with a file is a `FileError`.
+`images_at` and `segmentation_at` average down. A file that cannot be used raises a `FileError`.
 
 Further in: `scenes.file.schema` says what a file holds, `scenes.source_list` lists the datasets,
 and `scenes.cli` the commands, which are calls of these names.

@@ -1,4 +1,4 @@
-"""Files that are whole or not there at all, whatever ends the process that writes them."""
+"""Writes files whole or not at all, whatever ends the process that writes them."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ UNFINISHED = ".tmp"
 
 @contextmanager
 def whole_or_not(target: Path, folder: Path | None = None) -> Iterator[Path]:
-    """Gives a temporary name to write under; on disk, the file is renamed to `target`.
+    """Gives a temporary name to write under, and renames the file to `target` once it is on disk.
 
     Args:
         target: the final name.
-        folder: where it is written, on the same disk. By default beside the target, where what
-            killed processes of this machine left of it is removed first.
+        folder: folder of the temporary name, on the same disk. By default the target's, from which
+            temporary files of this machine's killed processes are removed first.
 
     Yields:
         The temporary name, which no other process uses.
 
     Raises:
-        OSError: it could not be written. The error names the target, which is as it was before.
+        OSError: the file could not be written. The error names the target, which is as it was.
     """
-    if folder is None:  # others hold thousands of files, and clear what is left themselves
+    if folder is None:  # folders of parts have thousands of files, and are cleared by the driver
         folder = target.parent
         _clear_dead(target.name, folder)
     temporary = folder / f"{target.name}.{_writer()}.{uuid.uuid4().hex[:8]}{UNFINISHED}"
@@ -56,25 +56,25 @@ def write_whole(target: Path, content: bytes) -> None:
 
 
 def clear_unfinished(folder: Path) -> None:
-    """Removes what was being written by processes that were killed; none may be writing now."""
+    """Removes the temporary files of killed processes; no process may be writing there now."""
     for leftover in folder.glob(f"*{UNFINISHED}"):
         leftover.unlink(missing_ok=True)
 
 
 def _writer() -> str:
-    """Returns the names of this machine and this process, as temporary names have them."""
+    """Returns the part of a temporary name that tells this machine and this process."""
     machine = "".join(each for each in platform.node() if each.isalnum())[:32]
     return f"{machine or 'here'}-{os.getpid()}"
 
 
 def _clear_dead(name: str, folder: Path) -> None:
-    """Removes what processes of this machine were writing under a name when they were killed."""
+    """Removes temporary files for a name that this machine's killed processes left."""
     machine, _, _ = _writer().rpartition("-")
     pattern = re.compile(rf"{re.escape(name)}\.{machine}-(\d+)\.[0-9a-f]{{8}}{UNFINISHED}")
     with suppress(FileNotFoundError):
         for path in folder.iterdir():
-            written = pattern.fullmatch(path.name)
-            if written and not _lives(int(written.group(1))):
+            match = pattern.fullmatch(path.name)
+            if match and not _lives(int(match.group(1))):
                 path.unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""What the command lines of all three packages share: exit codes and one-line errors."""
+"""Shared by the command lines of all three packages: exit codes, and errors of one line."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ EXIT_USAGE = 2
 DEBUG = "--debug"
 """Flag of every command: an error is shown with its traceback."""
 DEBUG_HELP = f"With {DEBUG}, an error shows where it comes from."
-"""What `--help` says of it: `run_command` takes it away before the arguments are read."""
+"""Line about it in `--help`, whose parser never sees it: `run_command` removes it first."""
 
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 WIDE = 1000
-"""Columns in which no line of an error is wrapped."""
+"""Columns of a terminal that is wide enough for any error on one line."""
 
 
 class UsageError(Exception):
-    """What the user asked for cannot be done as asked; nothing was changed."""
+    """A request that cannot be met as it stands; nothing was changed."""
 
 
 class CommandError(Exception):
-    """What the user asked for failed; the message says what to do."""
+    """A request that failed on the way; the message says what to do."""
 
 
 def run_command(
@@ -40,20 +40,19 @@ def run_command(
     command: Callable[[list[str]], int | None],
     arguments: Sequence[str] | None = None,
 ) -> int:
-    """Runs a command, and turns whatever goes wrong into one line on stderr.
+    """Runs a command, and turns every error into one line on stderr.
 
-    `--debug` among the arguments, wherever it stands, shows an error's traceback before the line.
+    `--debug` anywhere among the arguments shows an error's traceback before the line.
 
     Args:
         program: name that starts the line.
         command: does the work; takes the arguments, and returns an exit code, or `None` for
             success.
-        arguments: those of the command line by default.
+        arguments: by default those of the command line.
 
     Returns:
-        0, or 2 where the request is wrong, or 1 where it failed, an error of the program included.
-        Where stdout is closed before all is written (`scenes show … | head -1`) it is 1, and
-        nothing is said.
+        0 for success, 2 for a wrong request, 1 for a failure or an error of the program. Where
+        stdout is closed before all is written (`scenes show … | head -1`) it is 1, without a line.
     """
     if sys.platform == "win32":
         return _fail(program, "Windows is not supported (locks need fcntl); WSL is", EXIT_USAGE)
@@ -63,7 +62,7 @@ def run_command(
     try:
         code = command([word for word in words if word != DEBUG])
         if sys.stdout is not None:
-            sys.stdout.flush()  # here an error of writing can still be told; at exit it cannot
+            sys.stdout.flush()  # a write error can be reported here, but no longer at exit
     except BrokenPipeError:
         _discard_stdout()
         return EXIT_FAILURE
@@ -77,7 +76,7 @@ def run_command(
 
 
 def _in_one_line(error: BaseException) -> tuple[str, int]:
-    """Returns what to tell the user of an error, and the exit code."""
+    """Returns an error as a message for the user, and the exit code."""
     if isinstance(error, (UsageError, ValueError)):
         return str(error), EXIT_USAGE
     if isinstance(error, CommandError):
@@ -89,30 +88,30 @@ def _in_one_line(error: BaseException) -> tuple[str, int]:
         return message, EXIT_FAILURE
     if isinstance(error, MemoryError):
         return f"out of memory{': ' if str(error) else ''}{error}", EXIT_FAILURE
-    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return f"an error of the program: {what} ({DEBUG} shows where)", EXIT_FAILURE
+    name = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"an error of the program: {name} ({DEBUG} shows where)", EXIT_FAILURE
 
 
 def _write_any_text() -> None:
-    """Has characters that a terminal's encoding lacks written as escapes, not raise an error."""
+    """Makes stdout and stderr write characters that their encoding lacks as escapes."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def _discard_stdout() -> None:
-    """Sends what is still to be written nowhere, if it cannot be written.
+    """Drops what is still to be written to stdout, if it cannot be written.
 
-    Otherwise Python tries once more as it ends, and says so in several lines.
+    Otherwise Python tries once more as it ends, and prints several lines about it.
     """
     if sys.stdout is None:
         return
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
 
 
 def run_one_of(
@@ -182,7 +181,7 @@ def parse(command_line: Callable[[], T], program: str) -> T:
 
 @contextmanager
 def _columns(count: int) -> Iterator[None]:
-    """Has this process write as if the terminal had so many columns."""
+    """Makes this process write as if the terminal had so many columns."""
     before = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = str(count)
     try:
@@ -195,7 +194,7 @@ def _columns(count: int) -> Iterator[None]:
 
 
 def _unboxed(box: str) -> str:
-    """Returns the text of a box: no frame, title or colours, and nothing that follows its rule."""
+    """Returns the text of a box up to its rule, without frame, title and colours."""
     text = []
     for line in ESCAPE.sub("", box).splitlines():
         inside = line.strip("│ ").strip()
@@ -207,7 +206,7 @@ def _unboxed(box: str) -> str:
 
 
 def in_words(error: OSError) -> str:
-    """Returns an error of the system in one line, the file first; other errors as they are."""
+    """Returns an error of the system on one line, the file first; other errors unchanged."""
     if not error.strerror:
         return str(error)
     where = "" if error.filename is None else f"{error.filename}: "
@@ -215,7 +214,7 @@ def in_words(error: OSError) -> str:
 
 
 def _fail(program: str, error: object, code: int) -> int:
-    """Says what went wrong; names from files cannot bring a terminal's control codes with them."""
+    """Prints an error on one line, without control codes that names from files may hold."""
     line = " ".join(str(error).split())
     plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
     if sys.stderr is not None:  # closed: `print` would take stdout instead

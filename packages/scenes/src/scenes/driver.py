@@ -1,6 +1,6 @@
-"""The one driver for all sources: parts, resume, and the file made of them.
+"""Builds a file of scenes from any source, in parts, so that an interrupted build continues.
 
-While it builds, finished parts lie in `<file>.parts/`, each written under a temporary name,
+While a build runs, finished parts lie in `<file>.parts/`, each written under a temporary name,
 flushed and renamed. A restart keeps them and makes the rest. The last step copies the parts'
 compressed chunks into one file and renames that, or keeps the parts and writes an index of them.
 """
@@ -29,7 +29,7 @@ from scenes.file.schema import parts_folder
 from scenes.limits import check_seed
 from scenes.lock import locked
 from scenes.parts.assemble import Origin, check_parts, index, join
-from scenes.parts.continuation import Layout, check_kept, claim, existing_rows, is_rest
+from scenes.parts.continuation import Layout, check_kept, claim, existing_rows, is_left_over
 from scenes.parts.heartbeat import HANG_S
 from scenes.parts.local_workers import available_cores, make_here, make_in_processes
 from scenes.parts.plan import Opener, Part, most_rows, plan
@@ -45,14 +45,14 @@ MOST_WORKERS = 1024
 
 
 class _Tally:
-    """How many rows there are, on a bar and for messages."""
+    """Counts the rows of a build, for its bar and its messages."""
 
     def __init__(self, bar: Progress, folder: Path, n: int) -> None:
         self._bar, self._folder, self._n, self._done = bar, folder, n, 0
         self._task = bar.add_task("scenes", total=n, note="")
 
     def resume(self, done: int, *, announced: bool) -> None:
-        """Counts what an earlier command made."""
+        """Counts the rows that an earlier command made."""
         self._done = done
         self._bar.update(self._task, completed=done)
         self._bar.reset(self._task, completed=done)  # the rate is that of this command
@@ -65,7 +65,7 @@ class _Tally:
         self._bar.advance(self._task, part.rows)
 
     def counting(self, doing: str, rows: int) -> Callable[[int], None]:
-        """Starts another bar; returns what counts its rows."""
+        """Starts another bar; returns a function that moves it on by a number of rows."""
         task = self._bar.add_task(doing, total=rows, note="")
         return lambda done: self._bar.advance(task, done)
 
@@ -73,7 +73,7 @@ class _Tally:
         return f"{self._done:,} of {self._n:,} scenes"
 
     def kept(self) -> str:
-        """Says what is not lost, after another remark."""
+        """Returns the end of an error: which rows are kept, and where; empty where none are."""
         return f"; {self} are kept in {self._folder}" if self._done else ""
 
 
@@ -112,16 +112,16 @@ def build(
         engine: processes of this machine, or tasks of a Ray cluster.
         address: of that cluster.
         hang_s: seconds for which a worker that renders may be silent. Then it is ended and its
-            part made again; the second time ends the build. Time in which this process itself
-            did not run does not count.
-        by_rays: the Objects Room's entities are told by rays, not by OpenGL's codes: where a driver
-            draws colours well and codes wrongly, and there is no other OpenGL.
-        opener: gives the source, where config and seed alone do not open it: arrays in memory.
+            part is made again; if that part hangs a second time, the build ends. Time in which this
+            process itself did not run does not count.
+        by_rays: find the Objects Room's entities by rays, not by OpenGL's codes: for machines whose
+            only driver draws colours well and codes wrongly.
+        opener: opens the source where config and seed do not suffice, as for arrays in memory.
 
     Raises:
         UsageError: a number is out of range, or `out` holds something else, or is being built.
         CommandError: scenes could not be made or written.
-        KeyboardInterrupt: SIGINT or SIGTERM ended the build; it says how to continue.
+        KeyboardInterrupt: SIGINT or SIGTERM ended the build; the message says how to continue.
     """
     out = Path(out)
     _check_request(config, n, seed, workers, engine, address, hang_s)
@@ -130,7 +130,7 @@ def build(
     if existing.is_all(n, layout):
         if layout == "parts" or not folder.exists():
             return
-        if not is_rest(folder, config, seed, n):
+        if not is_left_over(folder, config, seed, n):
             print(f"scenes: {folder} holds parts of another build, which are kept", file=sys.stderr)  # noqa: T201
             return
     if opener is None:
@@ -145,22 +145,22 @@ def build(
             existing = existing_rows(config, seed, n, out, layout, overwrite=overwrite)
             if not existing.is_all(n, layout):
                 claim(folder, config, seed, out, existing, overwrite=overwrite)
-                parts = plan(config.size, existing.kept, n)
+                parts = plan(config.size, existing.whole_chunks, n)
                 missing = _missing(parts, folder)
                 done = n - sum(part.rows for part in missing)
                 tally.resume(done, announced=done > 0)
-                there = [part for part in parts if part not in missing]
-                _check_there(there, folder, out, existing.kept, tally)
+                finished = [part for part in parts if part not in missing]
+                _check_earlier(finished, folder, out, existing.whole_chunks, tally)
                 make = _engine(config, engine, address, workers, len(missing), hang_s)
                 make(opener, missing, folder, tally.advance)
                 joining = tally.counting("joining", n)
-                _finish(parts, folder, out, existing.kept, layout, joining)
+                _finish(parts, folder, out, existing.whole_chunks, layout, joining)
             if layout == "file":
                 shutil.rmtree(folder)
 
 
 def _check_limit(config: DatasetConfig, opener: Opener, n: int) -> None:
-    """Refuses more rows than there are; a source that is isolated has no limit."""
+    """Refuses more rows than the source has; a source that is isolated has no limit."""
     limit = None if config.isolated else opener().limit
     if limit is not None and n > limit:
         raise UsageError(f"--n {n} is more than there is: {limit}")
@@ -168,11 +168,11 @@ def _check_limit(config: DatasetConfig, opener: Opener, n: int) -> None:
 
 @contextmanager
 def _errors_with(tally: _Tally) -> Iterator[None]:
-    """Adds to errors, in words, what is not lost.
+    """Turns errors of the block into one line that also says which scenes are kept.
 
     Raises:
         CommandError: scenes could not be made or written.
-        KeyboardInterrupt: the build was interrupted; it says how to continue.
+        KeyboardInterrupt: the build was interrupted; the message says how to continue.
     """
     try:
         yield
@@ -214,8 +214,10 @@ def _check_request(
         raise UsageError("--address goes with --engine ray")
 
 
-def _check_there(parts: list[Part], folder: Path, out: Path, old_rows: int, tally: _Tally) -> None:
-    """Refuses damage in what earlier commands made, before anything is built on it."""
+def _check_earlier(
+    parts: list[Part], folder: Path, out: Path, old_rows: int, tally: _Tally
+) -> None:
+    """Refuses damaged parts and rows of earlier commands, before anything is built on them."""
     if not parts and not old_rows:
         return
     advance = tally.counting("checking", old_rows + sum(part.rows for part in parts))
@@ -242,7 +244,7 @@ def _engine(
     count = 1 if config.sequential else min(workers or available_cores(), parts)
     if count <= 1 and not config.isolated:
         return make_here
-    # Only what renders is watched: others wait for disks, which come back, and not for a GPU.
+    # Only workers that render are watched: others wait for disks, which answer in the end.
     return partial(make_in_processes, workers=count, hang_s=hang_s if config.isolated else None)
 
 
@@ -267,7 +269,7 @@ def _finish(
 
 @contextmanager
 def _sigterm_as_sigint() -> Iterator[None]:
-    """Lets SIGTERM end a build as Ctrl-C does, where this thread may decide it."""
+    """Lets SIGTERM end a build as Ctrl-C does; Python allows this in the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

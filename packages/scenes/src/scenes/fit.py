@@ -29,7 +29,7 @@ def fit_image(
         fit: how an image that is no square becomes one.
 
     Raises:
-        ValueError: the size or `fit` is none.
+        ValueError: `size` or `fit` is not allowed.
     """
     check_fit(size, fit)
     channels = [_fitted(image[..., channel], size, fit) for channel in range(3)]
@@ -39,31 +39,31 @@ def fit_image(
 def fit_labels(
     labels: UInt8[np.ndarray, "H W"], size: int, fit: Fit
 ) -> UInt8[np.ndarray, "size size"]:
-    """Returns a segmentation as a square: each pixel gets the label with the most of its area.
+    """Returns a segmentation as a square: each pixel gets the label that covers most of it.
 
     Args:
         labels: entity index of each pixel; the lowest wins a draw.
         size: side of the square in pixels.
-        fit: as the image's.
+        fit: the same as for the image.
 
     Raises:
-        ValueError: the size or `fit` is none.
+        ValueError: `size` or `fit` is not allowed.
     """
     check_fit(size, fit)
     best = np.zeros((size, size), dtype=np.uint8)
     most = np.zeros((size, size), dtype=np.float32)
     for label in np.unique(labels):
         share = _fitted((labels == label).astype(np.float32), size, fit)
-        wins = share > most + 1e-6  # what the filter's rounding makes of equal shares
+        wins = share > most + 1e-6  # equal shares differ by the filter's rounding
         best[wins], most[wins] = label, share[wins]
     return best
 
 
 def check_fit(size: int, fit: str) -> None:
-    """Refuses what is no size of a square, or no way to one.
+    """Refuses a size or a `fit` that is not allowed.
 
     Raises:
-        ValueError: it is none.
+        ValueError: one of them is not.
     """
     check_whole("--size", size, 1, MOST_PIXELS)
     check_choice("--fit", fit, FITS)

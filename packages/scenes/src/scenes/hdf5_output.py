@@ -1,8 +1,8 @@
-"""HDF5 that is written to a disk which may be full: the error comes afterwards, as one of Python's.
+"""Writes HDF5 to disks that may be full: the error comes afterwards, as an error of Python's.
 
-The HDF5 library does not survive a write that fails while it closes a file: what it holds back is
-written at the process's end once more, and crashes it. So it writes through an object that never
-fails. That object keeps the first error, and what is written after it is dropped.
+The HDF5 library does not survive a write that fails while it closes a file: it tries to write the
+rest once more as the process ends, and crashes it. So it writes to an object that never fails, but
+keeps the first error and drops what is written after it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HEAD_BYTES = 512
 
 
 class _Sink:
-    """A file as h5py asks for one."""
+    """A file for h5py whose writes never fail."""
 
     def __init__(self, raw: io.FileIO) -> None:
         self._raw = raw
@@ -40,7 +40,7 @@ class _Sink:
         return size
 
     def readinto(self, buffer: Any) -> int:
-        """Reads back; zeros where a failed write left nothing."""
+        """Reads back what was written; zeros where a write failed."""
         view = memoryview(buffer).cast("B")
         done = self._raw.readinto(view)
         view[done:] = bytes(len(view) - done)
@@ -56,21 +56,21 @@ class _Sink:
         return size
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Moves the place of the next read or write."""
+        """Moves to the place of the next read or write."""
         return self._raw.seek(offset, whence)
 
     def tell(self) -> int:
-        """Returns that place."""
+        """Returns the place of the next read or write."""
         return self._raw.tell()
 
     def read(self, size: int) -> bytes:
-        """Reads back, as `readinto`."""
+        """Reads back what was written, as `readinto` does."""
         data = bytearray(size)
         self.readinto(data)
         return bytes(data)
 
     def flush(self) -> None:
-        """Does nothing: nothing is held back."""
+        """Does nothing, because every write goes to the file at once."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,10 @@ class Hdf5Output:
     _sink: _Sink
 
     def check(self) -> None:
-        """Ends the work early, where a write failed.
+        """Ends the work early where a write failed.
 
         Raises:
-            OSError: one did.
+            OSError: the error of that write.
         """
         if self._sink.error is not None:
             raise self._sink.error
@@ -95,12 +95,12 @@ def hdf5_output(path: Path, head: bytes = b"", libver: str | None = None) -> Ite
     """Creates a file; on a full disk the block, or its end, raises an error, and nothing crashes.
 
     Args:
-        path: it must not be there yet.
+        path: the file, which must not exist yet.
         head: up to 512 bytes before HDF5's own, which readers of HDF5 skip.
         libver: version of HDF5's format, as h5py names it.
 
     Raises:
-        OSError: it could not be written.
+        OSError: the file could not be written.
     """
     if len(head) > HEAD_BYTES:
         raise ValueError(

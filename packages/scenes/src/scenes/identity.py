@@ -1,7 +1,7 @@
-"""What decides every scene of a file, without where it lies or how a path to it was typed.
+"""The identity of a file's scenes: all that decides them, and no path.
 
-For generated scenes that is dataset, config, seed and the drawing's version; for scenes that were
-read from other files, the checksums of those.
+For generated scenes these are dataset, config, seed and the drawing's version; for scenes that were
+read from other files, the checksums of those files.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scenes.serialise import from_json, parse_json, to_json
 from scenes.source_list import DATASETS
 
 RENDERER_KEYS = ("gl_vendor", "gl_renderer", "gl_version", "mujoco")
-"""Keys of a provenance that tell the renderer; the others tell the drawing's version."""
+"""Keys of a provenance that name the renderer; the other keys name the drawing's version."""
 
 
 def identity_of(config: DatasetConfig, seed: int, provenance: str = "{}") -> str:
@@ -25,26 +25,26 @@ def identity_of(config: DatasetConfig, seed: int, provenance: str = "{}") -> str
     Args:
         config: of the dataset.
         seed: of the scenes.
-        provenance: the file's attribute, for the version of the drawing; by default that is open.
+        provenance: the file's attribute, which has the drawing's version; by default any version.
     """
     return identity_of_json(config.dataset, to_json(config), seed, provenance)
 
 
 def identity_of_json(dataset: str, config: str, seed: int, provenance: str) -> str:
-    """Returns the same from a file's attributes."""
-    told = parse_json(provenance)
-    drawing = {key: value for key, value in told.items() if key not in RENDERER_KEYS}
+    """Returns the identity of scenes, as one line of JSON, from the attributes of their file."""
+    stored = parse_json(provenance)
+    drawing = {key: value for key, value in stored.items() if key not in RENDERER_KEYS}
     content = _content(dataset, config)
     whole = {"dataset": dataset, "config": content, "seed": seed, "drawing": drawing}
     return json.dumps(whole, sort_keys=True)
 
 
 def same_scenes(one: str, other: str) -> bool:
-    """Whether two identities are of the same scenes, as far as both tell.
+    """Whether two identities are of the same scenes, as far as both of them say.
 
     Args:
         one: an identity of this version, or of an earlier one, which held paths as they were typed.
-        other: likewise.
+        other: another such identity.
     """
     first, second = _parsed(one), _parsed(other)
     if first is None or second is None:
@@ -55,15 +55,15 @@ def same_scenes(one: str, other: str) -> bool:
     if all(drawings) and drawings[0] != drawings[1]:
         return False
     configs = first["config"], second["config"]
-    # A checksum of the content counts more than one of names and lengths, which is all that an
-    # earlier version had.
+    # A checksum of the content, where both have it, replaces one of names and lengths, which is all
+    # that an earlier version stored.
     skipped = "items" if all(config.get("content") for config in configs) else "content"
     plain = [{key: config[key] for key in config if key != skipped} for config in configs]
     return plain[0] == plain[1]
 
 
 def _content(dataset: str, config: str) -> dict[str, Any]:
-    """Returns a config as a dict; of where its files lie, only whether there are any."""
+    """Returns a config as a dict, in which a path is only true or false: there is one or none."""
     kind = DATASETS.get(dataset)
     if kind is None:
         return parse_json(config)

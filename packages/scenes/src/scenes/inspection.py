@@ -1,4 +1,4 @@
-"""Looks through a folder of images before scenes are made of them: which can be read, and what."""
+"""Looks through images before scenes are made of them: which can be read, and what they hold."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scenes.progress import progress_bar
 
 T = TypeVar("T")
 POOL_FROM = 256
-"""Below so many images a pool of processes takes longer to start than to work."""
+"""Images from which on a pool of processes pays: with fewer, starting it takes longer than work."""
 MASK_BESIDE = "_mask"
 """`NAME_mask.png` beside `NAME.png` is that image's masks, as clevr-dataset-gen's forks write."""
 
@@ -38,7 +38,7 @@ class Inspection:
     entities: int = 0
     """Entities in its masks, background included; 0 where there are none."""
     conflicts: int = 0
-    """Pixels that are in the masks of several objects."""
+    """Pixels that several masks claim."""
 
 
 def without_masks(names: Sequence[str]) -> list[str]:
@@ -48,7 +48,7 @@ def without_masks(names: Sequence[str]) -> list[str]:
 
 
 def masked_stem(name: str) -> str | None:
-    """Returns the stem of the image whose masks a file would be, by its name; `None` if of none."""
+    """Returns the stem of the image whose masks a file holds, by its name; `None` if of none."""
     ending = f"{MASK_BESIDE}.png"
     return name[: -len(ending)] if name.lower().endswith(ending) else None
 
@@ -64,14 +64,14 @@ def inspect_all(
     """Inspects images, in order, on a bar; names on stderr those that cannot be read.
 
     Args:
-        items: of an image each.
-        inspect: reads one; it and the items travel to other processes.
+        items: one for each image.
+        inspect: reads one image; it and the items travel to other processes.
         workers: processes.
         folder: of the images, for messages.
-        strict: whether to stop at the first that cannot be read.
+        strict: whether to stop at the first image that cannot be read.
 
     Raises:
-        CommandError: `strict` met one.
+        CommandError: an image cannot be read, and `strict` is set.
     """
     inspections = []
     with progress_bar() as progress, _mapping(inspect, items, workers) as results:
@@ -106,7 +106,7 @@ def _mapping(
 
 
 def digest(paths: Sequence[Path]) -> str:
-    """Returns the SHA-256 of the names and lengths of files, by which a later change shows."""
+    """Returns the SHA-256 of files' names and lengths, which tells whether they changed."""
     text = "".join(f"{path.name}\t{path.stat().st_size}\n" for path in paths)
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
@@ -117,8 +117,8 @@ def content_digest(
     """Returns the SHA-256 of images, in order, wherever they lie.
 
     Args:
-        images: as they were inspected.
-        details: what else is known of each, by name.
+        images: from inspecting them.
+        details: further arrays that belong to each image, by its name.
     """
     sha = hashlib.sha256()
     for image in images:
@@ -129,6 +129,6 @@ def content_digest(
 
 
 def reason(error: OSError | ValueError, path: Path) -> str:
-    """Returns in words, on one line, why a file cannot be read, without its name."""
+    """Returns, on one line and without the file's name, why a file cannot be read."""
     words = in_words(error) if isinstance(error, OSError) else str(error)
     return " ".join(words.removeprefix(f"{path}: ").split())

@@ -1,4 +1,4 @@
-"""Checks of values where they are declared: what is wrong is one line that names the value."""
+"""Checks of values where they are declared; an error is one line that names the value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def check_whole(name: str, value: Any, low: int, high: int) -> None:
-    """Refuses what is no whole number of a range.
+    """Refuses a value that is not a whole number within a range.
 
     Args:
         name: of the value, such as `--objects`.
@@ -18,42 +18,42 @@ def check_whole(name: str, value: Any, low: int, high: int) -> None:
         high: the most that is allowed.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the value is refused.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ValueError(f"{name} must be from {low} to {high}, got {value!r}")
 
 
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
-    """Refuses what is none of a list of names.
+    """Refuses a value that is not one of some names.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the value is refused.
     """
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
 def check_seed(seed: Any) -> None:
-    """Refuses what is no seed.
+    """Refuses a seed that is not a whole number from 0 to 2^63 - 1.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the seed is refused.
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 63:
         raise ValueError(f"--seed must be from 0 to 2^63 - 1, got {seed!r}")
 
 
 def narrowed(values: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
-    """Returns values in another type, which must be able to hold them.
+    """Converts values to another type, which must be able to hold them.
 
     Args:
         values: numbers.
-        dtype: a type of whole numbers holds the same ones; one of floats, rounded ones.
+        dtype: the new type. Whole numbers must stay the same; floats may be rounded.
         name: of the values, for the message.
 
     Raises:
-        ValueError: one does not fit.
+        ValueError: a value does not fit.
     """
     if np.can_cast(values.dtype, dtype, "safe"):
         return values.astype(dtype, copy=False)

@@ -1,4 +1,4 @@
-"""Keeps other commands out of a folder in which one works."""
+"""Keeps other commands out of a folder while one works in it."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def _warn_once(folder: Path, doing: str, error: OSError) -> None:
 def locked(folder: Path, doing: str) -> Iterator[None]:
     """Locks a folder until the block or this process ends; makes it if it is not there.
 
-    A lock is a safeguard: on a file system without locks the block runs all the same, after a
-    warning, the first time.
+    A lock is only a safeguard: on a file system without locks the block runs all the same, and the
+    first time a warning says so.
 
     Args:
-        folder: what to hold.
-        doing: what the other command would be doing there, such as `building`.
+        folder: the folder to lock.
+        doing: the work that the lock protects, such as `building`, for messages.
 
     Raises:
         UsageError: another process holds it.

@@ -19,13 +19,13 @@ from rich.progress import (
 from rich.text import Text
 
 Bars = Progress
-"""The bars that are shown; what does the work adds its own."""
+"""Bars on the terminal, to which each piece of work adds its own."""
 SPEED_S = 300.0
 """Seconds over which the rate is taken: a step may take a minute."""
 
 
 class RateColumn(ProgressColumn):
-    """Shows how fast it goes: how many a second, or how many seconds each takes."""
+    """Shows the rate of the work: how many a second, or how many seconds each takes."""
 
     def render(self, task: Task) -> Text:
         """Returns the rate, once there is one."""
@@ -71,7 +71,7 @@ def progress_bar() -> Iterator[Progress]:
 
 @contextmanager
 def _below(shown: Progress) -> Iterator[Progress]:
-    """Takes away the bars that are added to those shown already."""
+    """Removes the bars that the block adds to those shown already."""
     before = set(shown.task_ids)
     try:
         yield shown
@@ -97,11 +97,11 @@ def counting(description: str, total: int | None = None) -> Iterator[Callable[[i
 
 
 def in_turn(description: str, names: Sequence[str]) -> Iterator[str]:
-    """Yields names, each of them beside a bar while what it names is done.
+    """Yields names, and shows each of them beside a bar until the next one is asked for.
 
     Args:
-        description: what is done with all of them.
-        names: in their order.
+        description: of the work.
+        names: of its pieces, in order.
     """
     with progress_bar() as progress:
         task = progress.add_task(description, total=len(names), note="")

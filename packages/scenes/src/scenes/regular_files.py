@@ -1,4 +1,4 @@
-"""Opens files of other people: regular ones only, so that no pipe or device is waited for."""
+"""Opens files of other people: regular files only, since a pipe or device might never end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def open_regular(path: Path) -> io.BufferedReader:
         ValueError: it is a folder, a pipe, a device or a socket.
         OSError: it cannot be opened.
     """
-    # Without O_NONBLOCK to open a pipe waits for a writer; regular files know no difference.
+    # Without O_NONBLOCK, opening a pipe waits for a writer; for regular files it changes nothing.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         check_regular(path, os.fstat(descriptor))
@@ -34,7 +34,7 @@ def open_regular(path: Path) -> io.BufferedReader:
 
 
 def check_regular(path: Path, status: os.stat_result) -> None:
-    """Refuses what is no regular file.
+    """Refuses anything but a regular file.
 
     Raises:
         ValueError: it is a folder, a pipe, a device or a socket.

@@ -1,4 +1,4 @@
-"""Makes single scenes again, to compare them with a file's."""
+"""Makes single scenes of a file again, to compare them with the file."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ class RemadeScenes:
     """Scenes made again."""
 
     attributes: Mapping[str, Any]
-    """Root attributes that tell their build from another."""
+    """Root attributes of a file of these scenes (`build_attributes`)."""
     fields: Mapping[str, Field]
     rows: Mapping[int, Mapping[str, np.ndarray]]
-    """By number; each field in the file's type."""
+    """Fields of each scene by key, by the scene's number."""
 
     def with_codes(self, categories: Mapping[str, Sequence[str]]) -> RemadeScenes:
-        """Returns the same scenes with the codes that a file gives to the same names.
+        """Returns the same scenes with the codes by which a file numbers the same names.
 
         Args:
             categories: the file's names of each field's codes, in order.
         """
-        recoded = {}
+        new_codes = {}
         for key, field in self.fields.items():
             theirs = list(categories.get(key, ()))
             if theirs and sorted(theirs) == sorted(field.categories):
-                recoded[key] = np.array([theirs.index(name) for name in field.categories])
+                new_codes[key] = np.array([theirs.index(name) for name in field.categories])
         rows = {
             number: {
-                key: recoded[key][values].astype(values.dtype) if key in recoded else values
+                key: new_codes[key][values].astype(values.dtype) if key in new_codes else values
                 for key, values in row.items()
             }
             for number, row in self.rows.items()
@@ -53,7 +53,7 @@ class RemadeScenes:
 
 
 def remake(opener: OpenSource, numbers: list[int], *, hang_s: float = HANG_S) -> RemadeScenes:
-    """Makes scenes in a process of its own.
+    """Makes scenes in a separate process, which may crash or hang.
 
     Args:
         opener: opens the source.
@@ -119,13 +119,13 @@ def _remade(opener: OpenSource, numbers: list[int], pulse: Pulse) -> RemadeScene
 
 
 def difference(key: str, ours: np.ndarray, theirs: np.ndarray, *, exact: bool) -> str:
-    """Returns in words how far a field of one scene differs; nothing where so much is allowed.
+    """Returns in words how far a field of one scene differs; empty where that is allowed.
 
     Args:
-        key: the field.
-        ours: as made again.
-        theirs: as in the file.
-        exact: whether one renderer made both, so that no byte may differ.
+        key: of the field.
+        ours: its value, made again.
+        theirs: its value in the file.
+        exact: whether the same renderer made both, so that no byte may differ.
     """
     if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
         return f"{theirs.shape} {theirs.dtype} rather than {ours.shape} {ours.dtype}"

@@ -16,7 +16,7 @@ from scenes.parts.heartbeat import Beat, no_beat
 
 @dataclass(frozen=True)
 class Field:
-    """What one HDF5 dataset of a file holds in every row."""
+    """Describes one HDF5 dataset of a file, as it is in every row."""
 
     shape: tuple[int, ...]
     """Shape of one row, without the leading axis of rows."""
@@ -32,7 +32,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Scene:
-    """One row of a file: an image and what is known of it."""
+    """One row of a file: an image, and everything that is known about it."""
 
     image: UInt8[np.ndarray, "H W 3"]
     """RGB."""
@@ -50,7 +50,7 @@ class Scene:
 
 
 class UnreadableSceneError(Exception):
-    """One item of a source cannot be read, which the message names; the others can."""
+    """A single item of a source, which the message names, cannot be read; the others can."""
 
 
 @runtime_checkable
@@ -63,9 +63,9 @@ class Source(Protocol):
         seed: entropy of every scene's random stream.
         entities: names of the entities in index order, background first.
         fields: what every row holds, by HDF5 key, `image` included.
-        provenance: what beside (config, seed, index) decides the bytes, such as the renderer's
+        provenance: all that decides the bytes beside (config, seed, index), such as the renderer's
             version strings; a file never mixes rows of different provenance.
-        limit: number of items there are, or `None` where they never end.
+        limit: number of scenes, or `None` where they never end.
         beat: is called for each block of rows and for each attempt at a scene. A driver sets it to
             learn whether the source still works (`scenes.parts.heartbeat`).
     """
@@ -80,7 +80,7 @@ class Source(Protocol):
     beat: Beat
 
     def __getitem__(self, index: int) -> Scene:
-        """Returns scene `index`; the same one however often and in whatever order it is asked.
+        """Returns scene `index`, which is always the same, in whatever order scenes are asked for.
 
         Raises:
             UnreadableSceneError: this item cannot be read; the build ends, its finished parts stay.
@@ -88,10 +88,10 @@ class Source(Protocol):
         ...
 
     def rows(self, numbers: range) -> dict[str, np.ndarray]:
-        """Returns all fields of consecutive scenes, by HDF5 key: what `[]` gives one by one.
+        """Returns all fields of consecutive scenes, by HDF5 key: the same scenes as `[]` returns.
 
         Raises:
-            UnreadableSceneError: as `[]`.
+            UnreadableSceneError: as from `[]`.
         """
         ...
 

@@ -1,6 +1,6 @@
-"""Images and segmentations averaged down, and the adjusted Rand index.
+"""Averages images and segmentations down, and computes the adjusted Rand index.
 
-Both training and scoring need them, so they stand beside the data.
+It is in this package because both training and scoring need it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from jaxtyping import Float, Float64, Int64, Integer, Shaped, UInt8
 from scenes.fit import Fit, check_fit, fit_image
 
 _LABELS_AT_ONCE = 2**18
-"""Pixels counted in one call: their codes and the table stay in the cache."""
+"""Pixels that are counted in one call: few enough that codes and table stay in the cache."""
 
 
 def contingency(
@@ -24,7 +24,7 @@ def contingency(
         pred: slot index of each pixel, from 0.
 
     Returns:
-        Pixels of entity e in slot k; E and K are one more than the largest index.
+        Number of pixels of entity e in slot k; E and K are one more than the largest index.
 
     Raises:
         ValueError: the shapes differ, or an index is negative.
@@ -123,8 +123,8 @@ def images_at(
             adds black, `stretch` does neither. Without it nothing is cut, added or interpolated.
 
     Raises:
-        ValueError: without `fit`, the images' height is no multiple of `size`, or their width none
-            of the factor; with it, `size` or `fit` is none.
+        ValueError: without `fit`, the images' height is no multiple of `size`, or their width is no
+            multiple of the same factor; with it, `size` or `fit` is not allowed.
     """
     n, height, width, _ = images.shape
     if fit is not None:
@@ -172,9 +172,9 @@ def segmentation_at(
     return best
 
 
-def _factor(height: int, width: int, want: int) -> int:
-    factor, rest = divmod(height, want)
+def _factor(height: int, width: int, size: int) -> int:
+    factor, rest = divmod(height, size)
     if rest or width % factor:
         shape = str(height) if width == height else f"{height} x {width}"
-        raise ValueError(f"images of {shape} pixels cannot be averaged down to {want}")
+        raise ValueError(f"images of {shape} pixels cannot be averaged down to {size}")
     return factor

@@ -1,4 +1,4 @@
-"""Frozen config dataclasses to JSON and back; the other two packages use it too."""
+"""Turns frozen config dataclasses into JSON and back, for all three packages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _converter = cattrs.Converter(forbid_extra_keys=True)
 
 
 def _take(kind: type, accepted: tuple[type, ...], words: str) -> None:
-    """Has the converter take a plain value as it is, rather than turn `"64"` into 64."""
+    """Makes the converter refuse values of another type, rather than turn `"64"` into 64."""
 
     def take(value: Any, _: type) -> Any:
         wrong = isinstance(value, bool) and kind is not bool
@@ -58,8 +58,8 @@ def from_json(text: str, kind: type[T]) -> T:
     """Returns the config of type `kind` that `to_json` wrote.
 
     Raises:
-        ValueError: the text is no JSON, has a key that `kind` lacks, or a value it refuses; the
-            message names the key.
+        ValueError: the text is no JSON, has a key that `kind` lacks, or a value that it refuses;
+            the message names the key.
     """
     result: T = _from_json(text, kind, kind.__name__)
     return result
@@ -75,15 +75,15 @@ def list_from_json(text: str, kind: type[T]) -> list[T]:
     return result
 
 
-def parse_json(text: str) -> Any:
-    """Returns what a JSON text of any origin holds.
+def parse_json(text: str | bytes) -> Any:
+    """Returns the value of a JSON text of any origin.
 
     Raises:
         ValueError: it is no JSON, or nests too deep for Python's parser (some 1,000 levels).
     """
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise ValueError(f"not JSON: {error}") from error
     except RecursionError:
         raise ValueError("not JSON that can be read: lists and objects nest too deep") from None
@@ -98,5 +98,5 @@ def _from_json(text: str, kind: Any, name: str) -> Any:
 
 
 def _reason(error: BaseException, kind: Any) -> str:
-    """Returns the message of a config's own check of a value, else that of cattrs."""
+    """Returns the message of a config's own check, else that of cattrs."""
     return str(error) if isinstance(error, ValueError) else format_exception(error, kind)

@@ -1,8 +1,8 @@
-"""Whether a file is whole, and what its config and seed make.
+"""Checks that a file is whole, and that its scenes are those which its config and seed make.
 
-The file's digest (`scenes.file.writer`) covers everything that a reader gets, so that one flipped
-byte is found. Counts and ranges find what was written wrong in the first place, and scenes that are
-made again find what another program, or another version, wrote.
+The file's digest (`scenes.file.seal`) covers everything that a reader gets, so that one flipped
+byte is found. Counts and ranges find values that were wrong as they were written, and making scenes
+again finds rows that another program, or another version, wrote.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from scenes.source_list import DATASETS, OpenSource, other_drawing
 
 @dataclass(frozen=True)
 class Verification:
-    """What `verify` found."""
+    """The result of `verify`."""
 
     rows: int = 0
     fields: int = 0
@@ -36,16 +36,16 @@ class Verification:
     remade: tuple[int, ...] = ()
     """Rows that were made again and compared."""
     other_renderer: str = ""
-    """Provenance of a file from another renderer than this machine's, which is compared within
-    bounds; empty where the renderer is the same."""
+    """Provenance of the file where its renderer is not this machine's, so that rows are compared
+    within bounds; empty where the renderer is the same."""
     not_remade: str = ""
-    """Why no row was made again although some were asked for; empty otherwise."""
+    """Why no row was made again although rows were asked for; empty otherwise."""
 
     def summary(self, path: Path) -> list[str]:
-        """Returns in lines what was checked of a sound file.
+        """Returns lines that say what was checked of a sound file.
 
         Args:
-            path: the file, as it was given.
+            path: of the file, as the user wrote it.
         """
         whole = "checksums, counts, ranges and masks hold"
         lines = [f"{path}: {self.rows:,} scenes of {self.fields} fields: {whole}"]
@@ -68,7 +68,7 @@ def verify(
     scenes: Path | None = None,
     masks: Path | None = None,
 ) -> Verification:
-    """Checks a file, or an index of parts: whether it is whole, and what its config makes.
+    """Checks that a file, or an index of parts, is whole, and is what its config and seed make.
 
     Example:
         >>> import scenes
@@ -80,13 +80,13 @@ def verify(
     Args:
         path: the file.
         remade: how many rows to make again, spread over the file.
-        source: what the scenes were read from, where they were: pictures, a TFRecord, dSprites' own
-            file, or the file of a split. A path that the file itself names is not opened.
-        scenes: CLEVR's scenes JSON; looked for beside `source` by default.
-        masks: the folder of the masks, where `source` is a folder of pictures that have one.
+        source: path of what scenes were read from: pictures, a TFRecord, dSprites' own file, or the
+            file of a split. A path that the file itself names is not opened.
+        scenes: path of CLEVR's scenes JSON; looked for beside `source` by default.
+        masks: the folder of masks, where `source` is a folder of pictures that has one.
 
     Raises:
-        UsageError: `source` is not what the scenes were read from.
+        UsageError: the scenes were not read from `source`.
         CommandError: this machine cannot make scenes, or the file could not be read in a minute.
         OSError: the system refuses the file, or `source`.
     """
@@ -108,7 +108,7 @@ def verify(
         raise
     except Exception as error:  # a damaged file makes HDF5 raise anything: KeyError, RuntimeError…
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # the system's word, not the file's
+            raise  # an error of the system, not of the file
         return Verification(problems=(f"{path}: cannot be read: {error!r}",))
     if not numbers:
         return Verification(rows, fields)
@@ -133,8 +133,8 @@ def verify(
 
 
 def _unopened(config: DatasetConfig, source: Path | None) -> str:
-    """Returns why no scene is made again: its config names a path and the user none, or arrays."""
-    if DATASETS[config.dataset].given:
+    """Returns why no scene can be made again: they were arrays, or `--source` is missing."""
+    if DATASETS[config.dataset].from_arrays:
         return "they were given as arrays"
     places = (getattr(config, place) for place in DATASETS[config.dataset].places)
     place = next((place for place in places if place is not None), None)
@@ -146,7 +146,13 @@ def _unopened(config: DatasetConfig, source: Path | None) -> str:
 def _moved(
     path: Path, config: DatasetConfig, source: Path, others: Mapping[str, Path | None]
 ) -> DatasetConfig:
-    """Returns the config, read from where the user says.
+    """Returns the config with the paths that the user gives.
+
+    Args:
+        path: of the file, for messages.
+        config: of its scenes.
+        source: the path of what they were read from.
+        others: further paths, by the name of their flag.
 
     Raises:
         UsageError: its scenes were not read from anything of that kind.
@@ -183,7 +189,7 @@ def _problems(file: SceneFile, keys: list[str]) -> Iterator[str]:
             block = slice(start, min(start + step, file.n))
             yield from _block_problems(file, keys, block, checksums)
             advance(block.stop - start)
-    # Last, since what it says is the least precise.
+    # Last, because it is the least precise about where the damage is.
     try:
         check_seal(where, file.hdf5)
     except FileError as error:

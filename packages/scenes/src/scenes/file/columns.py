@@ -1,4 +1,4 @@
-"""What the attributes and fields of a file must be for its reader."""
+"""Checks the attributes and fields of a file before its reader uses them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def check_attributes(path: Path, attributes: Mapping[str, Any]) -> None:
         attributes: of its root.
 
     Raises:
-        FileError: it is half-written, foreign, of another schema, or one of them cannot be.
+        FileError: the file is half-written, foreign, or of another schema, or an attribute is
+            impossible.
     """
     if "schema" not in attributes or "dataset" not in attributes:
         raise FileError(f"{path}: no attribute 'schema': not a file of this project")
@@ -54,7 +55,7 @@ def check_fields(path: Path, fields: Mapping[str, h5py.Dataset]) -> None:
         fields: by key.
 
     Raises:
-        FileError: there are no images, or a field is no numbers or has other rows or sizes.
+        FileError: there are no images, or a field is not numeric or has other rows or sizes.
     """
     image = fields.get("image")
     if not isinstance(image, h5py.Dataset):

@@ -1,4 +1,4 @@
-"""What is wrong with a file, in one line."""
+"""Errors of files, in one line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
-"""What file systems without locks answer, such as NFS and Lustre with some settings."""
+"""Error numbers of file systems without locks, such as NFS and Lustre with some settings."""
 
 
 class FileError(ValueError):
@@ -26,10 +26,10 @@ class FileError(ValueError):
 
 
 def refusal_of_system(number: int, path: Path) -> OSError:
-    """Returns the system's refusal of an HDF5 file, with the way out where there is one.
+    """Returns the system's error for an HDF5 file, with advice where there is some.
 
     Args:
-        number: of the error, as `errno` has it.
+        number: of the error, as in `errno`.
         path: the file.
     """
     reason = os.strerror(number)

@@ -1,13 +1,13 @@
-"""Parses the structure of HDF5 files in a process of its own, which a damaged file may crash.
+"""Parses the structure of HDF5 files in a separate process, which a damaged file may crash.
 
 One flipped bit can make the HDF5 library spin for ever, or end its process by a signal. So
-`scenes.file.structure` has everything that HDF5 parses of a file (links, types, attributes, where
-the values lie) parsed here first. It starts `python -m scenes.file.metadata`, writes the path of a
-file to its standard input, and reads the answer from its standard output: `.` now and then as a
-sign of life, then one line of JSON.
+everything that HDF5 parses of a file (links, types, attributes, where the values lie) is parsed
+here before another process opens the file. `scenes.file.structure` starts
+`python -m scenes.file.metadata`, writes the path of a file to its standard input, and reads the
+answer from its standard output: `.` now and then as a sign of life, then one line of JSON.
 
-The same walk refuses what no file of this project, and no predictions, need: links and values in
-other files, and sizes that are declared but not stored, for which a reader would allocate memory.
+The parser also refuses what neither files of scenes nor predictions need: links and values in other
+files, and sizes that are declared but not stored, for which a reader would allocate memory.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from scenes.file.schema import CHECKSUMS, PARTS, SCHEMA, part_name, parts_folder
 from scenes.file.walk import Columns, UnfitError, Walk, open_unread
 
 MOST_MEMORY = 4 << 30
-"""Bytes of address space of this process; a string of more is not read."""
+"""Bytes of address space of this process, which so cannot read larger strings."""
 BEAT_S = 1.0
 SPIN_S = 2.0
-"""Seconds of computing without a sign of life after which this process is ended: damage made HDF5
-spin. A slow disk takes no computing."""
+"""Seconds of computing without a sign of life after which this process ends, because damage made
+HDF5 spin. Waiting for a slow disk is no computing."""
 
 SPIN_TIMER = signal.ITIMER_VIRTUAL
 
@@ -47,7 +47,7 @@ class Pulse:
         signal.setitimer(SPIN_TIMER, SPIN_S)
 
     def __call__(self) -> None:
-        """Gives a sign, if the last one was a while ago."""
+        """Gives a sign of life, if the last one was a while ago."""
         if time.monotonic() - self._last >= BEAT_S:
             self._last = time.monotonic()
             signal.setitimer(SPIN_TIMER, SPIN_S)
@@ -81,23 +81,23 @@ def examine(path: Path, beat: Callable[[], None]) -> bool:
     folder = parts_folder(path)
     for start, stop in bounds:
         part = folder / part_name(start, stop)
-        if os.path.lexists(part):  # what is missing is told by the reader
+        if os.path.lexists(part):  # the reader reports missing parts
             _check_part(part, fields, stop - start, beat)
     return True
 
 
 def _check_source(path: Path, name: str, *, is_index: bool) -> None:
-    """Refuses a virtual dataset's file, unless it lies beside the file or in its own folder.
+    """Refuses the source file of a virtual dataset, unless it lies beside the file or its parts.
 
     Raises:
-        UnfitError: it lies elsewhere, is missing, or no file of this project.
+        UnfitError: the source lies elsewhere, is missing, or is no file of this project.
     """
     folder, _, last = name.rpartition("/")
     if folder not in ("", parts_folder(path).name) or last in ("", ".", ".."):
         raise UnfitError(f"takes its values from {name!r}, which is not opened")
     source = path.parent / name
     if not os.path.lexists(source):
-        if is_index:  # the reader tells how many are missing
+        if is_index:  # the reader reports how many are missing
             return
         raise UnfitError(f"takes its values from {name!r}, which is missing")
     _check_regular(source, name)
@@ -130,10 +130,10 @@ def _bounds(file: h5py.File, columns: Columns) -> list[list[int]]:
 
 
 def _check_part(part: Path, fields: Columns, rows: int, beat: Callable[[], None]) -> None:
-    """Refuses a part that does not hold so many rows of the index's fields.
+    """Refuses a part that does not have the index's fields with so many rows.
 
     Raises:
-        UnfitError: it does not.
+        UnfitError: the part is refused.
     """
     name = f"{part.parent.name}/{part.name}"
     _check_regular(part, name)
@@ -167,7 +167,7 @@ def _answer(path: Path, beat: Callable[[], None]) -> dict[str, Any]:
 
 
 def _serve() -> None:
-    """Answers for one file after the other, until standard input ends."""
+    """Examines one file after the other, until standard input ends."""
     with suppress(ValueError, OSError):  # not every system limits it
         resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     for line in sys.stdin:

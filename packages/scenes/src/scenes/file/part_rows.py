@@ -1,8 +1,8 @@
-"""Reads rows from a folder of parts, a few of which are open at a time.
+"""Reads rows from a folder of parts, with a few parts open at a time.
 
-An index of parts is a virtual HDF5 dataset, which any HDF5 program reads. But HDF5 keeps each part
-open that was touched, and once the process may open no more files it gives zeros without an error
-(seen with HDF5 2.0): so nothing here reads through it.
+An index of parts is a virtual HDF5 dataset, which any HDF5 program can read. But HDF5 keeps every
+part open that it has touched, and once the process may open no more files it returns zeros without
+an error (seen with HDF5 2.0). So this module reads the parts themselves.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ OPEN_PARTS = 8
 
 
 def open_part(path: Path) -> h5py.File:
-    """Opens a finished part for reading; it never changes, so that a disk without locks serves too.
+    """Opens a finished part for reading, without a lock where the disk has none.
 
-    Locks are only left out where there are none: HDF5 opens no file in two ways at once.
+    That is safe, because a finished part never changes. Elsewhere it is locked, because HDF5 does
+    not open one file in two ways at once.
 
     Raises:
-        OSError: it cannot be read; without a number where it is damaged.
+        OSError: the part cannot be read; without an `errno` where it is damaged.
     """
     try:
         return h5py.File(path, "r")
@@ -42,7 +43,7 @@ class JoinedParts:
     """The parts of one file.
 
     Args:
-        folder: where they lie.
+        folder: the folder that they lie in.
         bounds: first row of each part, and the row after its last.
 
     Raises:
@@ -53,8 +54,8 @@ class JoinedParts:
         self._folder = folder
         self._starts, self._stops = bounds.astype(np.int64).T
         self._open: OrderedDict[int, h5py.File] = OrderedDict()
-        there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-        missing = [name for i in range(len(bounds)) if (name := self._name(i)) not in there]
+        names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        missing = [name for i in range(len(bounds)) if (name := self._name(i)) not in names]
         if missing:
             count = f"{len(missing)} of {len(bounds)} parts"
             raise FileNotFoundError(f"{folder}: {count} are missing, the first {missing[0]}")
@@ -103,9 +104,9 @@ class JoinedRows:
     """A field of a folder of parts, read as one reads an HDF5 dataset.
 
     Args:
-        parts: where from.
-        key: the field.
-        dataset: its virtual dataset in the index, for shape, type and attributes.
+        parts: the parts.
+        key: of the field.
+        dataset: the field's virtual dataset in the index, for shape, type and attributes.
     """
 
     def __init__(self, parts: JoinedParts, key: str, dataset: h5py.Dataset) -> None:

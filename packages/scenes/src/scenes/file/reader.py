@@ -43,8 +43,8 @@ def open_hdf5(path: Path) -> h5py.File:
 class SceneFile:
     """A finished file, or index of parts, open for reading: `len(file)` scenes by number.
 
-    It may be used as a context manager, is closed with its last reference otherwise, and opens the
-    same file again where it is unpickled: the processes of a torch DataLoader can have it.
+    It may be used as a context manager; otherwise it is closed with its last reference. Unpickled
+    in another process, such as one of a torch DataLoader, it opens the same file again.
 
     Example:
         >>> import scenes
@@ -132,19 +132,17 @@ class SceneFile:
     def __getitem__(
         self, key: str | int | np.integer | slice
     ) -> Rows | JoinedRows | dict[str, np.ndarray]:
-        """Returns a field's rows by its key, or all fields by the number of a row.
+        """Returns a field by its key, or all fields of some rows.
 
-        To read rows that are damaged raises a FileError.
+        Reading rows that are damaged raises a FileError.
 
         Args:
-            key: a string gives the field's HDF5 dataset, or what reads like one from parts; a
-                number, negative ones counted from the end, one scene as arrays by key; a slice, the
-                arrays of several scenes.
-
-        To read rows that are damaged raises a FileError.
+            key: a string for a field, whose rows are then read as those of an HDF5 dataset; the
+                number of a scene, negative ones counted from the end, for its arrays by key; or a
+                slice, for the arrays of several scenes.
 
         Raises:
-            FileError: the file has none of that key, or gives its codes wrong names.
+            FileError: the file has no field of that key, or gives its codes wrong names.
             IndexError: there is no row of that number.
         """
         if not self._file:
@@ -177,7 +175,7 @@ class SceneFile:
         return Rows(dataset.id)
 
     def has(self, key: str) -> bool:
-        """Whether the file knows this field."""
+        """Whether the file has a field of this key."""
         return key in self._file
 
     def keys(self) -> list[str]:
@@ -214,7 +212,7 @@ class SceneFile:
 
     @property
     def dataset(self) -> str:
-        """Name of the dataset; of a split, that of the scenes."""
+        """Name of the dataset; for a split, that of the file it was taken from."""
         recipe = self._split
         return str(self._file.attrs["dataset"]) if recipe is None else recipe.of_dataset
 
@@ -225,7 +223,7 @@ class SceneFile:
 
     @property
     def identity(self) -> str:
-        """What decides every row, in one line (`scenes.identity`); to compare it: `is_of`."""
+        """All that decides the rows, on one line (`scenes.identity`); `is_of` compares it."""
         attributes = self._file.attrs
         config, provenance = str(attributes["config"]), str(attributes.get("provenance", "{}"))
         try:
@@ -235,7 +233,7 @@ class SceneFile:
             raise FileError(f"{self.path}: config: {error}") from error
 
     def is_of(self, identity: str) -> bool:
-        """Whether its rows are those of an identity, as far as both tell.
+        """Whether its rows are those of an identity, as far as both of them say.
 
         Args:
             identity: of this version, or of an earlier one, which held paths as they were typed.
@@ -254,7 +252,7 @@ class SceneFile:
 
     @property
     def config(self) -> Any:
-        """The dataset's config; of a split, that of the scenes."""
+        """Config of the dataset; for a split, that of the file it was taken from."""
         recipe = self._split
         if recipe is None:
             return self.recipe
@@ -268,7 +266,7 @@ class SceneFile:
 
     @property
     def _split(self) -> SplitConfig | None:
-        """How the rows were chosen from another file; `None` where they were not."""
+        """How the rows were chosen, where this file is a split of another one; else `None`."""
         if self._file.attrs["dataset"] != SplitConfig.dataset:
             return None
         recipe: SplitConfig = self.recipe
@@ -283,10 +281,10 @@ class SceneFile:
             raise FileError(f"{self.path}: config: {error}") from error
 
     def segmentation(self, rows: Any) -> UInt8[np.ndarray, "*N H W"]:
-        """Returns the entity of each pixel of some rows.
+        """Returns the entity of each pixel in some rows.
 
         Raises:
-            FileError: a pixel is of no entity, or the rows are damaged.
+            FileError: a pixel's entity has no name, or the rows are damaged.
         """
         labels = np.asarray(self["segmentation"][rows])
         if (highest := int(labels.max(initial=0))) >= len(self.entities):

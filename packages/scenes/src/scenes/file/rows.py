@@ -1,6 +1,6 @@
-"""Rows of a dataset, read so that damage is told with the file's name and the key.
+"""Rows of a dataset, whose errors name the file and the key.
 
-HDF5 finds a spoilt chunk only as it unpacks it, and its own message names neither.
+HDF5 notices a damaged chunk only as it unpacks it, and its own message names neither.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scenes.file.errors import FileError, refusal_of_system
 
 
 class Rows(h5py.Dataset):
-    """A dataset as h5py has it, with errors in words; made of another one's `id`."""
+    """An h5py dataset with errors in words, made from another dataset's `id`."""
 
     def __getitem__(self, args: Any, new_dtype: Any = None) -> Any:
         """Returns rows.
@@ -29,7 +29,7 @@ class Rows(h5py.Dataset):
             return super().__getitem__(args, new_dtype=new_dtype)
 
     def read_direct(self, dest: Any, source_sel: Any = None, dest_sel: Any = None) -> None:
-        """Reads rows into an array, as `numpy.asarray` does all; raises the same errors."""
+        """Reads rows into an array, as `numpy.asarray` does; raises the same errors as `[]`."""
         with self._in_words():
             super().read_direct(dest, source_sel, dest_sel)
 

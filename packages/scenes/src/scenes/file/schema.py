@@ -5,9 +5,9 @@ Root attributes: `schema`, `dataset`, `config` (JSON), `seed`, `version` (of thi
 `scenes.file.seal`), `complete`.
 
 Each field is an HDF5 dataset. Its first axis is the row, and the table gives the other axes. Its
-attributes are its `meaning`, `unit` and `categories` (names of its codes). What a source does not
-know is absent, never zeros. O is the most objects of a scene: rows of `factors` and `amodal` beyond
-those placed are zeros, and `factors/present` says which count.
+attributes are its `meaning`, `unit` and `categories` (names of its codes). A field that a source
+does not know is absent, never zeros. O is the largest number of objects in a scene. Rows of
+`factors` and `amodal` beyond a scene's objects are zeros, and `factors/present` says which count.
 
 | field | row | values |
 |---|---|---|
@@ -20,7 +20,7 @@ those placed are zeros, and `factors/present` says which count.
 | `mask_conflicts` | () int32 | imported: pixels that are not in exactly one mask |
 | `factors/present` | (O,) bool | which rows of the factors count |
 | `factors/visible_pixels` | (O,) int32 | pixels that nothing hides |
-| `factors/shape` | (O,) uint8 | a code; imported tetrominoes and sprites: float32, as they were |
+| `factors/shape` | (O,) uint8 | a code; imported tetrominoes and sprites: float32, unchanged |
 | `factors/size` | (O,) float32 | Objects Room: metres, 0.5 to 1; CLEVR: a code, uint8 |
 | `factors/material`, `factors/color` | (O,) uint8 | CLEVR: codes; imported: RGB, (O, 3) float32 |
 | `factors/color_rgb`, `factors/color_hsv` | (O, 3) float32 | 0 to 1 |
@@ -28,17 +28,17 @@ those placed are zeros, and `factors/present` says which count.
 | `factors/rotation` | (O,) float32 | rad about the vertical, 0 to 2 pi |
 | `factors/x`, `factors/y` | (O,) float32 | sprites: 0 to 1, from the left and from the top |
 | `factors/scale`, `factors/orientation` | (O,) float32 | sprites: 0.5 to 1; rad, 0 to 2 pi |
-| `factors/z`, `factors/visibility` | (O,) float32 | imported, as they were |
-| `factors/pixel_coords` | (O, 3) float32 | imported, as they were |
-| `background/KEY` | as `factors/KEY` | imported: the same of the background's entities |
+| `factors/z`, `factors/visibility` | (O,) float32 | imported, unchanged |
+| `factors/pixel_coords` | (O, 3) float32 | imported, unchanged |
+| `background/KEY` | as `factors/KEY` | imported: the factor of the background's entities |
 | `background/wall_rgb`, `background/floor_rgb` | (3,) float32 | Objects Room: 0 to 1 |
 | `background/color_rgb` | (3,) float32 | sprites: 0 to 1 |
 | `background/lamp_position` | (3, 3) float32 | CLEVR-like: metres; key, fill and back lamp |
 | `camera/position` | (3,) float32 | metres, z up |
 | `camera/yaw`, `camera/pitch` | () float32 | Objects Room: rad, from the x axis; above horizontal |
 
-Two datasets are no fields: `checksums` has a row for each chunk of rows, and `parts`, in an index
-of parts, the first row of each part and the row after its last.
+Two more datasets are no fields: `checksums` has a row for each chunk of rows, and in an index of
+parts `parts` has the first row of each part and the row after its last.
 """
 
 from __future__ import annotations
@@ -50,17 +50,17 @@ import h5py
 
 SCHEMA = 1
 CHUNK_ROWS = 16
-"""Rows that are compressed together: a shuffled read unpacks 16 images to get one."""
+"""Rows that are compressed together; to read one at random, all of them are unpacked."""
 MOST_ENTITIES = 255
-"""Background included: a segmentation is bytes."""
+"""Most entities, background included, because a segmentation has a byte for each pixel."""
 CHECKSUMS = "checksums"
 PARTS = "parts"
 
 
 def dataset_keys(file: h5py.File) -> list[str]:
-    """Returns the keys of all fields, groups entered.
+    """Returns the keys of all fields, those in groups included.
 
-    HDF5's own visit would parse more than `scenes.file.metadata` has parsed before.
+    Not by HDF5's own visit, which parses more than `scenes.file.metadata` has examined.
     """
 
     def inside(group: h5py.Group) -> Iterator[str]:
@@ -74,7 +74,7 @@ def dataset_keys(file: h5py.File) -> list[str]:
 
 
 def parts_folder(path: Path) -> Path:
-    """Returns the folder of a file's parts, in which they lie while it is built or for good."""
+    """Returns the folder of a file's parts: while it is built, or for good with an index."""
     return path.with_name(f"{path.name}.parts")
 
 

@@ -1,4 +1,4 @@
-"""The seal of a file: checksums of its rows, and a digest over them and everything else.
+"""Seals a file by checksums of its rows, and a digest over these and everything else.
 
 Every `CHUNK_ROWS` rows have a SHA-256 over the bytes of all their fields in the order of the keys.
 The root attribute `sha256` covers those checksums, the other attributes, and every field's type,
@@ -27,15 +27,15 @@ SEALED_BY = "sha256"
 SEALED_LAST = (SEALED_BY, "complete")
 """Root attributes that the seal does not cover."""
 BLOCK_BYTES = 64 << 20
-"""Rows of about so many bytes are read at once to be checked."""
+"""About how many bytes of rows are read at once for checking."""
 
 
 def seal(file: h5py.File, fields: Mapping[str, Field]) -> None:
     """Marks a file as complete, under the digest of all that it holds.
 
     Args:
-        file: it has all its rows.
-        fields: those given to `create`; to read them from the file would take longer.
+        file: the file, with all its rows.
+        fields: those that `lay_out` wrote; to read them from the file would take longer.
     """
     rows = len(file["image"])
     described = {
@@ -51,7 +51,7 @@ def seal(file: h5py.File, fields: Mapping[str, Field]) -> None:
 
 
 def digest(file: h5py.File) -> str:
-    """Returns the digest of a file, given its rows' checksums.
+    """Returns the digest of a file, taking its rows' checksums as they are stored.
 
     Raises:
         KeyError: the file has no checksums.
@@ -75,11 +75,11 @@ def _digest(file: h5py.File, fields: Mapping[str, list[Any]]) -> str:
 def check_seal(path: Path, file: h5py.File) -> None:
     """Refuses a file whose attributes, types, shapes or checksums are not as they were written.
 
-    Nothing is built on a file without this check: it would be sealed anew, changes included. The
-    rows themselves are for `check_rows`.
+    Before a file is extended it must pass this check; otherwise it would be sealed anew, damage
+    included. `check_rows` checks the rows themselves.
 
     Raises:
-        FileError: they are not, or an earlier version wrote the file, without a seal.
+        FileError: the file changed, or an earlier version wrote it, without a seal.
     """
     if SEALED_BY not in file.attrs or CHECKSUMS not in file:
         raise FileError(f"{path}: {SEALED_BY}: missing; an earlier version wrote this file")
@@ -94,12 +94,12 @@ def check_rows(path: Path, file: h5py.File, n: int, advance: Callable[[int], Non
 
     Args:
         path: of the file, for the message.
-        file: under a seal that `check_seal` found right.
+        file: a file that passed `check_seal`.
         n: a multiple of `CHUNK_ROWS`, or all rows.
         advance: is called with the number of rows each time some were checked.
 
     Raises:
-        FileError: they are not; the message names the first of them.
+        FileError: rows changed; the message names the first of them.
     """
     keys, checksums = dataset_keys(file), file[CHECKSUMS][:]
     step = block_rows({key: file[key] for key in keys})
@@ -125,7 +125,7 @@ def block_rows(fields: Mapping[str, Any]) -> int:
 def changed_chunks(
     rows: Mapping[str, np.ndarray], start: int, checksums: UInt8[np.ndarray, "C 32"]
 ) -> Iterator[range]:
-    """Yields the numbers of rows, chunk by chunk, that are not as they were written.
+    """Yields the rows of each chunk that is not as it was written.
 
     Args:
         rows: all fields of consecutive rows, by key.

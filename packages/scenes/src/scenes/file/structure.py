@@ -1,6 +1,6 @@
-"""Has the structure of a file parsed by another process before this one opens it.
+"""Lets another process parse the structure of a file before this one opens it.
 
-Why, and what is checked: `scenes.file.metadata`.
+`scenes.file.metadata`, which that process runs, says why, and what is checked.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.
 
 
 def check_regular(path: Path) -> None:
-    """Refuses what is no regular file: a folder, a device, a pipe, which would block.
+    """Refuses anything but a regular file, since a device or pipe might block.
 
     Raises:
-        FileError: it is none, or not there.
-        OSError: it is a folder, or the system does not tell.
+        FileError: it is a device, a pipe or a socket, or does not exist.
+        OSError: it is a folder, or the system refuses to say.
     """
     try:
         status = path.stat()
@@ -48,18 +48,18 @@ def check_regular(path: Path) -> None:
 
 
 def check_structure(path: Path, limit_s: float = LIMIT_S) -> None:
-    """Refuses an HDF5 file which it would be unsafe to open.
+    """Refuses an HDF5 file that is not safe to open.
 
-    The first call starts a process (0.3 s), which the later ones use (7 ms for a file, 3 ms for
-    each part of an index). One file is not looked at twice unless it changed, or is an index.
+    The first call starts a process (0.3 s), which later calls use (7 ms for a file, 3 ms for each
+    part of an index). A file is examined again only if it changed, or is an index.
 
     Args:
         path: the file.
         limit_s: seconds for which the other process may show no sign of life.
 
     Raises:
-        FileError: it is damaged, no HDF5, or has links, values elsewhere or sizes that are not
-            there.
+        FileError: the file is damaged, no HDF5, or has links, values in other files, or sizes
+            that are declared but not stored.
         CommandError: it could not be read in `limit_s` seconds; a slow disk is no damage.
         OSError: the system refuses it.
     """
@@ -95,8 +95,8 @@ def _ask(path: Path, limit_s: float) -> dict[str, Any]:
         _end(parser)
         raise CommandError(f"{path}: could not be read in {limit_s:g} s; is the disk slow?")
     if answer:
-        told: dict[str, Any] = json.loads(answer)
-        return told
+        content: dict[str, Any] = json.loads(answer)
+        return content
     code = _end(parser)
     if code == -signal.SIGVTALRM:  # of the timer in `scenes.file.metadata`
         raise FileError(f"{path}: damaged: to parse it does not end")
@@ -112,7 +112,7 @@ class _Parser:
     """The other process."""
 
     def __init__(self) -> None:
-        # It looks for modules where this process does; HDF5 needs one thread.
+        # The process must find the same modules as this one; HDF5 needs one thread.
         paths = os.pathsep.join(place for place in sys.path if place)
         ours, theirs = socket.socketpair()
         with theirs:
@@ -127,16 +127,16 @@ class _Parser:
         self._socket = ours
 
     def ask(self, path: Path, limit_s: float) -> bytes | None:
-        """Returns the answer for a file: nothing if the process ended, `None` if it is silent."""
+        """Returns the answer for a file; empty if the process ended, `None` if it stays silent."""
         answer = b""
         self._socket.settimeout(limit_s)
         try:
             self._socket.sendall(json.dumps(str(path.absolute())).encode() + b"\n")
             while not answer.endswith(b"\n"):
-                some = self._socket.recv(1 << 16)
-                if not some:
+                block = self._socket.recv(1 << 16)
+                if not block:
                     return b""
-                answer += some
+                answer += block
         except TimeoutError:
             return None
         except ConnectionError:
@@ -144,7 +144,7 @@ class _Parser:
         return answer.lstrip(b".")
 
     def end(self, wait_s: float) -> int | None:
-        """Ends the process; returns its exit code, or `None` if it waits for a dead disk."""
+        """Ends the process; returns its exit code, `None` if it cannot end for a dead disk."""
         self._socket.close()
         with suppress(subprocess.TimeoutExpired):
             return self._process.wait(wait_s)

@@ -1,6 +1,6 @@
 """Walks through the structure of one HDF5 file, and refuses what is unsafe to read.
 
-Only for the process that `scenes.file.metadata` is: a damaged file may crash HDF5.
+Only `scenes.file.metadata` may use it, in its own process, because a damaged file may crash HDF5.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ MOST_DEPTH = 8
 MOST_AXES = 8
 MOST_ATTRIBUTES = 64
 MOST_ATTRIBUTE_BYTES = 16 << 20
-"""Of one attribute: CLEVR's lists the PNGs that could not be read, at most some 100,000 names."""
+"""Most bytes of an attribute: CLEVR's list of unreadable PNGs may have some 100,000 names."""
 MOST_CHUNK_BYTES = 256 << 20
-"""Of one chunk, which is unpacked whole; the largest that `scenes` writes have 38 MB."""
+"""Most bytes of a chunk, which is unpacked whole; the largest that `scenes` writes has 38 MB."""
 
 Columns = dict[str, tuple[str, tuple[int, ...]]]
 """Type and shape of each dataset by its key."""
@@ -33,10 +33,10 @@ class UnfitError(Exception):
 
 
 def open_unread(path: Path, *, locking: bool | None = None) -> h5py.File:
-    """Opens a file of which nothing is known yet.
+    """Opens a file that has not been examined yet.
 
     Raises:
-        UnfitError: it is no HDF5.
+        UnfitError: the file is no HDF5.
         OSError: the system refuses it.
     """
     try:
@@ -48,16 +48,16 @@ def open_unread(path: Path, *, locking: bool | None = None) -> h5py.File:
 
 
 class Walk:
-    """What lies in one file, by hard links only.
+    """Examines everything in one file that is reached by hard links.
 
     Args:
         file: the file.
         path: of the file.
         beat: is called now and then.
-        attributes: whether to parse them too; of an index's parts, nobody reads them.
+        attributes: whether to parse attributes too; nobody reads those of an index's parts.
 
     Attributes:
-        columns: the datasets met so far.
+        columns: the datasets found so far.
         sources: names of the files that virtual datasets take their values from.
     """
 
@@ -81,7 +81,7 @@ class Walk:
         def collect(name: bytes, link: Any) -> bool | None:
             self._beat()
             links.append((name, link.type))  # h5py fills one and the same `link` each time
-            return True if len(links) > MOST_OBJECTS else None  # it may not raise, but stop
+            return True if len(links) > MOST_OBJECTS else None  # stops; it must not raise
 
         group.links.iterate(collect, info=True)
         self._objects += len(links)
@@ -140,7 +140,7 @@ class Walk:
             inside += all(
                 start < length for start, length in zip(stored.chunk_offset, shape, strict=True)
             )
-            return wrong or None  # it may not raise, but stop
+            return wrong or None  # stops; it must not raise
 
         if wanted <= self._bytes:  # each takes a byte at least
             dataset.chunk_iter(check)
@@ -170,7 +170,7 @@ class Walk:
 
 
 class _Holder:
-    """What h5py's attributes are read by: something with an `id`."""
+    """An object with an `id`, which is all that h5py needs to read attributes."""
 
     def __init__(self, item: Any) -> None:
         self.id = item

@@ -72,7 +72,7 @@ def index(parts: list[Part], folder: Path, target: Path) -> None:
 
     Args:
         parts: in order, without gaps.
-        folder: where they lie.
+        folder: the folder that they lie in.
         target: the file to write.
 
     Raises:
@@ -108,11 +108,11 @@ def index(parts: list[Part], folder: Path, target: Path) -> None:
 
 
 def check_parts(parts: list[Part], folder: Path, advance: Callable[[int], None]) -> None:
-    """Refuses parts that an earlier command left and that are not as it wrote them.
+    """Refuses parts of an earlier command that are not as it wrote them.
 
     Args:
-        parts: those that are there.
-        folder: where they lie.
+        parts: the finished parts.
+        folder: the folder that they lie in.
         advance: is called with the number of rows each time some were checked.
 
     Raises:
@@ -130,10 +130,15 @@ def check_parts(parts: list[Part], folder: Path, advance: Callable[[int], None])
 
 
 def _check_kin(path: Path, file: h5py.File, first: dict[str, Any]) -> None:
-    """Refuses a file that is not as it was written, or not of the first one's renderer and build.
+    """Refuses a file that changed since it was written, or is of another renderer or build.
+
+    Args:
+        path: of the file.
+        file: the file, open.
+        first: root attributes of the first file, which all others must match.
 
     Raises:
-        CommandError: it is so.
+        CommandError: the file cannot be joined with the first.
     """
     try:
         check_seal(path, file)

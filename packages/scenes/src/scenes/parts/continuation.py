@@ -1,4 +1,4 @@
-"""What an earlier build left, a file or a folder of parts, and whether this one may go on."""
+"""Decides whether a build may go on from the file or the parts that an earlier one left."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ WAYS_OUT = "--overwrite makes all scenes anew, another --out leaves these as the
 
 
 def no_advance(_rows: int) -> None:
-    """Counts nothing."""
+    """Ignores the number of rows: for callers that show no bar."""
 
 
 @dataclass(frozen=True)
 class Existing:
-    """What a finished file already gives to a build."""
+    """The rows that a build finds in a finished file."""
 
     rows: int = 0
     is_index: bool = False
@@ -40,19 +40,19 @@ class Existing:
     fields: Mapping[str, Field] = field(default_factory=dict)
 
     def is_all(self, n: int, layout: Layout) -> bool:
-        """Whether nothing is left to do."""
+        """Whether the file has all rows already, in the right layout."""
         return self.rows == n and self.is_index == (layout == "parts")
 
     @property
-    def kept(self) -> int:
-        """Rows to copy from the file: whole chunks; none from an index, whose parts stay."""
+    def whole_chunks(self) -> int:
+        """Rows to copy from the file, in whole chunks; none from an index, whose parts stay."""
         return 0 if self.is_index else self.rows - self.rows % CHUNK_ROWS
 
 
 def existing_rows(
     config: DatasetConfig, seed: int, n: int, out: Path, layout: Layout, *, overwrite: bool
 ) -> Existing:
-    """Returns what the file at `out` already gives to this build.
+    """Returns the rows that a build finds in the file at `out`.
 
     Args:
         config: of the build.
@@ -60,7 +60,7 @@ def existing_rows(
         n: rows of the build.
         out: the file, if there is one.
         layout: of the build.
-        overwrite: whether the file is to be replaced, so that it gives nothing.
+        overwrite: whether the file is to be replaced, so that its rows do not count.
 
     Raises:
         UsageError: the file is another dataset's, is not as it was written, has more rows, another
@@ -102,7 +102,7 @@ def check_kept(out: Path, rows: int, advance: Callable[[int], None] = no_advance
         advance: is called with the number of rows each time some were checked.
 
     Raises:
-        CommandError: they are not.
+        CommandError: the file changed since it was written.
     """
     try:
         with SceneFile(out) as file:
@@ -112,8 +112,8 @@ def check_kept(out: Path, rows: int, advance: Callable[[int], None] = no_advance
         raise CommandError(f"{error}; it is not built on, --overwrite replaces it") from error
 
 
-def is_rest(folder: Path, config: DatasetConfig, seed: int, n: int) -> bool:
-    """Whether a folder is only what a build of `n` rows left when it was killed at its very end.
+def is_left_over(folder: Path, config: DatasetConfig, seed: int, n: int) -> bool:
+    """Whether a folder's parts are all in the finished file of `n` rows, and so may be deleted.
 
     Parts that go beyond `n` belong to an extension that was interrupted, and are kept.
     """
@@ -138,12 +138,12 @@ def claim(
         config: of the build.
         seed: of the build.
         out: the build's file.
-        existing: what that file gives.
-        overwrite: whether parts of another build, and an index of them, are to go.
+        existing: the rows of that file.
+        overwrite: whether parts of another build, and an index of them, may be deleted.
 
     Raises:
         UsageError: the folder holds parts of another build, or of another drawing.
-        CommandError: the folder, or the file, is another renderer's.
+        CommandError: the folder's parts, or the file's rows, are of another renderer.
     """
     label = folder / "build.json"
     identity = identity_of(config, seed)
@@ -169,7 +169,7 @@ def claim(
 
 
 def _other_drawing(folder: Path, config: DatasetConfig) -> str:
-    """Returns in words how the parts in a folder were drawn, if not as they would be now."""
+    """Returns in words how a folder's parts were drawn; empty where as they would be now."""
     if not any(folder.glob("*.h5")):
         return ""
     marks = (_read_label(mark) for mark in sorted(folder.glob("renderer-*.json")))

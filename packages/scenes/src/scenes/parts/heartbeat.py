@@ -1,4 +1,4 @@
-"""Tells workers that hang from workers that work: those that work send beats to the driver.
+"""Tells workers that hang from workers that work: working ones send beats to the driver.
 
 Several EGL contexts at once can hang in the driver (google-deepmind/mujoco issue 3444), and a
 process that hangs neither ends nor says anything.
@@ -15,11 +15,11 @@ from typing import cast
 HANG_S = 60.0
 """Seconds for which a worker may be silent; only time in which the driver itself ran counts."""
 TICKS = 60
-"""How often the driver looks, and a worker beats, in the time that a worker may be silent."""
+"""Ticks in the time that a worker may be silent: at each the driver looks, and a worker beats."""
 STOPPED_TICKS = 10
-"""A look that takes longer than this many ticks: the driver was stopped, or the machine slept."""
+"""Where a look takes longer than so many ticks, the driver was stopped, or the machine slept."""
 OPENING = 5
-"""How many times as long the first silence may last, in which a worker starts OpenGL: workers that
+"""How many times as long a worker's first silence may last, in which it starts OpenGL: workers that
 start at once on few cores slow each other down."""
 BEAT = "beat"
 """The message by which a worker says that it works."""
@@ -29,7 +29,7 @@ Beat = Callable[[], None]
 
 
 def no_beat() -> None:
-    """Does nothing: the beat of a source that no driver listens to."""
+    """Does nothing: the beat where no driver listens."""
 
 
 class Pulse:
@@ -74,8 +74,8 @@ class Watch:
             connections: to workers that have something to do.
 
         Returns:
-            The workers that have sent something, and those that hang. A worker is watched from
-            the first thing that it sends; the silence after that may be `OPENING` times as long.
+            The workers that have sent something, and those that hang. A worker is watched from its
+            first message on; the silence after that one may be `OPENING` times as long.
         """
         connections = list(connections)
         if self._hang_s is None:

@@ -60,14 +60,14 @@ def make_in_processes(
         opener: opens the source, once in each process.
         parts: what to make.
         folder: where the parts go.
-        advance: is told of each part that is there.
+        advance: is called with each part once it is finished.
         workers: number of processes.
         hang_s: how long a worker may neither draw a block of rows nor attempt a scene while this
             process runs; `None` for ever.
 
     Raises:
         CommandError: workers keep dying, or one part hangs twice.
-        Exception: what a worker raised.
+        Exception: any that a worker raised.
     """
     waiting = deque(parts)
     team = _Team(opener, folder, hang_s)
@@ -75,8 +75,8 @@ def make_in_processes(
         while waiting or team.busy:
             while waiting and len(team.busy) < workers:
                 team.assign(waiting.popleft())
-            for part, is_there in team.outcomes():
-                if is_there:
+            for part, is_finished in team.outcomes():
+                if is_finished:
                     advance(part)
                 else:
                     waiting.appendleft(part)
@@ -98,7 +98,7 @@ class _Team:
         self._opener, self._folder, self._hang_s = opener, folder, hang_s
         self._processes: dict[Connection, SpawnProcess] = {}
         self.busy: dict[Connection, Part] = {}
-        """What each worker is making."""
+        """The part that each worker is making."""
         self._watch = Watch(hang_s)
         self._hung: set[Part] = set()
         self._deaths = 0
@@ -112,11 +112,11 @@ class _Team:
             connection.send(part)
 
     def outcomes(self) -> Iterator[tuple[Part, bool]]:
-        """Waits a moment; yields parts that are done with, and whether they are there.
+        """Waits a moment; yields parts that no worker is making any more, and whether finished.
 
         Raises:
             CommandError: workers keep dying, or one part hangs twice.
-            Exception: what a worker raised.
+            Exception: any that a worker raised.
         """
         ready, hanging = self._watch.wait(self.busy)
         for connection in ready:
@@ -207,10 +207,10 @@ def _say(line: str) -> None:
 
 @contextmanager
 def starting_apart() -> Iterator[None]:
-    """Keeps Ctrl-C, and the script that runs, from the processes that are spawned within.
+    """Keeps Ctrl-C, and the user's script, away from processes that the block spawns.
 
-    This process handles Ctrl-C. A spawned one would run the user's script once more, to know its
-    names, and with it whatever is not under `if __name__ == "__main__":`. Ours need none of them.
+    Ctrl-C is for this process alone. A spawned process would run the user's script once more, to
+    learn its names, with everything that is not under `if __name__ == "__main__":`; ours need none.
     """
     resource_tracker.ensure_running()  # started later, it would let interrupts through
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -244,7 +244,7 @@ def _work(opener: Opener, folder: Path, connection: Connection, hang_s: float | 
 
 
 def end_with_driver() -> None:
-    """Ends this process once the driver is gone, even if that was killed."""
+    """Ends this process once the driver is gone, even where the driver was killed."""
     driver = multiprocessing.parent_process()
     if driver is not None:
         driver.join()

@@ -1,4 +1,4 @@
-"""Parts of a build: files of some rows each, which are whole or not there at all."""
+"""Parts of a build: files of some rows each, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from scenes.scene import Field, Source
 PART_BYTES = 8 << 20
 MAX_PART_ROWS = 512
 MOST_PARTS = 2_000_000
-"""Of a build: their list takes 200 MB, and a billion rows of 64 x 64 pixels some 6 TB."""
+"""Most parts of a build: their list takes 200 MB, and a billion rows of 64 x 64 some 6 TB."""
 CATEGORIES = "categories.json"
-"""File in a folder of parts that holds the names of their codes, which all parts share."""
+"""File in a folder of parts with the names of codes, which all its parts share."""
 
 MADE_AGAIN = "delete it and run the same command again"
-"""What to do about a part that cannot serve."""
+"""Advice about a part that cannot be used."""
 
 Opener = Callable[[], Source]
-"""Opens the source of a build; it travels to the workers."""
+"""Opens the source of a build; it is sent to the workers."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class PartWriter:
         beat: is called for each block of rows and each attempt at a scene.
 
     Raises:
-        CommandError: the folder holds parts of another renderer, or whose codes have other names.
+        CommandError: the folder's parts are of another renderer, or give codes other names.
     """
 
     def __init__(self, opener: Opener, folder: Path, beat: Beat = no_beat) -> None:
@@ -134,10 +134,10 @@ def reading_part(path: Path) -> Iterator[h5py.File]:
 
 
 def claim_renderer(folder: Path, provenance: str) -> None:
-    """Marks a folder of parts as one renderer's, also for other machines that write into it.
+    """Marks a folder of parts as one renderer's, for other machines that write into it too.
 
     Raises:
-        CommandError: it is another's.
+        CommandError: the folder is another renderer's.
     """
     own = folder / f"renderer-{hashlib.sha256(provenance.encode()).hexdigest()[:16]}.json"
     for _ in range(2):  # before and after marking: of two at once, at least one sees the other
@@ -153,8 +153,8 @@ def claim_categories(folder: Path, fields: Mapping[str, Field]) -> None:
     """Marks a folder of parts with the names of their codes, which all its parts share.
 
     Raises:
-        CommandError: its codes have other names, of another version of this package, or a part is
-            damaged.
+        CommandError: the folder's codes have other names, from another version of this package, or
+            a part is damaged.
     """
     ours = {key: list(field.categories) for key, field in fields.items() if field.categories}
     mark = folder / CATEGORIES

@@ -14,7 +14,7 @@ from scenes.command_line import CommandError
 from scenes.parts.plan import Opener, Part, PartWriter
 
 LOST_NODES = 20
-"""How often one part is made again after its worker or node was lost."""
+"""How many times one part is made again after its worker or node was lost."""
 
 
 def make_on_ray(
@@ -25,18 +25,18 @@ def make_on_ray(
     *,
     address: str | None,
 ) -> None:
-    """Makes the parts as Ray tasks; one that is lost, or done twice, changes nothing.
+    """Makes the parts as Ray tasks; it does not matter if a task is lost, or done twice.
 
     Args:
         opener: opens the source, once in each worker process.
         parts: what to make.
         folder: where the parts go, under the same path on every node.
-        advance: is told of each part that is there.
+        advance: is called with each part once it is finished.
         address: the cluster's, as `ray.init` takes it; a cluster of this machine by default.
 
     Raises:
         CommandError: Ray is not installed, no cluster answers, or the folder is not shared.
-        Exception: what a task raised.
+        Exception: any that a task raised.
     """
     # Under `uv run`, Ray would start each worker by another `uv run` of a copy of this folder, and
     # wait for ever (seen with Ray 2.60); the nodes have their own installation.

@@ -1,4 +1,4 @@
-"""What people look at of a file: a contact sheet, or a page."""
+"""Shows a file to people, as a contact sheet or as a page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scenes.pictures.page import scene_page
 from scenes.pictures.sheet import contact_sheet
 
 MOST_SCENES = 10_000
-"""On a picture, or a page, which is made in memory."""
+"""Most scenes of a picture or a page, because it is made in memory."""
 
 
 def show(
@@ -30,14 +30,14 @@ def show(
         page: write a page rather than a contact sheet.
         n: number of scenes; 32 on a sheet and 240 on a page by default.
         masks: put each scene's segmentation beside it; a page begins with segmentations.
-        depth: the same with depths.
+        depth: put each scene's depths beside it; a page begins with depths.
 
     Returns:
-        What was written.
+        The path of the picture or the page.
 
     Raises:
-        UsageError: `n` is no count, `out` has the name of something else, or the file lacks what
-            is to be shown.
+        UsageError: `n` is out of range, `out` has a wrong ending, or the file has no segmentations
+            or depths to show.
         FileError: the file cannot be read.
     """
     if n is not None and not 1 <= n <= MOST_SCENES:

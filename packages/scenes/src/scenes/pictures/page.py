@@ -1,4 +1,4 @@
-"""One page to leaf through scenes, with masks and factors on hover; it needs no network."""
+"""Writes a page to leaf through scenes, with masks and factors on hover, without a network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from scenes.pictures.policy import content_policy
 from scenes.pictures.sheet import check_shown
 from scenes.progress import counting
 
-# Everything is escaped, in HTML and in JSON: names of files and entities may hold any characters.
+# All text is escaped, in HTML and JSON: names of files and entities may have any characters.
 TEMPLATES = Environment(
     loader=PackageLoader("scenes", "pictures"), autoescape=True, undefined=StrictUndefined
 )
@@ -33,15 +33,15 @@ def scene_page(
     """Writes the first scenes of a file as one HTML page.
 
     Args:
-        file: where from.
-        out: the page.
+        file: the file.
+        out: path of the page.
         n: number of scenes.
-        masks: show the segmentations at first.
-        depth: show the depths at first.
+        masks: begin with segmentations.
+        depth: begin with depths.
 
     Raises:
         UsageError: the file has no segmentation, or no depth.
-        FileError: it has more entities than names.
+        FileError: it has entities without a name.
     """
     check_shown(file, masks=masks, depth=depth)
     n = min(n, file.n)
@@ -92,7 +92,7 @@ def _png(image: UInt8[np.ndarray, "H W 3"]) -> str:
 
 
 def _runs(segmentation: UInt8[np.ndarray, "H W"]) -> list[int]:
-    """Returns entity and number of pixels in turn, row by row."""
+    """Returns a segmentation as runs: entity and number of pixels in turn, row by row."""
     labels = segmentation.ravel()
     starts = np.flatnonzero(np.diff(labels, prepend=-1))
     lengths = np.diff(starts, append=len(labels))
@@ -102,7 +102,7 @@ def _runs(segmentation: UInt8[np.ndarray, "H W"]) -> list[int]:
 def _factors(
     file: SceneFile, fields: dict[str, np.ndarray], row: int, index: int
 ) -> list[tuple[str, str, str]]:
-    """Returns name, value and CSS colour of each factor of an object; nothing where it is none."""
+    """Returns name, value and CSS colour of an object's factors; nothing for an unused row."""
     present = fields.get("factors/present")
     if present is not None and not present[row, index]:
         return []

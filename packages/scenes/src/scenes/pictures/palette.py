@@ -22,7 +22,7 @@ def spare_palette(slots: int) -> UInt8[np.ndarray, "K 3"]:
 
 
 def _hue(index: int, saturation: float, value: float) -> list[float]:
-    """Returns the colour of a number; numbers that follow each other have hues far apart."""
+    """Returns the colour of a number; consecutive numbers have hues far apart."""
     rgb = colorsys.hsv_to_rgb((0.57 + 0.381966 * index) % 1, saturation, value)
     return [255 * channel for channel in rgb]
 

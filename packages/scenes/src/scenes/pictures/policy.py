@@ -1,4 +1,4 @@
-"""What a page may do: run its own script, show pictures that it holds itself, and nothing else."""
+"""Restricts a page to its own script and to pictures within the page."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import hashlib
 def content_policy(script: str) -> str:
     """Returns the Content-Security-Policy of a page whose one script is `script`.
 
-    Whatever markup a file's names brought into the page, no other script would run, and nothing
+    Even if a name in a file brought markup into the page, no other script would run, and nothing
     would be fetched.
 
     Args:
-        script: exactly what stands between the script element's tags.
+        script: the exact text between the script element's tags.
     """
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (

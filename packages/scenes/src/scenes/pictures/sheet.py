@@ -1,4 +1,4 @@
-"""Contact sheets: many scenes of a file on one picture."""
+"""Draws contact sheets: many scenes of a file on one picture."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHEET_WIDTH = 1024
 LETTERS = 13
 """Height of headings, in pixels."""
 HEADING = 24
-"""Height of the line that they stand on."""
+"""Height of the line of headings, in pixels."""
 
 
 def tile(
@@ -52,8 +52,8 @@ def with_headings(
         sheet: of as many columns as there are headings, equally wide.
         headings: from left to right; a word that is too wide for its column is set smaller.
         gap: white pixels beside each column.
-        title: a line above all.
-        width: that the sheet has at least about.
+        title: a line above everything.
+        width: about the least width of the sheet.
     """
     scale = max(1, round(width / sheet.shape[1]))
     enlarged = sheet.repeat(scale, axis=0).repeat(scale, axis=1)
@@ -73,7 +73,7 @@ def with_headings(
 def _write(
     draw: ImageDraw.ImageDraw, words: str, place: tuple[int, int], width: int, anchor: str
 ) -> None:
-    """Writes words on one line, as large as `LETTERS`, or as fits into a width."""
+    """Writes words on one line, in the size `LETTERS`, or smaller to fit into a width."""
     words = " ".join(words.split())
     size = LETTERS
     font = ImageFont.load_default(size)
@@ -95,10 +95,10 @@ def contact_sheet(
     """Writes the first scenes of a file as one picture (paper, figure 10).
 
     Args:
-        file: where from.
-        out: a PNG.
+        file: the file.
+        out: path of the PNG.
         n: number of scenes.
-        columns: scenes in a row; half as many with something beside them.
+        columns: scenes in a row; half as many where something is drawn beside them.
         masks: put each scene's segmentation beside it.
         depth: put each scene's depth beside it.
 
@@ -128,10 +128,10 @@ def contact_sheet(
 
 
 def check_shown(file: SceneFile, *, masks: bool, depth: bool) -> None:
-    """Refuses to show what a file does not hold.
+    """Refuses to show segmentations or depths that a file does not have.
 
     Raises:
-        UsageError: names the file, the flag and what is missing.
+        UsageError: something is missing; the message names the file and the flag.
     """
     if masks and not file.has("segmentation"):
         raise UsageError(f"{file.path}: --masks needs segmentations, and this file has none")

@@ -1,1 +1,1 @@
-"""Pictures, codes and depths of MuJoCo models; the truth without OpenGL; and which OpenGL."""
+"""Draws MuJoCo models, finds the truth without OpenGL, and decides which OpenGL draws."""

@@ -1,7 +1,7 @@
-"""Whether an OpenGL draws what is there: asked once for each driver, and kept.
+"""Remembers for each driver whether its OpenGL draws what is there.
 
-The answers lie in the user's cache folder, one for each driver, MuJoCo and version of this
-package. Without such a folder the question is asked each time.
+The answers are kept in the user's cache folder, one for each driver, MuJoCo and version of this
+package. Without such a folder OpenGL is examined each time.
 """
 
 from __future__ import annotations
@@ -34,14 +34,16 @@ def reason_against(gl: str, *, folder: Path | None = None, limit_s: float = LIMI
     """
     folder = cache_folder() if folder is None else folder
     with _one_at_a_time(folder):
-        known = _read(folder).get(_question(gl))
-        return remember(examine(gl, QUESTION, limit_s=limit_s), folder) if known is None else known
+        answer = _read(folder).get(_question(gl))
+        if answer is None:
+            answer = remember(examine(gl, QUESTION, limit_s=limit_s), folder)
+        return answer
 
 
 def remember(examination: Examination, folder: Path | None = None) -> str:
-    """Stores what an examination says against its OpenGL, in place of an older answer; returns it.
+    """Returns the case against an examination's OpenGL, and stores it in place of an older answer.
 
-    That an OpenGL cannot be started is not stored: installing a library changes it.
+    That an OpenGL cannot be started is not stored, because installing a library changes it.
     """
     folder = cache_folder() if folder is None else folder
     answer = "; ".join(examination.untruths())
@@ -78,7 +80,7 @@ def _read(folder: Path | None) -> dict[str, str]:
         return {}
     try:
         answers = json.loads((folder / "opengl.json").read_text())
-    except (OSError, ValueError):  # none is kept, or another program's file is there
+    except (OSError, ValueError):  # there is no file yet, or it is another program's
         return {}
     if not isinstance(answers, dict):
         return {}
@@ -87,7 +89,7 @@ def _read(folder: Path | None) -> dict[str, str]:
 
 @contextmanager
 def _one_at_a_time(folder: Path | None) -> Iterator[None]:
-    """Lets one of several processes ask, and the others read: several at once can hang a driver."""
+    """Lets one process at a time examine OpenGL, because several at once can hang a driver."""
     import fcntl  # not at the top: see `scenes.lock`
 
     try:

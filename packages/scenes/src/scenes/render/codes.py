@@ -1,12 +1,12 @@
-"""The colours in which geoms are drawn to tell them apart, each with a check of its own.
+"""Codes: colours by which geoms are told apart, and which show whether a driver blended them.
 
 Number n, 0 where there is no geom and 1 + g at geom g, is drawn as the bytes
 
     red = 15 n,  green = 110 n^2,  blue = 110 n^3    (modulo 256)
 
-Red alone tells the number, and green and blue prove it. The factors were searched for: any average
-of two to eight samples of up to four different numbers is, in at least one byte, 2.25 or more away
-from every number's colour. So a pixel that a driver has blended is never taken for another geom.
+Red gives the number, and green and blue confirm it. A search found the factors: any average of two
+to eight samples of up to four different numbers is, in at least one byte, 2.25 or more away from
+every number's colour. So a pixel that a driver has blended is never taken for another geom.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jaxtyping import Bool, UInt8
 from scenes.command_line import CommandError
 
 MOST_GEOMS = 16
-"""The distance above holds for up to so many geoms, and for no geom."""
+"""Most geoms, for which the distance above holds."""
 RED, GREEN_AND_BLUE = np.uint8(15), np.uint8(110)
 RED_INVERSE = np.uint8(pow(15, -1, 256))
 
@@ -43,10 +43,10 @@ class MixedCodesError(CommandError):
 
 @contextmanager
 def scenes_named(numbers: Sequence[int]) -> Iterator[None]:
-    """Names the scene of a pixel that is no code, and what to do.
+    """Adds to the error of a pixel that is no code its scene, and what to do.
 
     Args:
-        numbers: of the scenes of the pictures that are drawn together within.
+        numbers: of the scenes that the block draws together.
 
     Raises:
         MixedCodesError: a pixel is no code.
@@ -82,7 +82,7 @@ def segids(num_geoms: int) -> list[int]:
 def read(
     pixels: UInt8[np.ndarray, "N H W 3"], num_geoms: int
 ) -> tuple[UInt8[np.ndarray, "N H W"], Bool[np.ndarray, "N H W"]]:
-    """Returns the number at each pixel, and whether the pixel proves one up to `num_geoms`."""
+    """Returns the number at each pixel, and whether the pixel is a code of such a number."""
     red, green, blue = np.moveaxis(pixels, -1, 0)
     numbers = red * RED_INVERSE
     expected = GREEN_AND_BLUE * numbers

@@ -1,6 +1,6 @@
-"""Draws the rooms that ship with this process's OpenGL, and compares them with rays.
+"""Draws stored rooms by this process's OpenGL, and compares them with what rays see.
 
-It imports MuJoCo: `scenes.render.examination` runs it in a process of its own.
+It imports MuJoCo, so `scenes.render.examination` runs it in a separate process.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ with starting_gl():
     from scenes.render.rays import Truth, truth
 
 WARM_UP, STEP, ENOUGH_S = 16, 64, 2.0
-"""For the rate: scenes made before it is measured, scenes made at once, seconds of measuring."""
+"""Scenes made before the rate is measured, scenes made at once, and seconds of measuring."""
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What OpenGL made of some rooms."""
+    """Rooms as OpenGL drew them."""
 
     images: UInt8[np.ndarray, "N H W 3"]
     code_colors: UInt8[np.ndarray, "N H W 3"]
-    """Colours of the codes (`scenes.render.codes`), of which some may be no code."""
+    """Colours of the codes (`scenes.render.codes`); a bad driver's may be no code."""
     depths_m: Float[np.ndarray, "N H W"]
     provenance: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How far a drawing agrees with rays; `Examination` says what the numbers are."""
+    """How far a drawing agrees with rays; `Examination` defines the numbers."""
 
     entities: UInt8[np.ndarray, "N H W"]
     """Read from the codes; `NO_ENTITY` where a colour is no code."""
@@ -111,7 +111,7 @@ def compare(request: str) -> str:
 
 
 def draw(rooms: Sequence[StoredRoom], config: ObjectsRoomConfig) -> Drawn:
-    """Draws rooms as a build draws them, but refuses none.
+    """Draws rooms as a build does, but refuses none of them.
 
     Raises:
         CommandError: OpenGL cannot be started.
@@ -132,7 +132,7 @@ def draw(rooms: Sequence[StoredRoom], config: ObjectsRoomConfig) -> Drawn:
 
 
 def judge(drawing: Drawn, truths: Sequence[Truth]) -> Comparison:
-    """Compares what was drawn with rays, pixel by pixel."""
+    """Compares a drawing with what rays see, pixel by pixel."""
     segmentation = np.stack([seen.segmentation for seen in truths])
     inside = np.stack([interior(labels) for labels in segmentation])
     entities = _entities(drawing.code_colors, segmentation)
@@ -144,13 +144,13 @@ def judge(drawing: Drawn, truths: Sequence[Truth]) -> Comparison:
         entities,
         float(equal.mean()),
         float(equal[inside].mean()),
-        # What is no number counts as the largest one: JSON has neither NaN nor infinity.
+        # NaN counts as the largest number, because JSON has neither NaN nor infinity.
         float(np.nan_to_num(apart_m, nan=float(np.finfo(np.float32).max)).max(initial=0)),
     )
 
 
 def interior(segmentation: UInt8[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
-    """Returns the pixels that are of one entity with their eight neighbours."""
+    """Returns the pixels that belong to the same entity as their eight neighbours."""
     height, width = segmentation.shape
     around = np.pad(segmentation, 1, mode="edge")
     same = np.ones((height, width), dtype=bool)
@@ -163,14 +163,14 @@ def interior(segmentation: UInt8[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
 def image_difference(
     images: UInt8[np.ndarray, "N H W 3"], stored: UInt8[np.ndarray, "N H W 3"]
 ) -> float:
-    """Returns the mean absolute difference, of 255, of the room furthest off."""
+    """Returns the largest mean absolute difference, of 255, of any room."""
     return float(np.abs(images.astype(int) - stored).mean(axis=(1, 2, 3)).max())
 
 
 def _entities(
     code_colors: UInt8[np.ndarray, "N H W 3"], truths: UInt8[np.ndarray, "N H W"]
 ) -> UInt8[np.ndarray, "N H W"]:
-    """Reads the entity at each pixel; a wall is the left or the right one as rays mostly say."""
+    """Returns the entity at each pixel; a wall is left or right as rays say of most its pixels."""
     walls = range(1 + FIRST_WALL_GEOM, 1 + FIRST_GEOM)
     numbers, right = read(code_colors, FIRST_GEOM + CONFIG.max_objects)
     entity_of_number = np.full(256, NO_ENTITY, dtype=np.uint8)
@@ -189,7 +189,7 @@ def _entities(
 
 
 def _rate(config: ObjectsRoomConfig) -> tuple[float | None, str]:
-    """Returns scenes a second, or why none can be made."""
+    """Returns scenes a second and an empty text, or no rate and why no scene can be made."""
     try:
         source = ObjectsRoomSource(config, 0)
         source.rows(range(WARM_UP))

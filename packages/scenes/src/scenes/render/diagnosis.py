@@ -1,4 +1,4 @@
-"""An examination of OpenGL for people: a table, and what to set where something disagrees."""
+"""Presents an examination of OpenGL: a table, and what to set where something disagrees."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from scenes.render.gl import Choice, first_choice, need_library
 
 
 def diagnose(gl: str | None, *, n: int, size: int, folder: Path) -> tuple[Examination, str]:
-    """Draws the rooms that ship by one OpenGL, and compares them.
+    """Draws stored rooms by one OpenGL, and compares them.
 
     Args:
         gl: a value of MUJOCO_GL; `None` takes the one that builds would take.
         n: rooms to draw.
         size: side of the images in pixels.
-        folder: where a picture is left if something disagrees.
+        folder: gets a picture if something disagrees.
 
     Returns:
-        What was found, and why this OpenGL was asked.
+        The examination, and why this OpenGL was chosen.
 
     Raises:
         UsageError: there are fewer rooms.
@@ -46,11 +46,11 @@ def diagnose(gl: str | None, *, n: int, size: int, folder: Path) -> tuple[Examin
 
 
 def lines(examination: Examination, why: str) -> list[str]:
-    """Returns an examination as a table, and what to set where something disagrees.
+    """Returns an examination as the lines of a table.
 
     Args:
-        examination: what was found.
-        why: the reason for its OpenGL.
+        examination: the result.
+        why: why its OpenGL was chosen.
     """
     table = [
         ("MUJOCO_GL", f"{examination.gl or 'unset'}: {why}"),
@@ -110,7 +110,7 @@ def _speed(examination: Examination) -> str:
 
 
 def what_to_set(examination: Examination) -> str:
-    """Returns what helps where something disagrees; nothing where all is well."""
+    """Returns advice where something disagrees; empty where all is well."""
     if examination.agrees:
         return ""
     if not examination.untruths():
@@ -129,7 +129,7 @@ def what_to_set(examination: Examination) -> str:
 
 
 def _share(share: float) -> str:
-    """Returns a share in per cent, rounded down: only all of it is 100%."""
+    """Returns a share in per cent, rounded down, so that only all of it is 100%."""
     return f"{math.floor(100_000 * share) / 1000:.3f}%"
 
 

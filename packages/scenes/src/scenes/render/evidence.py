@@ -1,4 +1,4 @@
-"""A picture of what an OpenGL drew beside what rays see, so that the cause can be seen."""
+"""Draws what an OpenGL drew beside what rays see, so that people can find the cause."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COLUMNS = ("stored", "colour", "codes", "rays", "difference", "depth", "rays' de
 ENTITIES = ("sky", "floor", "wall_left", "wall_right", "object_0", "object_1", "object_2")
 NUM_BACKGROUND = 4
 WILD = 1.25
-"""Depths are painted up to so many times the rays' furthest depth."""
+"""Depths are cut at so many times the furthest depth that rays see."""
 WRONG, RIGHT = (220, 0, 0), (235, 235, 235)
 MIN_SIDE, HEAD = 128, 16
 """In pixels: side of a room on the picture, and height of the line of the columns' names."""
@@ -42,11 +42,11 @@ def draw_evidence(
     Entities that differ from the rays', and pixels of no entity, are red.
 
     Args:
-        out: where it goes.
-        stored: the pictures that ship.
-        images: as drawn.
+        out: path of the picture.
+        stored: the stored pictures.
+        images: as OpenGL drew them.
         entities: as read from the codes.
-        depths_m: as drawn.
+        depths_m: as OpenGL drew them.
         truths: what rays see.
     """
     size = images.shape[1]

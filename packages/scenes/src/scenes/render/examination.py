@@ -1,8 +1,8 @@
-"""Whether an OpenGL draws what is there: draws rooms that ship, and compares them.
+"""Examines whether an OpenGL draws what is there.
 
-They are compared with rays and with stored pictures. Drawing happens in a process of its own with
-a time limit, since a process starts OpenGL once, and a driver may hang it or end it: `examine`
-starts that process, which runs this module.
+It draws rooms that ship with the package, and compares them with rays and with stored pictures. It
+does so in a separate process with a time limit, because a process can start OpenGL only once, and a
+driver may hang or end it. `examine` starts that process, which runs this module.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from scenes.render.tolerance import IMAGE_TOLERANCE
 from scenes.serialise import from_json, to_json
 
 LIMIT_S = 180.0
-"""Seconds that the drawing may take; where nothing hangs it takes a few."""
+"""Seconds that the drawing may take; it takes a few where nothing hangs."""
 STORED = 8
-"""Number of rooms that ship (`scenes.render.stored`)."""
+"""Number of rooms that ship with the package (`scenes.render.stored`)."""
 MIN_EQUAL = 0.995
 """Share of all pixels that must be of the entity that a ray through their centre meets."""
 MAX_DEPTH_ERROR_M = 0.02
-"""Inside objects; measured with Mesa's llvmpipe: 0.00001."""
+"""Largest error of depth inside objects; with Mesa's llvmpipe it is 0.00001."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to draw."""
+    """What an examination draws and measures."""
 
     n: int = STORED
     """Number of rooms to draw, at most `STORED`."""
@@ -44,16 +44,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Examination:
-    """What was drawn by one OpenGL, against rays and stored pictures.
+    """How the drawings of one OpenGL compare with rays and stored pictures.
 
-    What was not measured is `None`. A pixel is inside where it and its neighbours are of one
-    entity.
+    Numbers that were not measured are `None`. A pixel counts as inside where it and its eight
+    neighbours belong to one entity.
     """
 
     gl: str
     """A value of MUJOCO_GL."""
     driver: str
-    """The GPU's driver: see `gpu_driver`."""
+    """The GPU's driver, as `gpu_driver` returns it."""
     failure: str = ""
     """Why nothing could be drawn, or no scenes made; empty where they could."""
     started: bool = True
@@ -69,18 +69,18 @@ class Examination:
     equal: float | None = None
     """Share of all pixels whose entity is the one that a ray through their centre meets."""
     equal_inside: float | None = None
-    """The same share, of the pixels inside alone."""
+    """The same share among pixels inside alone."""
     depth_error_m: float | None = None
-    """Largest difference to the rays' depth inside objects."""
+    """Largest difference from the rays' depth inside objects."""
     image_difference: float | None = None
     """Mean absolute difference from the stored picture, of 255, in the room where it is largest."""
     scenes_per_second: float | None = None
     """Rate of one process, from sampling to the arrays of a file."""
     picture: str = ""
-    """Path of the picture of what disagrees; empty where there is none."""
+    """Path of a picture of the differences; empty where there is none."""
 
     def untruths(self) -> list[str]:
-        """Returns in words what disagrees with the rays; nothing for an OpenGL that can be used."""
+        """Returns in words what disagrees with rays; empty for an OpenGL that can be used."""
         disagreements = [self.failure] if self.failure else []
         if self.equal is not None and not self.segmentation_agrees:
             disagreements.append(
@@ -94,17 +94,17 @@ class Examination:
 
     @property
     def segmentation_agrees(self) -> bool:
-        """Whether segmentations are the rays', but for a few pixels at edges."""
+        """Whether segmentations are those of rays, apart from a few pixels at edges."""
         return self.equal is not None and self.equal >= MIN_EQUAL and self.equal_inside == 1
 
     @property
     def depth_agrees(self) -> bool:
-        """Whether depths are the rays'."""
+        """Whether depths are those of rays."""
         return self.depth_error_m is not None and self.depth_error_m <= MAX_DEPTH_ERROR_M
 
     @property
     def image_agrees(self) -> bool:
-        """Whether pictures are the stored ones, within what `scenes verify` allows."""
+        """Whether pictures differ from the stored ones by no more than `scenes verify` allows."""
         return self.image_difference is not None and self.image_difference <= IMAGE_TOLERANCE
 
     @property
@@ -118,15 +118,15 @@ class Examination:
 
 
 def examine(gl: str, request: Request | None = None, *, limit_s: float = LIMIT_S) -> Examination:
-    """Draws the rooms that ship in a process of its own, and compares.
+    """Draws stored rooms in a separate process, and compares them.
 
     Args:
         gl: a value of MUJOCO_GL, whatever the environment says.
-        request: what to draw.
-        limit_s: how long it may take.
+        request: what to draw; all rooms by default.
+        limit_s: seconds that it may take.
 
     Returns:
-        What was found; where OpenGL cannot be started, crashes or hangs, its `failure` says so.
+        The examination; its `failure` says where OpenGL cannot be started, crashes or hangs.
     """
     pyopengl = os.environ.get("PYOPENGL_PLATFORM", "")
     nothing = Examination(gl, gpu_driver())
@@ -159,7 +159,7 @@ def examine(gl: str, request: Request | None = None, *, limit_s: float = LIMIT_S
 def main(arguments: list[str]) -> None:
     """Draws in this process, and prints the examination as one line of JSON."""
     try:
-        # Not at the top: it starts OpenGL, and why that fails is part of the answer.
+        # Not at the top: it starts OpenGL, and the cause of a failure is part of the answer.
         from scenes.render.comparison import compare
 
         line = compare(arguments[0])

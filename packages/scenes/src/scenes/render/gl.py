@@ -1,4 +1,4 @@
-"""Which OpenGL draws, decided before MuJoCo is imported. Nothing here draws or imports MuJoCo."""
+"""Decides which OpenGL draws, before MuJoCo is imported. Nothing here draws or imports MuJoCo."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scenes.command_line import CommandError
 GL_LIBRARIES = {"osmesa": ("OSMesa", "libosmesa6"), "egl": ("EGL", "libegl1")}
 """Shared library that each value of MUJOCO_GL needs, and Debian's package of it."""
 MUJOCOS_OWN = ""
-"""Leaves the choice to MuJoCo: on macOS, where there is neither EGL nor OSMesa."""
+"""Value of MUJOCO_GL that leaves the choice to MuJoCo, for macOS: it has no EGL and no OSMesa."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,16 @@ class Choice:
 
 
 def choose_gl() -> Choice:
-    """Lets MuJoCo render without a display: MUJOCO_GL's way, else a GPU's EGL, else OSMesa.
+    """Chooses the OpenGL by which MuJoCo renders without a display, before mujoco is imported.
 
-    Without MUJOCO_GL, EGL is taken where it was seen to draw what is there
-    (`scenes.render.answers`, asked once for each driver); where it does not, OSMesa is taken and
-    one line on stderr says so. This must run before mujoco is imported. The choice is written into
-    this process's environment, so that its children make the same one: MUJOCO_GL, and
-    PYOPENGL_PLATFORM, which follows it whatever the user's shell has set.
+    MUJOCO_GL decides, if it is set. Otherwise a GPU's EGL is taken, if an examination found that it
+    draws what is there (`scenes.render.answers`, once for each driver). Otherwise OSMesa is taken;
+    where there is a GPU, one line on stderr says why. The choice is written into this process's
+    environment, so that its children make the same one: as MUJOCO_GL, and as PYOPENGL_PLATFORM,
+    which must agree with it.
 
     Raises:
-        CommandError: MUJOCO_GL names no such way, or the library that it needs is missing.
+        CommandError: MUJOCO_GL is set to something else, or the library that it needs is missing.
     """
     choice = first_choice()
     if choice.gl == "egl" and not _requested() and (reason := _reason_against_egl()):
@@ -54,35 +54,35 @@ def choose_gl() -> Choice:
 
 
 def gl_environment(gl: str, pyopengl: str = "") -> dict[str, str]:
-    """Returns the environment in which MuJoCo draws by one way.
+    """Returns the environment variables with which MuJoCo draws by a certain OpenGL.
 
     Args:
         gl: a value of MUJOCO_GL.
-        pyopengl: what PYOPENGL_PLATFORM is now. MuJoCo refuses to start EGL or OSMesa under
-            another name than its own there; a window (glfw) may be GLX's or EGL's.
+        pyopengl: the present value of PYOPENGL_PLATFORM. MuJoCo refuses to start EGL or OSMesa
+            unless it names the same; a window (glfw) works with GLX and with EGL.
     """
     if gl in GL_LIBRARIES:
         pyopengl = gl
     elif pyopengl.lower() in ("osmesa", ""):
-        pyopengl = ""  # PyOpenGL takes the empty name as none, and finds out
-    # One thread a process: at these sizes LLVM's threads gain nothing (measured), one process per
-    # core does.
+        pyopengl = ""  # PyOpenGL then finds the platform by itself
+    # One thread a process: at these sizes LLVM's threads gain nothing (measured), while one process
+    # per core does.
     threads = os.environ.get("LP_NUM_THREADS", "0")
     return {"MUJOCO_GL": gl, "PYOPENGL_PLATFORM": pyopengl, "LP_NUM_THREADS": threads}
 
 
 def first_choice() -> Choice:
-    """Returns what is taken if nothing is known against it: see `choose_gl`.
+    """Returns the choice of `choose_gl` before any examination.
 
     Raises:
-        CommandError: MUJOCO_GL names no way to draw.
+        CommandError: MUJOCO_GL is set to none of its values.
     """
     requested = _requested()
-    ways = ("osmesa", "egl", "glfw") if sys.platform != "darwin" else ("cgl", "glfw")
+    values = ("osmesa", "egl", "glfw") if sys.platform != "darwin" else ("cgl", "glfw")
     if requested:
-        if requested not in ways:
+        if requested not in values:
             raise CommandError(
-                f"MUJOCO_GL must be {', '.join(ways[:-1])} or {ways[-1]}, got {requested!r}"
+                f"MUJOCO_GL must be {', '.join(values[:-1])} or {values[-1]}, got {requested!r}"
             )
         return Choice(requested, "MUJOCO_GL says so")
     if sys.platform == "darwin":
@@ -91,13 +91,13 @@ def first_choice() -> Choice:
 
 
 def need_library(gl: str) -> None:
-    """Refuses a way to draw whose library is missing.
+    """Refuses an OpenGL whose library is missing.
 
     Args:
         gl: a value of MUJOCO_GL.
 
     Raises:
-        CommandError: names the library, and Debian's package of it.
+        CommandError: the library is missing; the message names it, and Debian's package of it.
     """
     if gl in GL_LIBRARIES and not _installed(gl):
         library, package = GL_LIBRARIES[gl]
@@ -116,11 +116,11 @@ def has_gpu() -> bool:
 
 
 def _reason_against_egl() -> str:
-    """Returns why EGL is not to be taken; empty where it is."""
+    """Returns why EGL must not be taken; empty where it may."""
     if not _installed("egl"):
         library, package = GL_LIBRARIES["egl"]
         return f"EGL needs lib{library} (on Debian: apt-get install {package})"
-    # Not at the top: the question is answered by drawing, with modules that stand above this one.
+    # Not at the top: the answer needs drawing, by modules that import this one.
     from scenes.render.answers import reason_against
 
     return reason_against("egl")
@@ -132,21 +132,21 @@ def _installed(gl: str) -> bool:
 
 @functools.cache
 def _say(line: str) -> None:
-    """Prints a line on stderr, once however often it is called."""
-    if multiprocessing.parent_process() is None:  # its workers would repeat it
+    """Prints a line on stderr, only the first time that it is called with it."""
+    if multiprocessing.parent_process() is None:  # workers would repeat it
         print(f"scenes: {line}", file=sys.stderr)  # noqa: T201
 
 
 @contextmanager
 def starting_gl() -> Iterator[None]:
-    """Says what to try where OpenGL cannot be started, as MuJoCo is imported or later.
+    """Turns any failure to start OpenGL, by an import of MuJoCo or later, into advice.
 
     Raises:
-        CommandError: anything failed within.
+        CommandError: anything failed in the block.
     """
     try:
         yield
-    except Exception as error:  # each way has errors of its own
+    except Exception as error:  # each OpenGL has errors of its own
         raise CommandError(
             f"MUJOCO_GL={os.environ.get('MUJOCO_GL', '')}: OpenGL cannot be started: "
             f"{str(error).rstrip('.')}; "

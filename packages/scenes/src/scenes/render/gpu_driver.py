@@ -1,4 +1,4 @@
-"""Which driver of a GPU is installed: what decides whether its OpenGL can be trusted."""
+"""Names the GPU's driver, on which it depends whether its OpenGL can be trusted."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ MESA = ("libEGL_mesa.so.0", "libgallium-*.so")
 def gpu_driver() -> str:
     """Returns one line that changes with the driver; `none` where there is no GPU.
 
-    It is what NVIDIA's driver says of itself; without that, the devices that render, the kernel's
+    For NVIDIA it is the driver's own version line; otherwise the devices that render, the kernel's
     driver of each, and Mesa's files, whose names or sizes change with its version. Nothing is
-    loaded or started.
+    loaded or started for it.
     """
     if NVIDIA.exists():
         return " ".join(NVIDIA.read_text().split())

@@ -1,8 +1,8 @@
-"""MuJoCo without a window: one OpenGL context that draws one model's scenes in turn.
+"""Draws MuJoCo scenes without a window, by one OpenGL context for each model.
 
-Pictures are drawn into a buffer of several samples a pixel. Codes of geoms, and depths, are drawn
-into a buffer of one: a driver may read a multisampled buffer as averages, and an average of two
-codes or depths is neither. Software OpenGL does not; NVIDIA's is reported to
+Pictures are drawn into a buffer with several samples a pixel. Codes of geoms, and depths, are drawn
+into a buffer with one sample, because a driver may return averages of a multisampled buffer, and an
+average of two codes or depths is neither. Software OpenGL does not do so; NVIDIA's is reported to
 (google-deepmind/dm_control issue 395).
 """
 
@@ -24,16 +24,16 @@ SEGMENTATION = [int(mujoco.mjtRndFlag.mjRND_SEGMENT), int(mujoco.mjtRndFlag.mjRN
 
 
 class Offscreen:
-    """A model, its data, and an OpenGL context of its own that draws scenes taken of them.
+    """A model, its data, and an OpenGL context that draws scenes which were taken of them.
 
-    The OpenGL context has two of MuJoCo's, one for each buffer; a second OpenGL context would be
-    one more that can hang a driver.
+    The OpenGL context has two of MuJoCo's contexts, one for each buffer. A second OpenGL context
+    would be one more that can hang a driver.
 
-    Scenes are drawn many at once: software OpenGL empties the processor's caches, so that other
-    work between two pictures takes three times as long as it does elsewhere.
+    Scenes are drawn many at once, because software OpenGL empties the processor's caches: other
+    work between two pictures takes three times as long as elsewhere.
 
     Args:
-        model: its first camera looks.
+        model: the model, whose first camera is used.
         width: of the largest picture, in pixels.
         height: of the largest picture, in pixels.
 
@@ -62,7 +62,7 @@ class Offscreen:
         weakref.finalize(self, _free, self._gl, self._smooth, self._crisp)
 
     def provenance(self) -> dict[str, str]:
-        """Returns what decides the pixels beside the scene: versions of MuJoCo and OpenGL."""
+        """Returns the versions of MuJoCo and OpenGL, which decide the pixels beside the scene."""
         self._gl.make_current()
         strings = {"vendor": GL.GL_VENDOR, "renderer": GL.GL_RENDERER, "version": GL.GL_VERSION}
         return {
@@ -77,12 +77,12 @@ class Offscreen:
             mujoco.mjr_uploadMesh(self.model, context, mesh)
 
     def upload_texture(self, texture: int) -> None:
-        """Copies a changed texture to OpenGL; codes are drawn without any."""
+        """Copies a changed texture to OpenGL, for pictures alone: codes have no textures."""
         self._gl.make_current()
         mujoco.mjr_uploadTexture(self.model, self._smooth, texture)
 
     def new_scene(self) -> mujoco.MjvScene:
-        """Returns a scene without anything in it."""
+        """Returns an empty scene."""
         return mujoco.MjvScene(self.model, maxgeom=self.model.ngeom + 1)
 
     def take(self, scene: mujoco.MjvScene) -> None:
@@ -108,7 +108,7 @@ class Offscreen:
     def code_colors(
         self, scenes: Sequence[mujoco.MjvScene], width: int, height: int
     ) -> UInt8[np.ndarray, "N H W 3"]:
-        """Draws, edges crisp, the colours by which `geoms` tells geoms apart, right or wrong."""
+        """Draws, edges crisp, the colours from which `geoms` reads codes, and checks nothing."""
         return self._draw(self._crisp, scenes, width, height)
 
     def geoms(
@@ -141,7 +141,7 @@ class Offscreen:
 
     @contextmanager
     def alone(self, geom: int) -> Iterator[None]:
-        """Makes every other geom invisible for a while."""
+        """Makes every other geom invisible during the block."""
         opacity = self.model.geom_rgba[:, 3].copy()
         self.model.geom_rgba[:, 3] = 0.0
         self.model.geom_rgba[geom, 3] = 1.0
@@ -159,7 +159,7 @@ class Offscreen:
         *,
         depths: Float32[np.ndarray, "N H W"] | None = None,
     ) -> UInt8[np.ndarray, "N H W 3"]:
-        """Draws scenes and reads their pixels, and their depths if there is an array for them."""
+        """Draws scenes and returns their pixels; writes depths into an array, if there is one."""
         pixels = np.empty((len(scenes), height, width, 3), dtype=np.uint8)
         rect = mujoco.MjrRect(0, 0, width, height)
         for scene in scenes:
@@ -174,7 +174,7 @@ class Offscreen:
 
 @contextmanager
 def _one_sample_a_pixel(model: mujoco.MjModel) -> Iterator[None]:
-    """Lets MuJoCo make contexts without multisampling and shadows, which would blend codes."""
+    """Lets the block make contexts without multisampling and shadows, which would blend codes."""
     quality = model.vis.quality
     samples, shadow_map = quality.offsamples, quality.shadowsize
     quality.offsamples = quality.shadowsize = 0

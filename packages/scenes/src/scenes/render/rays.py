@@ -1,10 +1,10 @@
-"""Which entity is at each pixel, and how far, by rays through pixel centres: without OpenGL.
+"""Finds the entity and the depth at each pixel without OpenGL, by rays through pixel centres.
 
-A scene's stored factors and camera are compiled afresh into a MuJoCo model of real sizes, which
-MuJoCo casts rays at. Nothing of the renderer's is used: its model is written to in place, so that
-the bounds of its geoms are stale and the sizes of its meshes sit in their rotations. Rooms' round
-shapes are the polyhedra that MuJoCo draws in their stead: a ball that is round would differ from
-the drawn one by up to 8 cm of depth near its outline.
+A scene's stored factors and camera are compiled into a new MuJoCo model with real sizes, at which
+MuJoCo casts rays. The renderer's own model is of no use: scenes are written into it in place, so
+that the bounds of its geoms are stale and the sizes of its meshes are hidden in their rotations.
+A room's round shapes are replaced by the polyhedra that MuJoCo draws for them: a truly round ball
+would differ from the drawn one by up to 8 cm of depth near its outline.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from scenes.objects_room.shapes import MESHES, mesh, primitive_size
 
 NO_GEOM = -1
 FLOOR, WALL_LEFT, WALL_RIGHT, FIRST_OBJECT = 1, 2, 3, 4
-"""Entities of a room after the sky, by their place in its file's `entities`."""
+"""Indices of a room's entities, as in its file's `entities`; the sky is 0."""
 WALL_THICKNESS_M = 0.1
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What rays say of one scene's pixels."""
+    """The entities and depths that rays find at one scene's pixels."""
 
     segmentation: UInt8[np.ndarray, "H W"]
     """The entity at each pixel, numbered as in the scene's file."""
@@ -45,15 +45,15 @@ class Truth:
 
 @dataclass(frozen=True)
 class _Hits:
-    """What the ray through each pixel's centre meets first."""
+    """The first geom that the ray through each pixel's centre meets."""
 
     geom: Int[np.ndarray, "H W"]
-    """In the order in which they were added; `NO_GEOM` where there is none."""
+    """Number of the geom in the order in which geoms were added; `NO_GEOM` where none is met."""
     depth: Float32[np.ndarray, "H W"]
 
 
 def truth(config: DatasetConfig, values: Mapping[str, np.ndarray]) -> Truth:
-    """Returns entities and depths of one scene as its stored fields place it.
+    """Returns the entities and depths of one scene, from its stored fields.
 
     Args:
         config: of the file that the scene is in.
@@ -104,7 +104,7 @@ def _room(size: int, values: Mapping[str, np.ndarray]) -> Truth:
 
 
 def _entities_of_room(geom: Int[np.ndarray, "H W"], yaw_rad: float) -> UInt8[np.ndarray, "H W"]:
-    """Numbers entities; of the walls in view the leftmost is the left one, the other the right."""
+    """Turns geoms into entities; of two walls in view, the one further left is the left wall."""
     walls = 1 + np.arange(len(WALLS))
     aside = np.array(list(WALLS.values())) - yaw_rad
     turns = np.arctan2(np.sin(aside), np.cos(aside))  # to the left of the line of view
@@ -117,7 +117,7 @@ def _entities_of_room(geom: Int[np.ndarray, "H W"], yaw_rad: float) -> UInt8[np.
 
 
 def _clevr_like(values: Mapping[str, np.ndarray]) -> Truth:
-    # Here, since OpenCV comes with it: rays of rooms, which `scenes doctor` casts, do without.
+    # Not at the top: it imports OpenCV, which rays of rooms (`scenes doctor`) do not need.
     from scenes.clevr.images import crop_labels
 
     camera = values["camera/position"].astype(np.float64)
@@ -216,7 +216,7 @@ def _cast(
     up = np.cross(right, ahead)
     across = slope * (2 * np.arange(width) + 1 - width) / height
     along = slope * (height - 1 - 2 * np.arange(height)) / height
-    # Of length 1 along the axis, so that MuJoCo's multiples of a ray are depths.
+    # Rays have length 1 along the axis, so that MuJoCo's distances are depths.
     rays = ahead + across[None, :, None] * right + along[:, None, None] * up  # (H, W, 3)
     geom, depth = np.empty(height * width, dtype=np.int32), np.empty(height * width)
     mujoco.mj_multiRay(

@@ -1,7 +1,7 @@
-"""Rooms that ship with the package, as pictures and in numbers, to draw them again anywhere.
+"""Rooms that ship with the package, as pictures and as numbers, to draw them again anywhere.
 
-They are the first of seed 0, drawn with OSMesa (`tools/store_rooms.py`). They are drawn from their
-numbers without a test of visibility, so that a driver that draws wrongly still draws them all.
+They are the first of seed 0, drawn by OSMesa (`tools/store_rooms.py`). To draw them from their
+numbers needs no test of visibility, so that a driver that draws wrongly still draws all of them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FIELDS = {
     "camera/yaw": "float32",
     "camera/pitch": "float32",
 }
-"""Fields that are stored of a room beside its picture, and their types in a file."""
+"""Fields that are stored beside a room's picture, and their types in a file."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class StoredRoom:
 
     image: UInt8[np.ndarray, "64 64 3"]
     values: Mapping[str, np.ndarray]
-    """By HDF5 key, as a file of `CONFIG` holds them."""
+    """Fields by HDF5 key, as in a file of `CONFIG`."""
 
     @property
     def things(self) -> list[Thing]:
-        """What its objects are."""
+        """Shape, size and colour of its objects."""
         shapes, sizes_m, colors = (self._objects(key) for key in ("shape", "size", "color_hsv"))
         return [
             Thing(SHAPES[shape], size_m, _color(color))
@@ -62,7 +62,7 @@ class StoredRoom:
 
     @property
     def places(self) -> list[Place]:
-        """Where they stand."""
+        """Position and rotation of its objects."""
         positions, rotations = self._objects("position"), self._objects("rotation")
         return [
             Place((x, y, z), rotation_rad)
@@ -71,7 +71,7 @@ class StoredRoom:
 
     @property
     def camera(self) -> Camera:
-        """Where it is seen from."""
+        """The camera that its picture was taken by."""
         yaw_rad, pitch_rad = float(self.values["camera/yaw"]), float(self.values["camera/pitch"])
         return Camera(yaw_rad + math.pi, math.degrees(pitch_rad))
 
