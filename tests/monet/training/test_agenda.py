@@ -163,5 +163,5 @@ def test_a_limit_of_nothing_makes_one_step() -> None:
 def test_without_a_limit_there_is_always_time() -> None:
     agenda = Agenda(0, clock=lambda: 1e9)
     assert not agenda.is_over
-    assert not agenda.takes_pace(5)
+    assert not agenda.measure_pace(5)
     assert agenda.has_time_to_score

@@ -11,7 +11,7 @@ import pytest
 import torch
 from monet.config import ModelConfig
 from monet.presets import PRESETS
-from monet.training.data import HELD_OUT, TrainingImages, fit, held_out, noise
+from monet.training.data import HELD_OUT, TrainingImages, fits_on_device, held_out, noise
 from monet.training.trainer import Trainer
 from scenes.command_line import UsageError
 from scenes.file.reader import SceneFile
@@ -150,4 +150,4 @@ def test_images_kept_on_the_device_come_in_the_order_of_the_hosts_windows(
 
 def test_a_cpu_reads_images_as_they_are_needed(rooms_file: Path) -> None:
     with SceneFile(rooms_file) as file:
-        assert not fit(file, 32, torch.device("cpu"), with_segmentation=False)
+        assert not fits_on_device(file, 32, torch.device("cpu"), with_segmentation=False)

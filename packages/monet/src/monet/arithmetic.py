@@ -1,4 +1,4 @@
-"""How numbers are computed: bfloat16, TF32 or float32."""
+"""The precision of arithmetic: bfloat16, TF32 or float32."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from monet.config import Precision
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """Returns bfloat16 as float32, in which losses are computed, and what has more digits as is."""
+    """Converts bfloat16 to float32, in which losses are computed; wider types stay as they are."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def chosen_precision(precision: Precision, device: torch.device) -> Precision:
-    """Returns what `auto` stands for: bfloat16 where the processor has it, else float32.
+    """Returns the precision to compute in: `auto` is bfloat16 where the processor has it.
 
-    A fixed rule, by tools/bench/train.py on a processor that has it, for all sizes tried (32 and 64
-    pixels, batches of 4 to 64): bfloat16 is faster. A GPU's float32 may use TF32 (`allow_tf32`).
+    Elsewhere `auto` is float32, or a GPU's TF32 (`allow_tf32`). The rule is fixed: on a processor
+    that has bfloat16 it was faster at all sizes tried (32 and 64 pixels, batches of 4 to 64, by
+    tools/bench/train.py).
     """
     if precision != "auto":
         return precision
     if device.type == "cuda":
-        has = torch.cuda.is_bf16_supported(including_emulation=False)
-        return "bfloat16" if has else "tf32"
-    if device.type == "mps":  # not tried with less
+        has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return "bfloat16" if has_bfloat16 else "tf32"
+    if device.type == "mps":  # lower precision has not been tried there
         return "float32"
     return "bfloat16" if torch.cpu.get_capabilities().get("avx512_bf16", False) else "float32"
 

@@ -19,7 +19,7 @@ LOG_MASK_FLOOR = math.log(1e-5)
 finite; the losses use the unclamped logs."""
 
 SplitStep = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Image part and log scope to log mask and new log scope: `Attention.split`."""
+"""Signature of `Attention.split`: image part and log scope to log mask and new log scope."""
 
 
 def split_scope(
@@ -55,7 +55,7 @@ class Attention(nn.Module):
         Args:
             image: in [0, 1].
             num_slots: slots K.
-            split: stands in for `self.split`, such as its compiled form.
+            split: used in place of `self.split`; training passes its compiled form.
         """
         split = split or self.split
         log_scope = torch.zeros_like(image[:, :1])  # (B, 1, H, W)

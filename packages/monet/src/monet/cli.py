@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST = 1e6
-"""Seconds, minutes, hours or days of a duration."""
+"""Largest number of a duration, in whichever unit."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Command:
     """Where the other flags' defaults come from: paper, paper-multi-dsprites, paper-clevr,
     paper-clevr-like, conditions (the default with --masks), quick or fast."""
     run: Path | None = None
-    """Run folder; runs/NAME by default. A run that is there already is continued."""
+    """Run folder; runs/NAME by default. A run that it holds already is continued."""
     stop_after: str | None = None
     """Stop cleanly after this long, such as 90s, 9m or 2h."""
     finish_in: str | None = None
     """In place of --steps: as many steps as there is time for, planned anew as the run goes, so
-    that a learning rate that falls is down when the time is over. How fast the machine was then
-    decides the weights."""
+    that a falling learning rate is down when the time is over. The weights then depend on how fast
+    the machine was."""
     device: Device = "auto"
     """Where to compute: `auto` takes a CUDA GPU where there is one, else the CPU. Apple's `mps` has
     not been tried. A run may go on elsewhere than it began."""
@@ -57,15 +57,15 @@ class Budget:
 
     seconds: float | None
     decides_steps: bool
-    """Whether the run makes as many steps as there is time for, not as many as its config says."""
+    """Whether the time, not the config, decides how many steps the run makes."""
     started: float
 
     @classmethod
     def of(cls, command: Command, arguments: list[str]) -> Budget:
-        """Reads it; the time runs from now.
+        """Returns the budget that a command's flags set; the time runs from now.
 
         Raises:
-            UsageError: a duration is none, or two flags contradict each other.
+            UsageError: a duration cannot be read, or two flags contradict each other.
         """
         now = time.monotonic()
         if command.finish_in is None:
@@ -77,8 +77,10 @@ class Budget:
         return cls(seconds(command.finish_in, "--finish-in"), True, now)
 
     def left_s(self) -> float | None:
-        """Returns the seconds left, None for no limit."""
-        return None if self.seconds is None else self.seconds - (time.monotonic() - self.started)
+        """Returns the seconds left, 0 when the time is over; `None` for no limit."""
+        if self.seconds is None:
+            return None
+        return max(0.0, self.seconds - (time.monotonic() - self.started))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -122,7 +124,7 @@ def _train(arguments: list[str]) -> int:
 
 
 def _run(trainer: Trainer, folder: Path, budget: Budget, device: Device, *, quiet: bool) -> int:
-    """Trains and says so; of several processes only the first speaks."""
+    """Trains, and prints what to expect and how it ended, unless `quiet`."""
     say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
     if trainer.step >= trainer.config.steps and not budget.decides_steps:
         if trainer.is_unscored and trainer.run().reason == "signal":
@@ -131,8 +133,6 @@ def _run(trainer: Trainer, folder: Path, budget: Budget, device: Device, *, quie
         return 0
     costs = trainer.measure(budget.left_s())
     left_s = budget.left_s()
-    if left_s is not None:
-        left_s = max(0.0, left_s)
     if budget.decides_steps and left_s is not None:
         trainer.plan(left_s)
     for line in _forecast(trainer, costs, device, left_s):
@@ -144,13 +144,15 @@ def _run(trainer: Trainer, folder: Path, budget: Budget, device: Device, *, quie
     return 1 if outcome.reason == "signal" else 0
 
 
-def _forecast(trainer: Trainer, costs: Costs, asked: Device, left_s: float | None) -> Iterator[str]:
-    """Says how long it will take, as measured just now: steps, scores and saved states."""
+def _forecast(
+    trainer: Trainer, costs: Costs, request: Device, left_s: float | None
+) -> Iterator[str]:
+    """Yields how long steps, scores and saved states will take, by the measured costs."""
     from monet.devices import device_in_words
 
     config, step = trainer.config, trainer.step
     more, needed_s = config.steps - step, costs.seconds(config, step, config.steps)
-    place = device_in_words(asked, trainer.device)
+    place = device_in_words(request, trainer.device)
     scores = costs.scores_due(config, step, config.steps)
     times = "once" if scores == 1 else f"{scores:,} times, each"
     until = ""
@@ -167,9 +169,9 @@ def _forecast(trainer: Trainer, costs: Costs, asked: Device, left_s: float | Non
 
 
 def _preset_of(arguments: list[str]) -> str:
-    """Returns the preset, which decides the defaults of every other flag.
+    """Returns the preset's name, which decides the defaults of every other flag.
 
-    Masks that are given are the experiment of section 2.2, which has a preset of its own.
+    With --masks the default is `conditions`, the preset for section 2.2.
     """
     masks = _value_of("--masks", arguments)
     name = _value_of("--preset", arguments)
@@ -181,7 +183,7 @@ def _preset_of(arguments: list[str]) -> str:
 
 
 def _value_of(flag: str, arguments: list[str]) -> str | None:
-    """Returns what a flag is given as, before the arguments are parsed."""
+    """Returns a flag's value in arguments that are not parsed yet; `None` where it is missing."""
     value = None
     for index, argument in enumerate(arguments):
         if argument == flag and index + 1 < len(arguments):
@@ -192,10 +194,10 @@ def _value_of(flag: str, arguments: list[str]) -> str | None:
 
 
 def seconds(text: str, flag: str) -> float:
-    """Returns the seconds of a duration such as 90s, 9m or 1.5h, which a flag was given.
+    """Returns the seconds of a flag's duration, such as 90s, 9m or 1.5h.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is no duration.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
     if match is None or not 0 < float(match[1]) <= LONGEST:

@@ -15,7 +15,7 @@ from monet.convolution import BroadcastConv2d, ConcatConv2d, PointwiseConv2d
 
 
 class Encoder(nn.Module):
-    """Image and log mask to the posterior's mean and log deviation."""
+    """Encodes image and log mask into the posterior's mean and log deviation."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -38,10 +38,10 @@ class Encoder(nn.Module):
             log_masks: clamped from below, so that they are finite.
         """
         B, K = log_masks.shape[:2]
-        of_image = self.first.part(image, 0)  # serves all slots
+        image_part = self.first.part(image, 0)  # serves all slots
         masks = log_masks.reshape(B * K, 1, *log_masks.shape[2:])
-        of_masks = self.first.part(masks, 3)
-        x = F.relu_(of_image[:, None] + of_masks.unflatten(0, (B, K))).flatten(0, 1)
+        mask_parts = self.first.part(masks, 3)
+        x = F.relu_(image_part[:, None] + mask_parts.unflatten(0, (B, K))).flatten(0, 1)
         for conv in self.convs:
             x = F.relu_(conv(x))  # (B K, C, h, w)
         x = F.relu_(self.hidden(x.flatten(1)))
@@ -51,7 +51,7 @@ class Encoder(nn.Module):
 
 
 class BroadcastDecoder(nn.Module):
-    """Latents to a component's pixels and the logits of its mask (Watters et al., 2019)."""
+    """Decodes latents into a component's pixels and its mask's logits (Watters et al., 2019)."""
 
     coordinates: Tensor
 
@@ -67,7 +67,7 @@ class BroadcastDecoder(nn.Module):
         self.register_buffer("coordinates", grid[None], persistent=False)
 
     def forward(self, z: Float[Tensor, "N D"]) -> Float[Tensor, "N 4 H W"]:
-        """Returns the means of the three channels, not squashed, and the mask's logits."""
+        """Returns the means of three colour channels, not squashed into [0, 1], and mask logits."""
         x = F.relu_(self.first(z, self.coordinates))
         for conv in self.convs:
             x = F.relu_(conv(x))

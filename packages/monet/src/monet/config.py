@@ -25,7 +25,7 @@ Precision = Literal["auto", "float32", "tf32", "bfloat16"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 """PyTorch's words for processor, NVIDIA or AMD GPU, and Apple GPU."""
 MaskKind = Literal["attention", "element", "all-in-one", "wrong-element"]
-"""Where the masks of a run come from: the attention network, or section 2.2's three conditions."""
+"""Where the masks of a run come from: the attention network, or a condition of section 2.2."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class ModelConfig:
             )
 
     def _check_bottom(self, name: str, halvings: int, hidden: tuple[int, ...]) -> None:
-        """Checks the map below a network's halvings, and the layer that takes all of it."""
+        """Checks that an image can be halved so often, and the size of the layer behind that."""
         side, rest = divmod(self.image_size, 2**halvings)
         if rest:
             raise ValueError(
@@ -92,7 +92,7 @@ class ModelConfig:
 
     @property
     def architecture(self) -> ModelConfig:
-        """The config without what may change under the same weights: the number of slots."""
+        """The config with a fixed number of slots, which may change under the same weights."""
         return replace(self, num_slots=2)
 
 
@@ -125,16 +125,16 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class LossAblations:
-    """Departures from equation 3, which the paper does not have (`monet.loss_ablations`)."""
+    """Departures from equation 3 (`monet.loss_ablations`); by default there are none."""
 
     gamma_vae: float | None = None
-    """Another weight of the mask KL for the component VAE, which then learns to decode masks held
-    fixed, while the attention alone feels `gamma`, and feels it from decoded masks held fixed. With
-    it nothing reaches the attention by way of the encoder: neither do the NLL and the latents' KL,
-    whatever its value. Without it, `gamma` is for both, as equation 3 has it."""
+    """Weight of the mask KL for the component VAE alone, which then learns to decode attention
+    masks that are held fixed. The attention learns with weight `gamma` from decoded masks that are
+    held fixed, and gets no gradient through the encoder. Without it, `gamma` is for both, as in
+    equation 3."""
     posterior_weight: float = 0.0
-    """Weight of a fourth term, KL(p(k | x, z) || attention masks), by which what the VAE says of
-    the pixels, held fixed, teaches the attention."""
+    """Weight of a fourth term, KL(p(k | x, z) || attention masks), by which the attention learns
+    from the VAE, held fixed, which slot each pixel belongs to."""
     posterior_start: int = 0
     """Step from which `posterior_weight` counts; before it the loss is the paper's."""
 
@@ -211,7 +211,7 @@ class TrainConfig:
     batch_size: int = 64
     """Images a step."""
     seed: int = 0
-    """Decides weights, order of the data and noise."""
+    """Decides the initial weights, the order of the data, and the noise."""
     masks: MaskKind = "attention"
     """What divides the images among the slots: `attention` learns it; the others train the VAE
     alone (section 2.2) on the file's own masks (`element`), on everything in the first slot
@@ -220,9 +220,9 @@ class TrainConfig:
     """Run folder, weights file or name of shipped weights to start from; the optimiser starts
     afresh. The model must be the same but for its slots, unless `--grow` is given."""
     grow: bool = False
-    """Let `--init-from` take a smaller model, which first computes what it did: a narrower U-Net,
-    or half the image size, with one entry less in front of encoder_channels and, as wide as its
-    first, of unet_channels (docs/monet.md)."""
+    """Let `--init-from` take a smaller model, which the larger one reproduces at first. It may have
+    a narrower U-Net, or half the image size: then the larger one has one more entry in front of
+    encoder_channels, and the first of unet_channels twice (docs/monet.md)."""
     cache: Annotated[Literal["auto", "host", "device"], arg(name="data.cache")] = "auto"
     """Where images wait for their step: `host` reads ahead through the file in windows; `device`
     keeps all of them on the device as bytes (12.3 GB for a million of 64 pixels); `auto` keeps
@@ -252,7 +252,7 @@ class TrainConfig:
             check_text("init_from", self.init_from)
         for name in ("steps", "log_every", "score_every"):
             check_integer(name, getattr(self, name), 1, MOST_STEPS)
-        # Wrong masks are another image's of the batch.
+        # A wrong mask is that of another image of the batch, which so needs two.
         check_integer(
             "batch_size", self.batch_size, 2 if self.masks == "wrong-element" else 1, 2**20
         )
@@ -270,9 +270,9 @@ class TrainConfig:
 
     @property
     def identity(self) -> TrainConfig:
-        """The config without what may change when a run goes on, and without paths.
+        """The config with fixed values for paths and for what may change as a run goes on.
 
-        Which data and which weights a run began with, its state knows by what is in them.
+        The saved state identifies the data and the initial weights by their content.
         """
         return replace(
             self,

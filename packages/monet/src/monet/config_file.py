@@ -1,4 +1,4 @@
-"""Configs as JSON, in today's form and in those that people have on their disks."""
+"""Configs as JSON, in today's form and in that of version 0.1.0, which people still have."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 
 from scenes.atomic import write_whole
 from scenes.command_line import CommandError
-from scenes.serialise import from_json, list_from_json, to_json
+from scenes.serialise import from_json, list_from_json, parse_json, to_json
 
 from monet.config import TrainConfig
-from monet.seal import DAMAGED, SealError, digest, parse_json, read_regular
+from monet.seal import DAMAGED, SealError, digest, read_regular
 
 CONFIG = "config.json"
 
 VERSION = 2
-"""Of the form; version 1, which package 0.1.0 wrote, has no number."""
+"""Version of the JSON's form; version 1, which package 0.1.0 wrote, carries no number."""
 MOST_TEXT = 1 << 20
-"""Characters of a config, or of all stages."""
+"""Most characters of a config, or of all stages together."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ def config_from_json(text: str) -> TrainConfig:
     """Returns the config that `config_to_json` wrote, now or in version 1.
 
     Raises:
-        ValueError: it is none, of a newer version, or asks for what is no more.
+        ValueError: it is no config, of a newer version, or uses an option that was removed.
     """
     return from_json(json.dumps(_renewed(_parsed(text))), TrainConfig)
 
 
 def stages_to_json(stages: Sequence[Stage]) -> str:
-    """Returns the runs before one as JSON, the first one first."""
+    """Returns the runs that another one went on from as JSON, in order."""
     rows = [
         {"step": stage.step, "config": json.loads(config_to_json(stage.config))} for stage in stages
     ]
@@ -77,10 +77,10 @@ def save_config(folder: Path, config: TrainConfig) -> None:
 
 
 def read_config(folder: Path) -> TrainConfig:
-    """Reads a run's config; without a checksum, as of version 0.1.0, it is taken as it is.
+    """Reads a run's config; one of version 0.1.0, without a checksum, is taken as it is.
 
     Raises:
-        CommandError: it is missing, damaged, none, or of another version.
+        CommandError: the file is missing, damaged, no config, or of another version.
     """
     path = folder / CONFIG
     try:

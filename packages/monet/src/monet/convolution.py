@@ -1,7 +1,7 @@
-"""Convolutions in fewer operations than the layers that the paper names, to the same result.
+"""The paper's convolutions, computed in fewer operations with the same result.
 
-Each is a `Conv2d` with the weights of the layer that it stands for; only its way differs. How much
-they save: tools/bench/train.py.
+Each is a `Conv2d` with the weights of the plain layer that it replaces. tools/bench/train.py
+measures how much time they save.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from torch import Tensor, nn
 
 
 class ConcatConv2d(nn.Conv2d):
-    """A convolution of concatenated maps as a sum over them, so that one may serve many others."""
+    """A convolution of concatenated maps, computed as a sum over the maps.
+
+    A map that is concatenated with many others in turn is so convolved only once.
+    """
 
     def part(self, x: Float[Tensor, "B C H W"], start: int) -> Float[Tensor, "B D h w"]:
-        """Returns what one map gives to the output.
+        """Returns one map's term of the sum.
 
         Args:
             x: the map.
-            start: its first channel among the concatenated ones; the bias goes with the first map.
+            start: its first channel among the concatenated ones; the first map brings the bias.
         """
         bias = self.bias if start == 0 else None
         weight = self.weight[:, start : start + x.shape[1]]
@@ -28,11 +31,11 @@ class ConcatConv2d(nn.Conv2d):
 
 
 class DoublingConv2d(nn.Conv2d):
-    """A 3x3 convolution of a map, doubled by nearest neighbours, and a skip behind its channels.
+    """A 3x3 convolution of two concatenated maps: one doubled by nearest neighbours, and a skip.
 
-    Neither the doubled map nor the concatenated one is made: doubling and convolving together are
+    Neither the doubled map nor the concatenated one is made. Doubling and convolving together are
     one transposed convolution, whose kernel is the (turned) 3 x 3 kernel spread over a square of
-    2 x 2: 16 products for four pixels where there were 36.
+    2 x 2: it takes 16 products for four pixels, not 36.
     """
 
     def forward(  # type: ignore[override]
@@ -44,16 +47,16 @@ class DoublingConv2d(nn.Conv2d):
             coarse: has half the skip's sides.
             skip: the other map.
         """
-        of_coarse, of_skip = self.weight.split([coarse.shape[1], skip.shape[1]], dim=1)
-        kernel = of_coarse.transpose(0, 1).flip(2, 3)
+        coarse_weight, skip_weight = self.weight.split([coarse.shape[1], skip.shape[1]], dim=1)
+        kernel = coarse_weight.transpose(0, 1).flip(2, 3)
         kernel = F.pad(kernel, (1, 0)) + F.pad(kernel, (0, 1))
         kernel = F.pad(kernel, (0, 0, 1, 0)) + F.pad(kernel, (0, 0, 0, 1))
         doubled = F.conv_transpose2d(coarse, kernel, stride=2, padding=1)
-        return doubled + F.conv2d(skip, of_skip, self.bias, padding=1)
+        return doubled + F.conv2d(skip, skip_weight, self.bias, padding=1)
 
 
 class PointwiseConv2d(nn.Conv2d):
-    """A 1x1 convolution as a matrix product: to few channels, three times as fast.
+    """A 1x1 convolution as a matrix product: three times as fast where it has few outputs.
 
     Args:
         channels_in: channels of the input.
@@ -72,10 +75,10 @@ class PointwiseConv2d(nn.Conv2d):
 
 
 class BroadcastConv2d(nn.Conv2d):
-    """An unpadded convolution of latents tiled over the image, and the image's coordinates.
+    """An unpadded 3x3 convolution of latents, tiled over the image, and the image's coordinates.
 
-    Nothing is tiled: without padding every place sees the same latents, whose part is a matrix
-    product with the kernel's sum; the coordinates' part is one map for all.
+    Nothing is tiled. Without padding every pixel sees the same latents, so that their part is a
+    matrix product with the kernel's sum; the coordinates' part is one map for all latents.
 
     Args:
         latent_dim: channels of the latents.
@@ -89,6 +92,6 @@ class BroadcastConv2d(nn.Conv2d):
         self, z: Float[Tensor, "N D"], coordinates: Float[Tensor, "1 2 H W"]
     ) -> Float[Tensor, "N C h w"]:
         """Convolves."""
-        of_latents = z @ self.weight[:, : z.shape[1]].sum(dim=(2, 3)).T  # (N, C)
-        of_coordinates = F.conv2d(coordinates, self.weight[:, z.shape[1] :], self.bias)
-        return of_coordinates + of_latents[:, :, None, None]
+        latent_part = z @ self.weight[:, : z.shape[1]].sum(dim=(2, 3)).T  # (N, C)
+        coordinate_part = F.conv2d(coordinates, self.weight[:, z.shape[1] :], self.bias)
+        return coordinate_part + latent_part[:, :, None, None]

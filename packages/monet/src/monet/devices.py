@@ -10,32 +10,32 @@ from scenes.command_line import UsageError
 from monet.config import Device
 
 Kind = Literal["cpu", "cuda", "mps"]
-"""A `Device` that is chosen."""
+"""Every `Device` but `auto`."""
 
 
-def choose_device(asked: Device) -> Kind:
-    """Returns where to compute: `auto` takes a GPU that CUDA (or ROCm) has, else the CPU.
+def choose_device(request: Device) -> Kind:
+    """Returns where to compute: `auto` takes a GPU of CUDA (or ROCm) if there is one, else the CPU.
 
-    An Apple GPU has to be asked for: training has not been tried there.
+    `auto` never takes an Apple GPU, since training has not been tried there.
 
     Raises:
-        UsageError: PyTorch finds no such device here, or the word is none of these.
+        UsageError: PyTorch finds no such device here, or `request` is no `Device`.
     """
-    if asked not in get_args(Device):
-        raise UsageError(f"device must be one of {', '.join(get_args(Device))}, got {asked!r}")
+    if request not in get_args(Device):
+        raise UsageError(f"device must be one of {', '.join(get_args(Device))}, got {request!r}")
     has_gpu = torch.cuda.is_available()
-    if asked == "auto":
+    if request == "auto":
         return "cuda" if has_gpu else "cpu"
-    if asked == "cuda" and not has_gpu:
+    if request == "cuda" and not has_gpu:
         raise UsageError("--device cuda: PyTorch finds no CUDA GPU here; --device cpu trains too")
-    if asked == "mps" and not torch.backends.mps.is_available():
+    if request == "mps" and not torch.backends.mps.is_available():
         raise UsageError("--device mps: PyTorch finds no Apple GPU here; --device cpu trains too")
-    return asked
+    return request
 
 
-def device_in_words(asked: Device, device: torch.device) -> str:
-    """Says which device it is and why: `this cpu (no GPU that PyTorch finds)`."""
+def device_in_words(request: Device, device: torch.device) -> str:
+    """Returns a device's name and why it was chosen: `this cpu (no GPU that PyTorch finds)`."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"this {device.type}"
-    if asked != "auto":
-        return f"{name} (--device {asked})"
+    if request != "auto":
+        return f"{name} (--device {request})"
     return f"{name} ({'the GPU here' if device.type == 'cuda' else 'no GPU that PyTorch finds'})"

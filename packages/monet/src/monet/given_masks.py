@@ -53,7 +53,7 @@ def given_log_masks(
 
 
 def log_masks_of(config: TrainConfig, batch: Batch) -> Float[Tensor, "B K H W"] | None:
-    """Returns the log masks that a run gives to a batch; `None` where it learns them."""
+    """Returns the log masks that a run uses for a batch; `None` where it learns its masks."""
     if config.masks == "attention":
         return None
     segmentation = batch.images[..., 0] if batch.segmentation is None else batch.segmentation

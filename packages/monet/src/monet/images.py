@@ -1,4 +1,4 @@
-"""Images and masks that a model is given: checked, and as it takes them."""
+"""Images and masks from callers, checked and converted to what the model takes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scenes.segmentation import images_at
 from torch import Tensor
 
 RANGE_SLACK = 1e-3
-"""How far floats may be outside [0, 1], by rounding."""
+"""How far rounding may put floats outside [0, 1]."""
 
 
 def to_unit(images: Shaped[Tensor, "B H W 3"]) -> Float[Tensor, "B 3 H W"]:
@@ -19,15 +19,15 @@ def to_unit(images: Shaped[Tensor, "B H W 3"]) -> Float[Tensor, "B 3 H W"]:
 
 
 def images_of_size(images: np.ndarray | Tensor, size: int) -> Shaped[Tensor, "N S S 3"]:
-    """Returns images as a tensor of the model's size, larger ones averaged down by area.
+    """Checks images and returns them at the model's size, larger ones averaged down by area.
 
     Args:
         images: uint8 or floats in [0, 1], channels last; many, or one without the first axis.
         size: side S of the model's images.
 
     Raises:
-        ValueError: they are of another shape, type or range, cannot be averaged down to `size`, or
-            there are none.
+        ValueError: the images are of another shape, type or range, cannot be averaged down to
+            `size`, or there are none.
     """
     tensor = _as_tensor(images, "images")
     if tensor.ndim not in (3, 4) or tensor.shape[-1] != 3:
@@ -57,14 +57,14 @@ def images_of_size(images: np.ndarray | Tensor, size: int) -> Shaped[Tensor, "N 
 def check_masks(
     masks: np.ndarray | Tensor, images: Shaped[Tensor, "N H W 3"]
 ) -> Float[Tensor, "N K H W"]:
-    """Returns masks that are given for images as a tensor.
+    """Checks masks of images, and returns them as a tensor.
 
     Args:
         masks: one for each slot, summing to one over K.
-        images: what they divide.
+        images: the images that the masks divide.
 
     Raises:
-        ValueError: they are of another shape, outside [0, 1], or sum to something else.
+        ValueError: the masks are of another shape, outside [0, 1], or do not sum to one.
     """
     tensor = _as_tensor(masks, "masks").float()
     N, H, W, _ = images.shape
@@ -81,7 +81,7 @@ def check_masks(
 
 
 def way_to(size: int) -> str:
-    """Returns how images of any size become images of `size` pixels."""
+    """Returns advice for an error: how to turn images of any size into ones of `size` pixels."""
     call = f'scenes.images_at(images, {size}, fit="crop")'
     return f'{call} makes them so, and fit="pad" or "stretch" without cutting'
 

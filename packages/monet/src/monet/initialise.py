@@ -13,7 +13,7 @@ def truncated_normal_(weight: Tensor, fan_in: int) -> None:
 
 
 def initialise_(module: nn.Module) -> None:
-    """Gives every convolution and linear layer such weights, and zero biases."""
+    """Gives every convolution and linear layer truncated normal weights and zero biases."""
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             truncated_normal_(layer.weight, layer.weight[0].numel())

@@ -36,10 +36,9 @@ def loss_terms(
         image: in [0, 1].
         decomposition: what the model makes of the image.
     """
-    parts = decomposition
-    nll = mixture_nll(config, image, parts.components, parts.log_masks)
-    kl_latent = latent_kl(parts.mu, parts.log_sigma)
-    kl_mask = mask_kl(parts.log_masks, parts.log_masks_recon)
+    nll = mixture_nll(config, image, decomposition.components, decomposition.log_masks)
+    kl_latent = latent_kl(decomposition.mu, decomposition.log_sigma)
+    kl_mask = mask_kl(decomposition.log_masks, decomposition.log_masks_recon)
     total = nll + config.beta * kl_latent + config.gamma * kl_mask
     return LossTerms(total=total, nll=nll, kl_latent=kl_latent, kl_mask=kl_mask)
 
@@ -65,7 +64,7 @@ def log_densities(
     """Returns log p(x | z_k) of each pixel: a Gaussian around the component's mean."""
     K = components.shape[1]
     scales = [config.sigma_bg] + [config.sigma_fg] * (K - 1)
-    # Filled there: a copy from the host would hold a GPU up at every step.
+    # Filled on the device: a copy from the host would make a GPU wait at every step.
     sigma = torch.stack([image.new_full((1, 1, 1), scale) for scale in scales])
     error = (image[:, None] - components) / sigma  # (B, K, 3, H, W)
     densities = -0.5 * error**2 - sigma.log() - 0.5 * math.log(2 * math.pi)
@@ -83,7 +82,7 @@ def mask_kl(
 ) -> Float[Tensor, " B"]:
     """Returns KL(attention masks || decoded masks) (equation 3, third term); 0 log 0 is 0.
 
-    Any two divisions of the pixels will do, as long as the second has no mask of exactly 0.
+    It may compare any two divisions of the pixels, if the second has no mask of exactly 0.
     """
     # A mask of exactly 0 has log -inf; 0 * -inf would be NaN, in the gradient too.
     finite = log_masks.clamp(min=torch.finfo(log_masks.dtype).min)

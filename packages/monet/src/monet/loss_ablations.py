@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 def log_posterior(
     config: LossConfig, image: Float[Tensor, "B 3 H W"], decomposition: Decomposition
 ) -> Float[Tensor, "B K H W"]:
-    """Returns log p(k | x, z): which slot each pixel is of, to the generative model (section 2.1).
+    """Returns log p(k | x, z): which slot the generative model gives each pixel (section 2.1).
 
-    Its prior p(k | z) are the decoded masks, its evidence the pixel. Exponentiated, it sums to one
-    over K at every pixel.
+    The decoded masks are its prior p(k | z), the pixel's colour its evidence. Exponentiated, it
+    sums to one over K at every pixel.
     """
     densities = log_densities(config, image, decomposition.components)
     return (decomposition.log_masks_recon + densities).log_softmax(dim=1)
@@ -35,7 +35,7 @@ def with_posterior_term(
     image: Float[Tensor, "B 3 H W"],
     decomposition: Decomposition,
 ) -> LossTerms:
-    """Adds a fourth term to the total: KL(p(k | x, z) || attention masks), the former held fixed.
+    """Adds a fourth term to the total: KL(p(k | x, z) || attention masks), p held fixed.
 
     It is not reported separately: it is `total` minus the other weighted terms.
 
@@ -58,10 +58,10 @@ def loss_terms_apart(
     image: Float[Tensor, "B 3 H W"],
     decomposition: Decomposition,
 ) -> LossTerms:
-    """Returns equation 3 with the mask KL's weight apart for the attention and the component VAE.
+    """Returns equation 3 with separate weights of the mask KL for attention and component VAE.
 
-    The attention feels `config.gamma`, from decoded masks held fixed; the VAE `gamma_vae`, towards
-    masks held fixed.
+    The attention learns with weight `config.gamma` from decoded masks that are held fixed, the VAE
+    with weight `gamma_vae` from attention masks that are held fixed.
 
     Args:
         config: of the loss.
@@ -69,11 +69,11 @@ def loss_terms_apart(
         image: in [0, 1].
         decomposition: of the image; its encoder must have seen the masks detached.
     """
-    parts = decomposition
-    nll = mixture_nll(config, image, parts.components, parts.log_masks)
-    kl_latent = latent_kl(parts.mu, parts.log_sigma)
-    of_attention = mask_kl(parts.log_masks, parts.log_masks_recon.detach())
-    kl_mask = mask_kl(parts.log_masks.detach(), parts.log_masks_recon)
-    weighted = config.gamma * of_attention + gamma_vae * kl_mask
+    log_masks, log_masks_recon = decomposition.log_masks, decomposition.log_masks_recon
+    nll = mixture_nll(config, image, decomposition.components, log_masks)
+    kl_latent = latent_kl(decomposition.mu, decomposition.log_sigma)
+    attention_kl = mask_kl(log_masks, log_masks_recon.detach())
+    kl_mask = mask_kl(log_masks.detach(), log_masks_recon)
+    weighted = config.gamma * attention_kl + gamma_vae * kl_mask
     total = nll + config.beta * kl_latent + weighted
     return LossTerms(total=total, nll=nll, kl_latent=kl_latent, kl_mask=kl_mask)

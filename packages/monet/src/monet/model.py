@@ -1,4 +1,4 @@
-"""MONet (Burgess et al., 2019): attention, component VAE and loss in one module."""
+"""MONet (Burgess et al., 2019): attention and component VAE in one module."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from monet.loss_ablations import log_posterior
 from monet.ranges import MOST_SLOTS, check_integer
 
 MOST_ROUNDS = 1000
-"""Rounds of refining that may be asked for."""
+"""Most rounds of refining that `Monet.decompose` makes."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Decompositions:
     """
 
     masks: Float[np.ndarray, "N K H W"]
-    """The attention's, or those given, refined as often as was asked for."""
+    """Of the attention, or those that the caller brought, after the rounds of refining."""
     masks_recon: Float[np.ndarray, "N K H W"]
     mask_logits: Float[np.ndarray, "N K H W"]
     components: Float[np.ndarray, "N K H W 3"]
@@ -85,8 +85,8 @@ class Monet(nn.Module):
         '269,829 parameters'
 
     Args:
-        config: its architecture.
-        loss: weights of the loss that it is trained with; the paper's by default.
+        config: the architecture.
+        loss: weights of the loss that the model is trained with; the paper's by default.
     """
 
     def __init__(self, config: ModelConfig, loss: LossConfig | None = None) -> None:
@@ -129,7 +129,7 @@ class Monet(nn.Module):
 
         Args:
             image: in [0, 1].
-            log_masks: what divides the image among the slots.
+            log_masks: logs of the masks that divide the image among the slots.
             noise: as in `forward`.
         """
         mu, log_sigma = self.vae.encoder(image, log_masks.clamp(min=LOG_MASK_FLOOR))
@@ -158,25 +158,24 @@ class Monet(nn.Module):
     ) -> Decompositions:
         """Decomposes many images, latents at their posterior means.
 
-        The attention guesses in one pass which slot each pixel is of. `refine` lets the VAE correct
-        it: each round takes p(k | x, z), the generative model's answer for the slots as they were
-        just decoded (`log_posterior`), as the masks, and encodes and decodes the slots again.
+        The attention guesses in one pass which slot each pixel belongs to. `refine` lets the VAE
+        correct the guess: each round takes p(k | x, z), the generative model's answer for the slots
+        as just decoded (`log_posterior`), as the masks, and encodes and decodes the slots again.
 
         Args:
             images: (N, H, W, 3), or one of (H, W, 3), which is taken for N = 1; uint8 or floats in
                 [0, 1], NumPy or torch. Larger ones are averaged down to the model's size.
             num_slots: slots to use; as many as in training by default.
-            masks: (N, K, H, W), summing to one over K: used instead of the attention's, by which a
-                model trained on given masks (section 2.2) is looked at.
+            masks: (N, K, H, W), summing to one over K: used instead of the attention's, for models
+                that were trained on given masks (section 2.2).
             refine: rounds, each of which costs another pass of the VAE; the paper has none.
             batch_size: images at once.
-            advance: is told, batch by batch, how many more images are done.
+            advance: called after each batch with the number of its images.
 
         Raises:
             ValueError: the images are of another shape, type or range than the model takes, cannot
                 be averaged down to its size, or there are none; the masks do not suit them, or come
-                with `num_slots`; a number is out of its range; or what the model makes of them is
-                not finite.
+                with `num_slots`; a number is out of range; or the model's output is not finite.
         """
         pixels = images_of_size(images, self.config.image_size)
         if masks is not None and num_slots is not None:
@@ -189,8 +188,8 @@ class Monet(nn.Module):
         for start in range(0, len(pixels), batch_size):
             rows = slice(start, start + batch_size)
             image = to_unit(pixels[rows]).to(device)
-            some = None if log_masks is None else log_masks[rows].to(device)
-            out = self(image, num_slots, log_masks=some)
+            batch_masks = None if log_masks is None else log_masks[rows].to(device)
+            out = self(image, num_slots, log_masks=batch_masks)
             for _ in range(refine):
                 out = self(image, log_masks=log_posterior(self.loss_config, image, out))
             parts.append(_to_numpy(out, loss_terms(self.loss_config, image, out)))

@@ -1,8 +1,8 @@
-"""The model and its loss as the paper writes them: slow, and what the rest is held to.
+"""The model and its loss as the paper writes them, slow and plain: the reference in tests.
 
 Inputs are concatenated and tiled as appendix B says, maps are doubled and then convolved, and
-equation 3 is computed term by term. Nothing here calls the package's own layers; it takes a model's
-weights by their names, in whatever precision they are. For tests and tools/bench.
+equation 3 is computed term by term. Nothing here calls the package's own layers; a model's weights
+are taken by name, in whatever precision they have. Tests and tools/bench compare with it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from monet.model import Monet
 
 Weights = dict[str, Tensor]
 FLOOR = math.log(1e-5)
-"""Where a mask enters a network, its log is no lower."""
+"""Least log of a mask that enters a network."""
 
 
 def naive_loss(
@@ -32,10 +32,10 @@ def naive_loss(
     """Returns equation 3 for a model's attention masks.
 
     Args:
-        model: whose weights.
+        model: has the weights.
         loss: weights of the terms.
         image: in [0, 1].
-        noise: unit Gaussian, for the latents; as many slots are used.
+        noise: unit Gaussian, for the latents; its K is the number of slots.
     """
     log_masks = naive_log_masks(model, image, noise.shape[1])
     mu, log_sigma = naive_posterior(model, image, log_masks)

@@ -19,7 +19,7 @@ def check_integer(name: str, value: object, low: int, high: int) -> None:
     """Checks an integer.
 
     Raises:
-        ValueError: it is none, or not from `low` to `high`.
+        ValueError: the value is no integer from `low` to `high`.
     """
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"{name} must be an integer, got {value!r}")
@@ -42,7 +42,7 @@ def check_number(
         positive: whether it must be more than 0.
 
     Raises:
-        ValueError: it is outside, or no number.
+        ValueError: the value is no finite number of that range.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"{name} must be a finite number, got {value}")
@@ -58,7 +58,7 @@ def check_widths(name: str, widths: tuple[int, ...], fewest: int = 1) -> None:
     """Checks the widths of a network's layers.
 
     Raises:
-        ValueError: there are too few or too many, or one is outside 1 to `MOST_CHANNELS`.
+        ValueError: there are too few or too many widths, or one is not from 1 to `MOST_CHANNELS`.
     """
     if not fewest <= len(widths) <= MOST_LAYERS:
         raise ValueError(f"{name} must be {fewest} to {MOST_LAYERS} widths, got {len(widths)}")
@@ -70,8 +70,8 @@ def check_text(name: str, text: object) -> None:
     """Checks a name or path.
 
     Raises:
-        ValueError: it is no text, empty, longer than a path can be, or has characters that cannot
-            be shown.
+        ValueError: the text is no string, empty, longer than a path can be, or has characters that
+            cannot be shown.
     """
     if not isinstance(text, str):
         raise ValueError(f"{name} must be of type str, got {text!r:.80}")
@@ -83,7 +83,7 @@ def check_folder_name(name: str, text: object) -> None:
     """Checks the name of a folder, which must not lead into another one.
 
     Raises:
-        ValueError: it is no text that can be shown, `.` or `..`, or has a slash.
+        ValueError: the text is `.` or `..`, has a slash, or fails `check_text`.
     """
     check_text(name, text)
     if text in (".", "..") or "/" in str(text) or "\\" in str(text):
@@ -91,12 +91,12 @@ def check_folder_name(name: str, text: object) -> None:
 
 
 def check_kinds(config: Any) -> None:
-    """Checks what type hints say of a config's words, switches, paths, tuples and parts.
+    """Checks a config's choices, switches, paths, tuples and parts against their type hints.
 
     Numbers and texts have checks of their own, which know the range too.
 
     Raises:
-        ValueError: a field is of another type, or none of its words.
+        ValueError: a field is of another type, or not one of its choices.
     """
     for name, kind in get_type_hints(type(config)).items():
         value, origin = getattr(config, name), get_origin(kind)

@@ -1,4 +1,4 @@
-"""Checksums of whole files, which no flipped bit passes, and reading that no odd file can hang.
+"""Checksums over whole files, which find every flipped bit, and reads that never block.
 
 A file that says a version must carry a checksum. Files without either are of version 0.1.0 or of
 the trials before it, and are read as they are.
@@ -16,11 +16,12 @@ from typing import Any
 
 from scenes.command_line import CommandError
 from scenes.regular_files import open_regular
+from scenes.serialise import parse_json
 
 VERSION = "2"
-"""Of weights and states."""
+"""Version of files of weights and states."""
 BLANK = "0" * 64
-"""Stands in weights for the checksum while it is computed."""
+"""Takes the checksum's place in a file of weights while the checksum is computed."""
 DAMAGED = "damaged: its checksum is wrong; take another copy"
 ZIP_MARK = b"sha256 "
 """A state's checksum is the comment of its zip archive, after this."""
@@ -55,7 +56,7 @@ def seal_weights(content: bytes, facts: Mapping[str, str]) -> bytes:
 
     Args:
         content: a safetensors file.
-        facts: what to say of its tensors.
+        facts: texts to store about its tensors, by name.
     """
     header, tensors = _split(content)
     header["__metadata__"] = {**facts, "version": VERSION, "checksum": BLANK}
@@ -66,7 +67,7 @@ def seal_weights(content: bytes, facts: Mapping[str, str]) -> bytes:
 
 
 def facts_of_weights(content: bytes) -> dict[str, str]:
-    """Returns what a safetensors file says of its tensors, once its checksum is found right.
+    """Checks a safetensors file's checksum; returns the facts that it stores about its tensors.
 
     Raises:
         ValueError: it is no safetensors file.
@@ -116,14 +117,14 @@ def seal_zip(content: bytes) -> bytes:
 
 
 def check_zip(content: bytes) -> bool:
-    """Checks a zip archive's checksums, and that nothing in it takes more room than the file.
+    """Checks a zip archive's checksums, and that its parts are together no larger than the file.
 
     Returns:
-        Whether it has a checksum of all its bytes; those of its parts are checked anyhow.
+        Whether it has a checksum over all its bytes; those of its parts are checked in any case.
 
     Raises:
         SealError: a checksum is wrong.
-        zipfile.BadZipFile: it is no archive.
+        zipfile.BadZipFile: it is no archive, or larger inside than outside.
     """
     end = len(content) - len(BLANK)
     sealed = content[end - len(ZIP_MARK) : end] == ZIP_MARK
@@ -138,17 +139,3 @@ def check_zip(content: bytes) -> bool:
         if archive.testzip() is not None:
             raise SealError(DAMAGED)
     return sealed
-
-
-def parse_json(text: str | bytes) -> Any:
-    """Parses JSON.
-
-    Raises:
-        ValueError: it is no JSON, or nested more deeply than any of ours.
-    """
-    try:
-        return json.loads(text)
-    except RecursionError:
-        raise ValueError("not JSON of this project: nested too deeply") from None
-    except ValueError as error:
-        raise ValueError(f"not JSON: {error}") from None

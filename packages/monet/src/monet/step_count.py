@@ -1,4 +1,4 @@
-"""How counts of training steps, and how fast they are made, are written for people."""
+"""Writes counts of training steps, and their pace, for people."""
 
 from __future__ import annotations
 

@@ -40,17 +40,17 @@ class Block(nn.Module):
         self.register_buffer("scale", torch.ones(conv.out_channels), persistent=False)
 
     def forward(self, *maps: Float[Tensor, "B _ _ _"]) -> Float[Tensor, "B D H W"]:
-        """Applies the block to what its convolution takes."""
+        """Convolves the maps, normalises the result, and cuts it off at zero."""
         return self.normalise(self.conv(*maps))
 
     def normalise(self, x: Float[Tensor, "B D H W"]) -> Float[Tensor, "B D H W"]:
-        """Applies what follows the convolution."""
+        """Applies instance norm, bias and ReLU to the convolution's output."""
         # A group norm of one channel a group is an instance norm, in a third of the operations.
         return F.relu_(F.group_norm(x, len(self.bias), self.scale, self.bias))
 
 
 class UNet(nn.Module):
-    """Image and log scope to logits; each path has as many blocks as `unet_channels`."""
+    """Turns image and log scope into logits: `len(unet_channels)` blocks down, as many up."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -78,13 +78,13 @@ class UNet(nn.Module):
         self.logits = PointwiseConv2d(up[-1], 1)
 
     @property
-    def _inputs(self) -> ConcatConv2d:
-        """The convolution of image and log scope."""
+    def _first_conv(self) -> ConcatConv2d:
+        """The first block's convolution, of image and log scope."""
         return cast(ConcatConv2d, self.first.conv)
 
     def image_part(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C H W"]:
-        """Returns what the image gives to the first convolution: the same at every step."""
-        return self._inputs.part(image, 0)
+        """Returns the image's part of the first convolution, which is the same at every step."""
+        return self._first_conv.part(image, 0)
 
     def forward(
         self, image_part: Float[Tensor, "B C H W"], log_scope: Float[Tensor, "B 1 H W"]
@@ -92,10 +92,10 @@ class UNet(nn.Module):
         """Returns the logits of one attention step.
 
         Args:
-            image_part: from `image_part`; a convolution of concatenated inputs is a sum.
+            image_part: from `image_part`; the scope's part of the convolution is added to it.
             log_scope: clamped from below, so that it is finite.
         """
-        x = self.first.normalise(image_part + self._inputs.part(log_scope, 3))
+        x = self.first.normalise(image_part + self._first_conv.part(log_scope, 3))
         skips = [x]
         for block in self.down:
             x = block(x[:, :, ::2, ::2])  # nearest-neighbour halving

@@ -50,8 +50,8 @@ def save_weights(
         config: the whole run's.
         step: steps made.
         dataset: name of the dataset.
-        notes: more to keep beside them, such as `seed`, `commit` or `scores` (as JSON).
-        stages: the runs before, the first one first.
+        notes: more facts to keep beside them, such as `seed`, `commit` or `scores` (as JSON).
+        stages: the runs that this one went on from, in order.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
     facts = {"config": config_to_json(config), "step": str(step), "dataset": dataset}
@@ -73,7 +73,7 @@ class Weights:
     notes: dict[str, str] = field(default_factory=dict)
     """What else was saved with them."""
     stages: tuple[Stage, ...] = ()
-    """The runs that theirs went on from, the first one first."""
+    """The runs that their run went on from, in order."""
 
     @property
     def name(self) -> str:
@@ -81,8 +81,13 @@ class Weights:
         return self.path.parent.name if self.path.name == WEIGHTS else self.path.stem
 
     @property
+    def stages_with_own(self) -> tuple[Stage, ...]:
+        """The runs before, and their own last: the stages of a run that goes on from here."""
+        return (*self.stages, Stage(self.step, self.config))
+
+    @property
     def earlier_steps(self) -> int:
-        """Steps of the runs that theirs went on from."""
+        """Steps of the runs that their run went on from."""
         return sum(stage.step for stage in self.stages)
 
     @property
@@ -107,7 +112,7 @@ class Weights:
 
 
 def read_weights(path: Path) -> Weights:
-    """Reads weights; those without a version and a checksum, as of 0.1.0, are taken as they are.
+    """Reads weights; those of version 0.1.0, without a checksum, are taken as they are.
 
     Raises:
         CommandError: the file is missing, cut short, damaged, foreign, of another version, or has
@@ -149,7 +154,7 @@ def find_weights(name: str | Path) -> Path:
     """Returns the weights file of a run folder, a file, or a name of shipped weights.
 
     Raises:
-        UsageError: there is no such thing.
+        UsageError: there are no weights of that name.
     """
     path = Path(name)
     if path.is_dir():
@@ -178,7 +183,7 @@ def load(name: str | Path) -> Monet:
         name: run folder, weights file, or name of shipped weights.
 
     Raises:
-        UsageError: there is no such thing.
-        CommandError: its file cannot be used.
+        UsageError: there are no weights of that name.
+        CommandError: their file cannot be used.
     """
     return read_weights(find_weights(name)).model()

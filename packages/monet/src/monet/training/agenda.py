@@ -14,9 +14,9 @@ from monet.training.costs import Costs
 Clock = Callable[[], float]
 """Returns seconds since some moment."""
 PACES = 50
-"""How often the pace is taken in the time that a call may take."""
+"""How many times the pace is measured within the time limit of a call."""
 NEWEST = 0.5
-"""Weight of the newest pace against those before: loads change, and a pace varies by itself."""
+"""Weight of the newest pace in the running average: loads change, and single measurements vary."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,17 @@ class Due:
 
 
 @dataclass(frozen=True)
-class _Paced:
-    """When the pace was last taken."""
+class _Mark:
+    """The moment at which the pace was last measured."""
 
     step: int
     elapsed_s: float
     apart_s: float
-    """Seconds of those that were not steps: scores and states."""
+    """Seconds until then that went into scores and states, not into steps."""
 
 
 class Agenda:
-    """The times of one call of `Trainer.run`, which begins as this is made.
+    """Decides what is due when in one call of `Trainer.run`, whose time runs from here.
 
     Args:
         step: steps made before.
@@ -63,13 +63,13 @@ class Agenda:
         self.first, self._stop_after_s, self._clock = step, stop_after_s, clock
         self.costs = Costs(0.0) if costs is None else costs
         self._start = self._last_save = clock()
-        self._paced, self._apart_s = _Paced(step, 0.0, 0.0), 0.0
+        self._mark, self._apart_s = _Mark(step, 0.0, 0.0), 0.0
         self.leaves_out_scores = (
             stop_after_s is not None
             and self.costs.score_s > 0
             and self.costs.leave_no_step_in(stop_after_s)
         )
-        """Whether there is time for scores alone and not for a step: then none are made."""
+        """Whether scores would take all of the time, so that none are made."""
 
     def due(self, config: TrainConfig, step: int, look_every: int) -> Due:
         """Returns what is due after `step` steps.
@@ -83,15 +83,15 @@ class Agenda:
         last = step >= config.steps
         return Due(log, score, last, look=log or score or last or step % look_every == 0)
 
-    def takes_pace(self, step: int) -> bool:
-        """Takes the pace of the steps since it last did, if it is time to; returns whether it did.
+    def measure_pace(self, step: int) -> bool:
+        """Measures the pace of the latest steps, if that is due; returns whether it was.
 
-        All steps of a fiftieth of the time, so that one that is slow by itself decides little.
+        A measurement spans a fiftieth of the time limit, so that one slow step counts for little.
         """
         limit_s, elapsed_s = self._stop_after_s, self._elapsed_s
-        if limit_s is None or elapsed_s - self._paced.elapsed_s < limit_s / PACES:
+        if limit_s is None or elapsed_s - self._mark.elapsed_s < limit_s / PACES:
             return False
-        before, self._paced = self._paced, _Paced(step, elapsed_s, self._apart_s)
+        before, self._mark = self._mark, _Mark(step, elapsed_s, self._apart_s)
         apart_s = self._apart_s - before.apart_s
         newest = (elapsed_s - before.elapsed_s - apart_s) / max(1, step - before.step)
         if self.costs.step_s:
@@ -102,12 +102,12 @@ class Agenda:
 
     @contextmanager
     def timing(self, cost: Literal["score_s", "save_s"]) -> Iterator[None]:
-        """Measures what the block takes, which is scores or a state, apart from steps."""
+        """Times a block that scores or saves, so that its seconds do not count as steps."""
         start = self._clock()
         yield
-        taken_s = self._clock() - start
-        self._apart_s += taken_s
-        self.costs = replace(self.costs, **{cost: taken_s})
+        block_s = self._clock() - start
+        self._apart_s += block_s
+        self.costs = replace(self.costs, **{cost: block_s})
 
     @property
     def left_s(self) -> float:
@@ -121,7 +121,7 @@ class Agenda:
 
     @property
     def has_time_to_score(self) -> bool:
-        """Whether there is time for scores; not where they would take all of it."""
+        """Whether there is time for scores; never where scores would take all of the time."""
         return not self.leaves_out_scores and self.left_s > 0
 
     def steps_that_fit(self, config: TrainConfig, step: int) -> int:

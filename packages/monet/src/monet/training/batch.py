@@ -16,13 +16,13 @@ class Batch:
 
     images: UInt8[Tensor, "B H W 3"]
     segmentation: UInt8[Tensor, "B H W"] | None
-    """`None` unless it was asked for."""
+    """`None` where the run needs none."""
 
     def __len__(self) -> int:
         return len(self.images)
 
     def to(self, device: torch.device) -> Batch:
-        """Returns the batch on a device; the copy to a GPU does not hold up the caller."""
+        """Returns the batch on a device; a copy to a GPU runs while the caller goes on."""
         batch = self
         if device.type == "cuda" and self.images.device.type == "cpu":
             batch = self.pinned()
@@ -38,7 +38,7 @@ class Batch:
         return self.images.numel() + labels
 
     def copy_(self, other: Batch) -> None:
-        """Takes the scenes of another batch of its size, without holding up the caller."""
+        """Overwrites its scenes with those of another batch of its size; the caller goes on."""
         self.images.copy_(other.images, non_blocking=True)
         if self.segmentation is not None and other.segmentation is not None:
             self.segmentation.copy_(other.segmentation, non_blocking=True)
@@ -51,7 +51,7 @@ class Batch:
         return cls(images, torch.cat(labels) if labels else None)
 
     def pinned(self) -> Batch:
-        """Returns the batch in memory from which a GPU copies without holding up the caller."""
+        """Returns the batch in pinned memory, from which a GPU copies while the caller goes on."""
         segmentation = self.segmentation
         return Batch(
             self.images.pin_memory(), None if segmentation is None else segmentation.pin_memory()

@@ -43,17 +43,17 @@ class TrainingImages:
     in one window is read once. The order is the same if all images lie on the device.
 
     Args:
-        file: where from; it stays open as long as this.
+        file: the file to read; it must stay open as long as this object.
         size: side of the model's images; a file whose size is a multiple is averaged down.
         batch_size: images a step.
         seed: decides the order.
         device: where batches go.
-        on_device: keep all images there instead of reading ahead; `fit` tells whether they fit.
+        on_device: keep all images there instead of reading ahead, where `fits_on_device`.
         with_segmentation: give each image's segmentation too.
         window_bytes: size of a window's images.
 
     Raises:
-        UsageError: the size does not fit, or there are too few images.
+        UsageError: the images cannot be averaged down to the size, or there are too few.
         FileError: there is no segmentation.
         CommandError: the device has too little memory for the images.
     """
@@ -82,8 +82,8 @@ class TrainingImages:
         self._keys = ("image", "segmentation") if with_segmentation else ("image",)
         for key in self._keys:
             file[key]
-        whole = CHUNK_ROWS * batch_size // math.gcd(CHUNK_ROWS, batch_size)
-        self._window_rows = max(1, window_bytes // (3 * size**2) // whole) * whole
+        unit = math.lcm(CHUNK_ROWS, batch_size)  # a window is whole chunks and whole batches
+        self._window_rows = max(1, window_bytes // (3 * size**2) // unit) * unit
         self._windows = -(-self.rows // self._window_rows)
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="window")
         self._ahead: dict[Window, Future[Batch]] = {}
@@ -178,8 +178,8 @@ class TrainingImages:
         return Batch(images, segmentation)
 
     def _scenes(self, chunks: list[int] | range) -> Batch:
-        read = {key: torch.from_numpy(self._rows_of(key, chunks)) for key in self._keys}
-        return Batch(read["image"], read.get("segmentation"))
+        arrays = {key: torch.from_numpy(self._rows_of(key, chunks)) for key in self._keys}
+        return Batch(arrays["image"], arrays.get("segmentation"))
 
     def _rows_of(self, key: str, chunks: list[int] | range) -> UInt8[np.ndarray, "N H W *C"]:
         # One call reads neighbouring chunks together.
@@ -197,13 +197,15 @@ class TrainingImages:
         return np.concatenate(parts)
 
 
-def fit(file: SceneFile, size: int, device: torch.device, *, with_segmentation: bool) -> bool:
+def fits_on_device(
+    file: SceneFile, size: int, device: torch.device, *, with_segmentation: bool
+) -> bool:
     """Whether all training scenes fit in half of a GPU's free memory; on a CPU always false.
 
     Args:
-        file: where from.
+        file: has the scenes.
         size: side of the model's images.
-        device: where to.
+        device: the GPU or CPU.
         with_segmentation: whether each image's segmentation goes with it.
     """
     if device.type != "cuda":
@@ -249,7 +251,7 @@ def check_size(file: SceneFile, size: int) -> None:
 
 
 def noise(seed: int, step: int, *shape: int) -> Float[Tensor, "*shape"]:
-    """Returns a step's unit Gaussian noise, which depends on nothing but seed and step."""
-    # Not by torch's generator, which reads only the lower 32 bits of its seed.
+    """Returns a step's unit Gaussian noise, which depends on seed and step alone."""
+    # NumPy's generator, since torch's reads only the lower 32 bits of its seed.
     rng = np.random.default_rng([seed, step])
     return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))

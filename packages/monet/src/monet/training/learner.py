@@ -1,4 +1,4 @@
-"""What learns in a run: the model, its averaged weights and its optimiser, after so many steps."""
+"""The part of a run that learns: a model, its averaged weights and its optimiser."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Learner:
         config: the whole run.
         ranks: this process among all that train.
         precision: what the run began with; by default as the config says.
-        capturable: whether a CUDA graph is to hold its steps; by default on a GPU.
+        capturable: whether a CUDA graph can hold its steps; by default on a GPU.
     """
 
     def __init__(
@@ -72,11 +72,11 @@ class Learner:
         return learning_rate(self.config.optimiser, self.step, self.config.steps)
 
     def mean_loss(self, backend: Backend | None = None) -> MeanLoss:
-        """Returns the loss of a batch; see there for the backend."""
+        """Returns the loss of a batch, compiled by `backend` if there is one."""
         return MeanLoss(self.model, self.config.loss, self.config.ablations, backend=backend)
 
     def state(self) -> State:
-        """Returns what is needed to go on from here: views, which follow the steps to come."""
+        """Returns what a run needs to go on from here, as views: later steps change them."""
         return State(
             step=self.step,
             model=self.model.state_dict(),
@@ -87,10 +87,10 @@ class Learner:
         )
 
     def restore(self, state: State) -> None:
-        """Goes to a state.
+        """Goes to a saved state.
 
         Raises:
-            ValueError: it is another model's.
+            ValueError: the state is another model's.
         """
         try:
             self.model.load_state_dict(state.model)
@@ -104,7 +104,7 @@ class Learner:
         """Takes the weights of another run, with `--grow` those of a smaller model too.
 
         Raises:
-            UsageError: they are another architecture's.
+            UsageError: the weights are another architecture's.
         """
         before = weights.config.model
         tensors: Mapping[str, Tensor] = weights.tensors
@@ -120,4 +120,4 @@ class Learner:
                 f"({difference}){advice}"
             ) from error
         self.average.restore(self.model.state_dict())
-        self.stages = (*weights.stages, Stage(weights.step, weights.config))
+        self.stages = weights.stages_with_own

@@ -29,12 +29,12 @@ class Outcome:
 
 
 def plan_steps(learner: Learner, steps: Steps, more: int) -> None:
-    """Plans a run to end so many steps from here, the mean of what all processes ask for.
+    """Plans a run to end so many steps from here.
 
     Args:
-        learner: whose run.
-        steps: what makes its steps.
-        more: steps from here on.
+        learner: of the run.
+        steps: makes its steps.
+        more: steps from here on, of which the mean over all processes counts.
     """
     mean = torch.tensor(float(more), device=learner.device)
     learner.ranks.average_([mean])  # clocks differ
@@ -46,14 +46,14 @@ class Loop:
     """One call of `Trainer.run`.
 
     Args:
-        learner: what learns.
-        steps: what makes its steps.
-        reporter: where terms and scores go.
-        agenda: when what is due.
+        learner: of the run.
+        steps: makes its steps.
+        reporter: takes their terms, and makes scores.
+        agenda: decides what is due when.
         save: saves a state.
         fill: make as many steps as the agenda has time for, whatever the config says.
         signals: requests to stop.
-        progress: where the bar is shown.
+        progress: shows the bar.
     """
 
     def __init__(
@@ -72,7 +72,6 @@ class Loop:
         self._agenda, self._save, self._fill = agenda, save, fill
         self._signals, self._progress = signals, progress
         self._ranks = learner.ranks
-        self._alone = learner.ranks.world == 1  # torchrun ends processes that take long by itself
         self._task = progress.add_task(learner.config.run_name, total=None, note="")
         self._scored = agenda.first
 
@@ -89,7 +88,7 @@ class Loop:
         while reason == "steps" and learner.step < learner.config.steps:
             self._steps.make()
             due = agenda.due(learner.config, learner.step, self._steps.look_every)
-            if due.look or (self._alone and signals.asked):
+            if due.look or (self._ranks.is_alone and signals.asked):
                 reason = self._look(due)
         if self._fill and reason == "time":
             plan_steps(learner, self._steps, 0)
@@ -102,7 +101,7 @@ class Loop:
         return Outcome(learner.step, "signal" if signals.asked else reason)
 
     def _look(self, due: Due) -> Reason:
-        """Does what is due; returns why the run ends here, `steps` where there is no reason to."""
+        """Does what is due after a step; returns why the run ends here, `steps` if it goes on."""
         learner, agenda, ranks = self._learner, self._agenda, self._ranks
         self._reporter.unlogged += self._steps.terms()
         self._show()
@@ -115,10 +114,10 @@ class Loop:
                 return "time"  # the same command goes on with these scores
         if ranks.any(self._signals.asked):
             return "signal"
-        took_pace = ranks.any(agenda.takes_pace(learner.step))
+        pace_is_new = ranks.any(agenda.measure_pace(learner.step))
         if ranks.any(agenda.is_over):
             return "time"
-        if self._fill and (took_pace or due.last):
+        if self._fill and (pace_is_new or due.last):
             plan_steps(learner, self._steps, agenda.steps_that_fit(learner.config, learner.step))
         if agenda.save_is_due(learner.config.save_every_s):
             self._timed_save()
@@ -135,5 +134,5 @@ class Loop:
             self._save()
 
     def _show(self) -> None:
-        total, made = self._learner.config.steps, self._learner.step
-        self._progress.update(self._task, total=total, completed=made, note=self._reporter.note())
+        total, step = self._learner.config.steps, self._learner.step
+        self._progress.update(self._task, total=total, completed=step, note=self._reporter.note())

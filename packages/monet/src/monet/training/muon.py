@@ -18,7 +18,7 @@ MOMENTUM = 0.95
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
 FEWEST_OUTPUTS = 5
-"""Layers with fewer outputs are the last ones: the decoder's four channels, the attention's one."""
+"""Only the last layers have fewer outputs: the decoder four channels, the attention one."""
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of Jordan's quintic; five rounds of it bring all singular values to 0.7 to 1.2."""
 ROUNDS = 5
@@ -149,14 +149,14 @@ class Muon(torch.optim.Optimizer):
 
 
 class PaddedMatrices:
-    """Matrices of several shapes as one batch: each with its longer side lying, padded with zeros.
+    """Matrices of several shapes as one batch, each turned to lie on its longer side and padded.
 
     The zeros change neither the norms nor the products of `orthogonalise`.
 
     Args:
         params: all matrices of a model.
-        members: which of them are in this batch.
-        rows: of the batch; no member's smaller side is larger.
+        members: indices of those in this batch.
+        rows: of each padded matrix, at least the smaller side of every member.
     """
 
     def __init__(self, params: Sequence[Tensor], members: Sequence[int], rows: int) -> None:

@@ -15,8 +15,8 @@ from monet.training.muon import Muon
 from monet.training.rmsprop import RMSPropTF
 
 AVERAGE_WARMUP = 10
-"""So that the moving average forgets the random weights of the start: in step t it keeps at most
-the share (1 + t) / (10 + t) of itself."""
+"""In step t the moving average keeps at most the share (1 + t) / (10 + t) of itself, so that it
+soon forgets the random weights of the start."""
 COSINE_FLOOR = 0.05
 """Share of the learning rate to which the cosine falls."""
 
@@ -83,10 +83,11 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Goes to a state that `optimiser_state` returned; the optimiser's own rates and kind stay.
+    """Restores what `optimiser_state` returned, except for rates and whether it is capturable.
 
     Raises:
-        AttributeError, IndexError, KeyError, TypeError, ValueError: it is another optimiser's.
+        AttributeError, IndexError, KeyError, TypeError, ValueError: the state is another
+            optimiser's.
     """
     rates = [group["lr"] for group in optimiser.param_groups]
     capturable = optimiser.defaults.get("capturable")
@@ -126,7 +127,7 @@ class WeightAverage:
         }
 
     def share(self, step: int) -> float:
-        """Returns the weights' share in the average after `step` steps; the rest is the average."""
+        """Returns how far step `step` moves the average towards the weights, from 0 to 1."""
         return 1 - min(self._decay, (1 + step) / (AVERAGE_WARMUP + step))
 
     @torch.no_grad()
@@ -134,7 +135,7 @@ class WeightAverage:
         """Moves the average towards the weights.
 
         Args:
-            share: of the weights, from `share`; a tensor where a CUDA graph holds the step.
+            share: how far, from the method `share`; a tensor where a CUDA graph holds the step.
         """
         if self._decay == 0:
             return
@@ -151,7 +152,7 @@ class WeightAverage:
         """Goes to an average that was saved.
 
         Raises:
-            ValueError: it is of other weights.
+            ValueError: the average is of other weights.
         """
         shapes = {name: value.shape for name, value in weights.items()}
         if shapes != {name: value.shape for name, value in self.weights.items()}:

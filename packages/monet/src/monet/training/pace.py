@@ -1,4 +1,4 @@
-"""What steps, scores and states take on this machine, and whether compiling steps pays."""
+"""How long steps, scores and states take on this machine, and whether compiling steps pays."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from monet.training.steps import NotFiniteError, Steps
 from monet.training.validation import BATCH, PICTURED, Validation
 
 TIMED_LOOKS, TIMED_S = 3, 2.0
-"""The pace is measured over so many looks at the steps and so many seconds, but no more looks than
-`LONG_S` takes."""
+"""The pace is measured over at least so many looks at the steps and so many seconds, unless they
+take longer than `LONG_S`."""
 LONG_S = 5.0
 ENOUGH_S = 4.0
-"""Scores are estimated from a few images where these take so long, else from a batch of them."""
+"""Scores are estimated from a few images if those take so long, else from a whole batch."""
 COMPILE_S, COMPILE_SAVES = 70.0, 0.45
-"""What compiling takes, and the share of a step's time that it saves: measured on an H200 at the
-paper's settings, 40.6 and 76.6 steps a second."""
+"""Seconds for compiling, and the share of a step's time that it saves. Measured on an H200 at the
+paper's settings: 40.6 steps a second without, 76.6 with."""
 
 
 def seconds_per_step(learner: Learner, steps: Steps) -> float:
-    """Measures steps, and brings the learner back to where it was; the mean of all processes.
+    """Measures how long a step takes, on average over all processes; the learner ends as it was.
 
     Args:
-        learner: whose steps.
-        steps: what makes them.
+        learner: of the run.
+        steps: makes its steps.
     """
     before = copy.deepcopy(learner.state())
     count = steps.look_every
@@ -47,9 +47,9 @@ def seconds_per_step(learner: Learner, steps: Steps) -> float:
             for _ in range(count):
                 steps.make()
             steps.terms()
-            taken = torch.tensor((time.perf_counter() - start) / count, device=learner.device)
-            learner.ranks.average_([taken])  # all must agree on when to end
-            times.append(taken.item())
+            step_s = torch.tensor((time.perf_counter() - start) / count, device=learner.device)
+            learner.ranks.average_([step_s])  # all must agree on when to end
+            times.append(step_s.item())
     except NotFiniteError:
         times.append((time.perf_counter() - start) / count)  # training will meet it and say so
     learner.restore(before)
@@ -58,17 +58,17 @@ def seconds_per_step(learner: Learner, steps: Steps) -> float:
 
 
 def _are_enough(times: list[float], count: int) -> bool:
-    """Whether these times of a step are enough, at so many steps a look."""
+    """Whether steps were measured often enough: `times` of a step, each from `count` steps."""
     seconds = sum(times) * count
     return (len(times) >= TIMED_LOOKS and seconds >= TIMED_S) or seconds >= LONG_S
 
 
 def seconds_of_scores(validation: Validation, weights: Mapping[str, Tensor]) -> float:
-    """Estimates what the scores of a run and their picture take, from a few of their images.
+    """Estimates how long the scores of a run and their picture take, from a few of the images.
 
     Args:
         validation: of the run.
-        weights: of its model, whatever they are.
+        weights: of its model; their values do not matter.
     """
     for count in (PICTURED, BATCH):  # more images where a few are too quick to tell
         start = time.perf_counter()
@@ -80,19 +80,19 @@ def seconds_of_scores(validation: Validation, weights: Mapping[str, Tensor]) -> 
 
 
 def seconds_of_save(state: State) -> float:
-    """Estimates what saving a state takes, by making its bytes."""
+    """Estimates how long saving a state takes, by making its bytes."""
     start = time.perf_counter()
     state_bytes(state)
     return time.perf_counter() - start
 
 
 def compiling_pays(learner: Learner, seconds: float, stop_after_s: float | None) -> bool:
-    """Whether a GPU gains more time by compiling than that takes, where the config leaves it open.
+    """Whether compiling saves a GPU more time than it takes; false where the config decides.
 
     Args:
-        learner: has the config; all processes must ask.
-        seconds: that a step takes without.
-        stop_after_s: wall-clock seconds that there are; as long as all steps take by default.
+        learner: of the run; all processes must ask.
+        seconds: for a step that is not compiled.
+        stop_after_s: wall-clock seconds left; no limit by default.
     """
     config = learner.config
     if config.compile != "auto" or learner.device.type != "cuda":

@@ -10,7 +10,7 @@ from scenes.pictures.sheet import tile, with_headings
 from monet.model import Decompositions
 
 SHOWN_PIXELS = 96
-"""Width of an image in the picture, about; smaller ones are enlarged."""
+"""About the width of each image in the picture; smaller images are enlarged."""
 
 
 def decomposition_sheet(

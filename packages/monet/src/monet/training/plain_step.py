@@ -1,4 +1,4 @@
-"""Steps on a CPU: each is looked at before it changes a weight."""
+"""Steps on a CPU: the terms of each are checked before it changes a weight."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class PlainStep:
     """Makes a learner's steps; each core computes a share of the batch.
 
     Args:
-        learner: what learns.
-        images: what it learns from.
+        learner: whose steps to make.
+        images: its training images.
         backend: compiles the loss (`MeanLoss`).
     """
 
@@ -80,7 +80,7 @@ class PlainStep:
             batch: the whole batch of the step, of which this process takes its share.
 
         Returns:
-            Its terms (`TERMS`), on the device.
+            The step's terms (`TERMS`), on the device.
         """
         learner, share = self._learner, self._share
         config, device = learner.config, learner.device

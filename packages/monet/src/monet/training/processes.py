@@ -34,13 +34,16 @@ class Ranks:
     """What each of them computes on."""
 
     @property
+    def is_alone(self) -> bool:
+        """Whether one process trains. Where there are several, torchrun ends those that hang."""
+        return self.world == 1
+
+    @property
     def device(self) -> torch.device:
         """Where this process computes."""
-        return (
-            torch.device("cuda", self.local_rank)
-            if self.kind == "cuda"
-            else torch.device(self.kind)
-        )
+        if self.kind == "cuda":
+            return torch.device("cuda", self.local_rank)
+        return torch.device(self.kind)
 
     def share(self, batch_size: int) -> slice:
         """Returns this process's rows of a global batch.
@@ -58,7 +61,7 @@ class Ranks:
 
     def average_(self, tensors: Iterable[Tensor]) -> None:
         """Replaces each tensor by its mean over all processes, in one exchange."""
-        if self.world == 1:
+        if self.is_alone:
             return
         tensors = list(tensors)
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
@@ -69,19 +72,19 @@ class Ranks:
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set in any process; all must ask."""
-        if self.world == 1:
+        if self.is_alone:
             return flag
         flags = torch.tensor([int(flag)], device=self.device)
         dist.all_reduce(flags)
         return bool(flags.item())
 
     def wait(self) -> None:
-        """Waits until all processes come here.
+        """Waits until all processes come here, which they do before they end.
 
-        Before they end: one that ends while gloo's threads still let go of its last tensors is
-        aborted now and then.
+        A process that ends while gloo's threads still release its last tensors is aborted now and
+        then.
         """
-        if self.world > 1:
+        if not self.is_alone:
             dist.barrier()
 
     def check_same(self, step: int, where: object) -> None:
@@ -90,7 +93,7 @@ class Ranks:
         Raises:
             CommandError: some process has read another state.
         """
-        if self.world == 1:
+        if self.is_alone:
             return
         steps = torch.zeros(self.world, dtype=torch.int64, device=self.device)
         steps[self.rank] = step
@@ -120,7 +123,7 @@ def join(device: Device = "auto") -> Ranks:
         local_rank=int(os.environ.get("LOCAL_RANK", "0")),
         kind=kind,
     )
-    if ranks.world > 1:
+    if not ranks.is_alone:
         if kind == "cuda":
             torch.cuda.set_device(ranks.device)
         dist.init_process_group("nccl" if kind == "cuda" else "gloo")

@@ -1,4 +1,4 @@
-"""What a run tells of itself: the terms of its steps, and scores of its held-out images."""
+"""What a run reports: the terms of its steps, and scores of its held-out images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from monet.training.validation import Validation
 
 
 class Reporter:
-    """Gathers terms and logs them, and scores; it logs nothing until a log is open.
+    """Gathers terms, makes scores, and logs both; without an open log it logs nothing.
 
     Args:
         validation: of the run's held-out images.
@@ -32,7 +32,7 @@ class Reporter:
 
     @contextmanager
     def logging(self, folder: Path, step: int) -> Iterator[None]:
-        """Opens the log of a run folder, from a step on; of several processes, in the first."""
+        """Opens the log of a run folder from a step on; only the first process does so."""
         with RunLog(folder, step) as self._log:
             yield
         self._log = None

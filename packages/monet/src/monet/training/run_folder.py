@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,21 +32,21 @@ class RunFolder:
         self.path = path
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path}: a file, where a run folder would be; choose another --run")
-        # Before the state is read: a later one is another command's.
-        self._at_hand = self._state_on_disk()
+        # Before the state is read: one that differs from this later on is another command's.
+        self._known_state = self._state_on_disk()
 
     @property
     def has_state(self) -> bool:
         """Whether there is a state to go on from."""
-        return self._at_hand is not None
+        return self._known_state is not None
 
     def saved_state(self, config: TrainConfig) -> State | None:
-        """Returns the state that a run goes on from; None where the run begins.
+        """Returns the state that a run goes on from; `None` where the run begins.
 
         Raises:
-            UsageError: it is of a run of another config, or it is gone and its weights or log are
-                still there.
-            CommandError: it cannot be read.
+            UsageError: the folder holds a run of another config, or weights or a log without their
+                state.
+            CommandError: the state cannot be read.
         """
         if not self.has_state:
             self._check_nothing_is_lost()
@@ -66,10 +66,10 @@ class RunFolder:
         )
 
     def _check_nothing_is_lost(self) -> None:
-        """Refuses to begin anew over what a run without its state has left.
+        """Refuses to begin anew over the weights or the log of a run whose state is gone.
 
         Raises:
-            UsageError: there are weights, or a log of some step.
+            UsageError: there are weights, or lines in a log.
         """
         weights, log = self.path / WEIGHTS, self.path / METRICS
         if weights.exists():
@@ -92,7 +92,7 @@ class RunFolder:
         return read_state(self.path).step
 
     def check_data(self, saved: State, file: SceneFile) -> None:
-        """Refuses a file of other scenes; the same ones elsewhere, or more of them, will do.
+        """Refuses a file of other scenes; the same ones elsewhere, or more of them, are accepted.
 
         Raises:
             UsageError: the run would hold out scenes that it has learned from.
@@ -104,14 +104,14 @@ class RunFolder:
             )
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Keeps other commands out while the block trains.
 
         Raises:
-            UsageError: another one trains there, or has since this one read the state.
+            UsageError: another command trains there, or has since this one read the state.
         """
         with locked(self.path, "training"):
-            if self._state_on_disk() != self._at_hand:
+            if self._state_on_disk() != self._known_state:
                 raise UsageError(f"{self.path}: another command trained there meanwhile")
             clear_unfinished(self.path)
             yield
@@ -125,9 +125,9 @@ class RunFolder:
 
         Args:
             config: the run's, which goes with the weights.
-            state: what the run goes on from; its average are the weights. At step 0, where nothing
-                is learned, it is saved alone.
-            dataset: name of what it learns from.
+            state: to go on from. Its average is saved as the weights, except at step 0, where
+                nothing is learned yet.
+            dataset: name of the dataset.
 
         Raises:
             CommandError: there is no space left, or the like.
@@ -139,12 +139,12 @@ class RunFolder:
                 save_weights(path, state.average, config, state.step, dataset, notes, state.stages)
             # The state last: a run that is finished has its weights.
             save_state(self.path, state)
-            self._at_hand = self._state_on_disk()
+            self._known_state = self._state_on_disk()
         except OSError as error:
             raise CommandError(f"{in_words(error)}; the last saved state is kept") from error
 
     def _state_on_disk(self) -> tuple[int, int] | None:
-        """Returns what tells a saved state from one saved later; None where there is none."""
+        """Returns the saved state's inode and time, which a later state changes; `None` without."""
         try:
             status = (self.path / STATE).stat()
         except FileNotFoundError:
@@ -156,8 +156,10 @@ def _began_with(state: State, init_from: str | None) -> bool:
     """Whether a run began with these weights, whatever their path was then."""
     if init_from is None or not state.stages:
         return False
-    weights = read_weights(find_weights(init_from))
-    stages = (*weights.stages, Stage(weights.step, weights.config))
-    return [(stage.step, stage.config.identity) for stage in stages] == [
-        (stage.step, stage.config.identity) for stage in state.stages
-    ]
+    return _identities(read_weights(find_weights(init_from)).stages_with_own) == _identities(
+        state.stages
+    )
+
+
+def _identities(stages: Sequence[Stage]) -> list[tuple[int, TrainConfig]]:
+    return [(stage.step, stage.config.identity) for stage in stages]

@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 from scenes.atomic import whole_or_not, write_whole
+from scenes.serialise import parse_json
 
-from monet.seal import parse_json, read_regular
+from monet.seal import read_regular
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 METRICS = "metrics.jsonl"
 PICTURE = "decomposition.png"
 SCORE = "held_out_nll"
-"""What every line of scores has."""
+"""Key that every line of scores has."""
 MOST_NAMED = 5
-"""Damaged lines that are named."""
+"""Most damaged lines that a message names."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Line:
 
     text: str
     step: int | None
-    """None where the line is damaged."""
+    """`None` where the line is damaged."""
     is_score: bool
 
 
@@ -109,9 +110,9 @@ class RunLog:
 
 
 def _events(folder: Path, step: int) -> SummaryWriter | None:
-    """Returns what writes TensorBoard's events; `None`, and one line, where that is missing.
+    """Returns a writer of TensorBoard's events; without TensorBoard, says so and returns `None`.
 
-    A machine that is lent with a GPU has PyTorch, and seldom TensorBoard.
+    Machines that are lent with a GPU have PyTorch, and seldom TensorBoard.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter

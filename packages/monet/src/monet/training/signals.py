@@ -20,7 +20,7 @@ SHOW_CURSOR = b"\x1b[?25h"
 
 
 class _InterruptedError(Exception):
-    """Leaves what `StopSignals.unless_asked` computes."""
+    """Raised by a signal to leave the computation within `StopSignals.unless_asked`."""
 
 
 class StopSignals:
@@ -56,10 +56,10 @@ class StopSignals:
             signal.signal(number, handler)
 
     def unless_asked(self, compute: Callable[[], T]) -> T | None:
-        """Returns what a function computes; None where a request comes before it has ended.
+        """Returns a function's result; `None` where a request to stop comes before it returns.
 
         Args:
-            compute: may be left anywhere, so that it should write nothing.
+            compute: may be interrupted anywhere, so it should write nothing.
         """
         try:
             self._interruptible = True

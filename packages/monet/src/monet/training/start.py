@@ -1,4 +1,4 @@
-"""What a run starts from: what learns, and the images that it learns from."""
+"""Starts a run: its learner, its training images, and the steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scenes.file.reader import SceneFile
 from monet.config import TrainConfig
 from monet.config_file import CONFIG
 from monet.given_masks import check_entities, needs_segmentation
-from monet.training.data import TrainingImages, fit
+from monet.training.data import TrainingImages, fits_on_device
 from monet.training.learner import Learner
 from monet.training.mean_loss import Backend
 from monet.training.plain_step import PlainStep
@@ -23,7 +23,7 @@ from monet.weights import find_weights, read_weights
 
 
 def start_learner(config: TrainConfig, ranks: Ranks, saved: State | None, folder: Path) -> Learner:
-    """Returns what learns: as it was saved, else from other weights, else from random ones.
+    """Returns a run's learner: as saved, else from the config's `init_from`, else random weights.
 
     Args:
         config: the whole run.
@@ -50,7 +50,7 @@ def start_learner(config: TrainConfig, ranks: Ranks, saved: State | None, folder
 
 
 def start_steps(learner: Learner, images: TrainingImages, *, is_compiled: bool) -> Steps:
-    """Returns what makes a learner's steps on its device."""
+    """Returns the `PlainStep` or `WholeStep` that suits a learner's device."""
     backend: Backend | None = "inductor" if is_compiled else None
     if learner.device.type != "cuda":
         return PlainStep(learner, images, backend)
@@ -60,12 +60,12 @@ def start_steps(learner: Learner, images: TrainingImages, *, is_compiled: bool) 
 
 
 def start_images(config: TrainConfig, file: SceneFile, device: torch.device) -> TrainingImages:
-    """Returns a run's batches, from the device where they are to be and can be there."""
+    """Returns a run's training images, on the device where the config says so or they fit."""
     size, labelled = config.model.image_size, needs_segmentation(config.masks)
     if labelled:
         check_entities(file, config.model.num_slots)
     on_device = config.cache == "device" or (
-        config.cache == "auto" and fit(file, size, device, with_segmentation=labelled)
+        config.cache == "auto" and fits_on_device(file, size, device, with_segmentation=labelled)
     )
     return TrainingImages(
         file,

@@ -33,11 +33,11 @@ class State:
     """Moving average of the weights."""
     optimiser: dict[str, Any]
     stages: tuple[Stage, ...] = ()
-    """The runs that this one goes on from, the first one first."""
+    """The runs that this one goes on from, in order."""
     data: str = ""
-    """What decides the scenes that it learns from (`SceneFile.identity`), on one line."""
+    """Identity of the training file's scenes (`SceneFile.identity`)."""
     rows: int = 0
-    """Rows of that file; its last ones are held out."""
+    """Rows of the training file; its last ones are held out."""
     unlogged: tuple[tuple[float, ...], ...] = ()
     """Terms of the steps since the last line of metrics.jsonl."""
     precision: Precision | Literal[""] = ""
@@ -51,7 +51,7 @@ def save_state(folder: Path, state: State) -> None:
 
 
 def state_bytes(state: State) -> bytes:
-    """Returns what a file of a training state holds."""
+    """Returns the bytes of a file of a training state."""
     content = io.BytesIO()
     fields = {**vars(state), "stages": stages_to_json(state.stages), "version": VERSION}
     torch.save(fields, content)
@@ -59,11 +59,11 @@ def state_bytes(state: State) -> bytes:
 
 
 def read_state(folder: Path) -> State:
-    """Reads a training state; one without a version, as of 0.1.0, need not have a checksum.
+    """Reads a training state; one of version 0.1.0 need not have a checksum.
 
     Raises:
-        CommandError: it is missing, cut short, damaged, foreign, or holds more than tensors and
-            numbers.
+        CommandError: the file is missing, cut short, damaged, foreign, or holds more than tensors
+            and numbers.
     """
     path = folder / STATE
     content = read_regular(path)
@@ -76,11 +76,11 @@ def read_state(folder: Path) -> State:
 
 
 def _state_of(content: bytes) -> State:
-    """Returns the state that some bytes hold.
+    """Returns the state in a file's bytes.
 
     Raises:
         SealError: a checksum is wrong or missing, or the version is newer.
-        Exception: of any kind: they hold none.
+        Exception: any kind: the bytes hold no state.
     """
     sealed = check_zip(content)
     loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
@@ -102,7 +102,7 @@ def _state_of(content: bytes) -> State:
 
 
 def _check_tensors(part: Mapping[str, torch.Tensor], most_bytes: int) -> None:
-    """Checks weights, and that none is a view that takes more room than the file when copied."""
+    """Refuses weights that are not finite, or views that a copy would make larger than the file."""
     if any(tensor.nbytes > most_bytes for tensor in part.values()):
         raise ValueError("larger inside than outside")
     if first_not_finite(part) is not None:

@@ -24,7 +24,7 @@ from monet.training.steps import TERMS
 STEPS_AHEAD = 256
 """Rows of the buffer."""
 STAGED_BYTES = 256 << 20
-"""Room for images in the buffer, used if the device does not hold all images anyway."""
+"""Room for images in the buffer, used unless the device holds all training images."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Row:
     scenes: Batch
     """The whole batch."""
     noise: Float[Tensor, "b K D"]
-    """Of this process's share of the batch."""
+    """For this process's share of the batch."""
     rate: Float[Tensor, ""]
     """Learning rate."""
     averaged: Float[Tensor, ""]
@@ -62,8 +62,8 @@ class StepBuffer:
     """The rows of the steps to come, and the terms of those made.
 
     Args:
-        learner: whose steps.
-        images: what it learns from.
+        learner: whose steps they are.
+        images: its training images.
         steps_ahead: rows; fewer where their images would take more than `STAGED_BYTES`.
     """
 
@@ -112,7 +112,7 @@ class StepBuffer:
         self._feeder.shutdown(cancel_futures=True)
 
     def fill(self) -> None:
-        """Makes sure that there is a row for the learner's next step."""
+        """Fills the buffer anew where it has no row for the learner's next step."""
         step = self._learner.step
         if self._first is not None and step < self._first + self.steps_ahead:
             return
@@ -129,7 +129,7 @@ class StepBuffer:
         self._next = self._feeder.submit(self._prepare, step + self.steps_ahead)
 
     def settle(self) -> None:
-        """Waits until no rows are being prepared, since a capture allows no other work."""
+        """Waits until no rows are being prepared: nothing else may run during a capture."""
         if self._next is not None:
             self._next.result()
 

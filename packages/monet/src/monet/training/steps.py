@@ -1,11 +1,11 @@
-"""What a training step tells, and what may make it: `PlainStep` or `WholeStep`."""
+"""The terms of a training step, and the protocol of what makes steps."""
 
 from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
 TERMS = ("loss", "nll", "kl_latent", "kl_mask", "gradient_norm")
-"""What is known of each step: means over its batch, and the norm of all gradients."""
+"""Names of the numbers of each step: means over its batch, and the norm of all gradients."""
 Terms = tuple[float, ...]
 """Values of `TERMS`."""
 
@@ -16,7 +16,7 @@ class NotFiniteError(Exception):
     Args:
         step: counted from 1.
         term: its name (`TERMS`).
-        value: what it is.
+        value: NaN or an infinity.
         is_undone: whether the learner is as it was before that step.
     """
 
@@ -27,7 +27,7 @@ class NotFiniteError(Exception):
 
 @runtime_checkable
 class Steps(Protocol):
-    """What makes a learner's steps: `PlainStep` or `WholeStep`."""
+    """Makes a learner's steps: a `PlainStep` or a `WholeStep`."""
 
     look_every: int
     """Steps between looks at their terms."""

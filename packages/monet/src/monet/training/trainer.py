@@ -33,9 +33,9 @@ class Trainer:
 
     Args:
         config: the whole run.
-        folder: the run folder; one that exists is gone on with.
-        ranks: this process among all that train; the first alone writes.
-        clock: tells the time that a call may take.
+        folder: the run folder; a run that it holds already is continued.
+        ranks: this process among all that train; only the first one writes.
+        clock: times the calls of `run`.
 
     Raises:
         UsageError: the data do not suit, or the folder holds a run of another config, of other
@@ -94,7 +94,7 @@ class Trainer:
 
     @property
     def is_unscored(self) -> bool:
-        """Whether this step should have scores in the log and has none: a signal was first."""
+        """Whether the log lacks this step's scores, which are due, because a signal came first."""
         config, step = self.config, self.step
         is_due = step > 0 and (step % config.score_every == 0 or step >= config.steps)
         return is_due and not self._folder.is_scored(step)
@@ -108,10 +108,10 @@ class Trainer:
         self._file.close()
 
     def measure(self, stop_after_s: float | None = None) -> Costs:
-        """Measures what a step, scores and a state take, and goes back to where it was.
+        """Measures how long a step, scores and a state take; the run ends where it began.
 
-        On a GPU later steps are compiled where that gains more time than it takes. A call of `run`
-        that has a limit then ends with its scores and its state inside of it.
+        On a GPU, later steps are compiled where that saves more time than it takes. A call of `run`
+        with a time limit then leaves room within it for the last scores and the state.
 
         Args:
             stop_after_s: wall-clock seconds that this call and `run` may take.
@@ -131,7 +131,7 @@ class Trainer:
         return self._costs
 
     def plan(self, left_s: float) -> None:
-        """Plans as many steps, from here on, as there is time for as measured.
+        """Plans as many steps from here as fit in a time, by the measured costs.
 
         Args:
             left_s: wall-clock seconds from now.
@@ -160,15 +160,15 @@ class Trainer:
                 planned anew as the pace changes, since the learning rate may fall until the last.
 
         Raises:
-            CommandError: the loss is not finite; on a CPU the state before that step is saved, on a
-                GPU, which finds it some steps later, the last saved state stands.
+            CommandError: the loss is not finite. On a CPU the state before that step is saved; on a
+                GPU, which notices some steps later, the last saved state stays.
             UsageError: another process trains in the folder, or has since this one read it.
         """
         agenda = Agenda(self.step, stop_after_s, self._costs, self._clock)
         fill = fill and stop_after_s is not None
         if self._ranks.rank > 0:
             return self._loop(agenda, fill)
-        with self._folder.held():
+        with self._folder.locked():
             self._folder.save_config(self.config)
             if not self._folder.has_state:
                 self.save()
@@ -178,8 +178,10 @@ class Trainer:
         return outcome
 
     def _loop(self, agenda: Agenda, fill: bool) -> Outcome:
-        alone = self._ranks.world == 1  # torchrun ends processes that take long by itself
-        with progress_bar() as progress, StopSignals(second_ends=alone) as signals:
+        with (
+            progress_bar() as progress,
+            StopSignals(second_ends=self._ranks.is_alone) as signals,
+        ):
             loop = Loop(
                 self._learner,
                 self._steps,
@@ -193,7 +195,7 @@ class Trainer:
             try:
                 return loop.run(is_unscored=self.is_unscored)
             except NotFiniteError as error:
-                raise self._spoilt(error) from None
+                raise self._not_finite(error) from None
 
     def save(self) -> None:
         """Saves state and weights; a kill at any moment leaves the old ones or the new.
@@ -211,8 +213,8 @@ class Trainer:
             )
             self._folder.save(self.config, state, file.dataset)
 
-    def _spoilt(self, error: NotFiniteError) -> CommandError:
-        """Returns what to say of a term that is not finite, once a sound state is on the disk."""
+    def _not_finite(self, error: NotFiniteError) -> CommandError:
+        """Makes sure that a sound state is on disk; returns the error that tells the user."""
         if error.is_undone:
             self.save()
             state = "the state before it is saved"
@@ -231,7 +233,7 @@ def train(
     stop_after_s: float | None = None,
     device: Device = "auto",
 ) -> Outcome:
-    """Trains until all steps are made or the time is over; goes on with a run that is there.
+    """Trains until all steps are made or the time is over; continues a run that exists.
 
     Example:
         >>> from dataclasses import replace

@@ -20,22 +20,22 @@ from monet.training.picture import decomposition_sheet
 PICTURED = 8
 """Images of the picture."""
 BATCH = 64
-"""Images that are taken apart at once."""
+"""Images that are decomposed at once."""
 Advance = Callable[[int], None]
-"""Is told how many more images are done."""
+"""Called with the number of images that were finished since the last call."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """What held-out images show of some weights."""
+    """Scores of some weights on the held-out images, and a picture."""
 
     scores: dict[str, float]
     sheet: UInt8[np.ndarray, "Y X 3"]
-    """A picture of some decompositions."""
+    """The picture: the decompositions of some images."""
 
 
 class Validation:
-    """Scores and pictures of the held-out images, by the weights that a run has now.
+    """Scores and draws the held-out images of a run, by whatever weights it has.
 
     Args:
         config: of the run.
@@ -49,7 +49,7 @@ class Validation:
 
     @property
     def num_images(self) -> int:
-        """Images that are taken apart for scores and their picture."""
+        """Number of images that are decomposed for scores and their picture."""
         return len(self._images.images) + PICTURED
 
     def scores(
@@ -74,15 +74,15 @@ class Validation:
         true = self._images.segmentation
         if true is not None and self._config.masks == "attention":
             scores["ari"] = float(np.mean(ari(true, segmentation)))
-            of_objects = ari_fg(true, segmentation, self._images.num_background)
-            if not np.isnan(of_objects).all():
-                scores["ari_fg"] = float(np.nanmean(of_objects))
+            object_scores = ari_fg(true, segmentation, self._images.num_background)
+            if not np.isnan(object_scores).all():
+                scores["ari_fg"] = float(np.nanmean(object_scores))
         return scores
 
     def results(
         self, weights: Mapping[str, torch.Tensor], advance: Advance | None = None
     ) -> Results:
-        """Returns scores and a picture, and tells of each image that is done."""
+        """Returns scores and a picture; `advance` is called as images are finished."""
         scores = self.scores(weights, advance)
         sheet = self.sheet(weights)
         if advance is not None:
@@ -98,7 +98,7 @@ class Validation:
     def _decompose(
         self, weights: Mapping[str, torch.Tensor], count: int, advance: Advance | None = None
     ) -> Decompositions:
-        """Takes the first images apart, and tells of each batch that is done."""
+        """Decomposes the first `count` images; `advance` is called after each batch."""
         self._model.load_state_dict(weights)
         images, labels = torch.from_numpy(self._images.images), self._images.segmentation
         segmentation = None if labels is None else torch.from_numpy(labels)

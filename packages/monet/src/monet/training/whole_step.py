@@ -32,23 +32,23 @@ class Form:
     """How steps are made on a GPU: compiled or not, as a graph or not."""
 
     backend: Backend | None
-    """What compiles the loss, if anything."""
+    """Compiles the loss; `None` leaves it as it is."""
     capture: Capture | None
-    """What makes a graph of a step; without it, each step is issued operation by operation."""
+    """Makes a graph of a step; without it, each step is issued operation by operation."""
 
     def __str__(self) -> str:
         graph = "steps one by one" if self.capture is None else "one CUDA graph a step"
         return graph if self.backend is None else f"{graph}, compiled"
 
     def simpler(self) -> Form | None:
-        """Returns the next simpler form; None after the simplest."""
+        """Returns the next simpler form; `None` after the simplest."""
         if self.backend is not None:
             return replace(self, backend=None)
         return None if self.capture is None else replace(self, capture=None)
 
 
 def cuda_graph(step: Callable[[], None]) -> Callable[[], None]:
-    """Captures what a step does on the current GPU; returns what does it again."""
+    """Captures a step's work on the current GPU; returns a function that repeats it."""
     graph = torch.cuda.CUDAGraph()
     # Thread-local: another thread pins memory meanwhile, which would break a global capture.
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):
@@ -57,14 +57,14 @@ def cuda_graph(step: Callable[[], None]) -> Callable[[], None]:
 
 
 class WholeStep:
-    """Makes a learner's steps on a GPU; on a CPU it does the same without a graph.
+    """Makes a learner's steps on a GPU, or without a graph on a CPU.
 
     A step is issued without waiting for the device to make it. `terms` waits, and raises an error
     if a term is not finite; so call it before saving, scoring or logging anything.
 
     Args:
-        learner: what learns; its optimiser is capturable.
-        images: what it learns from.
+        learner: whose steps to make; its optimiser must be capturable.
+        images: its training images.
         form: how to make steps. Where it fails, a line on stderr says so, and the next simpler form
             takes over.
         steps_ahead: steps whose inputs are prepared together (`StepBuffer`).
@@ -84,7 +84,7 @@ class WholeStep:
         self.form = form
         self._learner = learner
         self._share = learner.ranks.share(learner.config.batch_size)
-        self._alone = learner.ranks.world == 1
+        self._alone = learner.ranks.is_alone
         self._params = list(learner.model.parameters())
         self._loss = learner.mean_loss(form.backend)
         self._buffer = StepBuffer(learner, images, steps_ahead)
@@ -131,7 +131,7 @@ class WholeStep:
         self._buffer.close()
 
     def _issued(self) -> bool:
-        """Whether a step was issued; if that failed, a simpler form is taken for another try."""
+        """Whether a step was issued; where that failed, the next try will take a simpler form."""
         try:
             if self._graphs is None and self.form.capture is not None and self._warm >= WARM_STEPS:
                 self._buffer.settle()
