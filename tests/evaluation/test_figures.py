@@ -23,6 +23,7 @@ from evaluation.figures.style import save, to_svg
 from evaluation.figures.traversal_figure import choose_slots, draw_traversals
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.contract import read_output
+from evaluation.room_folder import RoomFolder
 from evaluation.scores.truth import TestScenes, read_scenes
 from evaluation.training_log import Curve, read_curve
 from matplotlib.figure import Figure
@@ -223,7 +224,7 @@ def test_figures_of_refined_masks_say_so(run_folder: Path, folder: Path, tmp_pat
 def test_clevr_like_runs_stand_for_clevr(run_folder: Path) -> None:
     rooms = read_weights(run_folder / "model.safetensors")
     like = replace(rooms, dataset="clevr_like")
-    materials = Materials((rooms, like), (), Path(), 0, None, Cache(Path()))
+    materials = Materials((rooms, like), (), RoomFolder(), Cache(Path()))
     assert materials.run("clevr") is like
     assert materials.run("objects_room") is rooms
     with pytest.raises(MissingError, match="no run on CLEVR; `scenes clevr-like"):

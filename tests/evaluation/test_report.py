@@ -62,11 +62,26 @@ def page(
     folder = tmp_path_factory.mktemp("report")
     scores = replace(result, checkpoint=ModelIdentity(None, "small", 4))
     write_result(scores, folder / "results/generalise/small")
-    arguments = ["--checkpoint", str(run_folder), "--runs", str(run_folder.parent)]
-    arguments += ["--results", str(folder / "results"), "--data", str(rooms_file)]
-    arguments += ["--slots", str(SLOTS), "--n", "16", "--out", str(folder / "out")]
-    assert main(["report", *arguments]) == 0
-    return folder / "out/report.html"
+    out, results, runs = folder / "out", folder / "results", run_folder.parent
+    write_page(out, run_folder, rooms_file, results=results, runs=runs, n=16, slots=SLOTS)
+    return out / "report.html"
+
+
+def write_page(
+    out: Path,
+    checkpoint: Path,
+    data: Path,
+    *,
+    results: Path,
+    runs: Path,
+    n: int = 4,
+    slots: int = 5,
+    more: tuple[str, ...] = (),
+) -> None:
+    """Writes a report; `more` are further checkpoints, and flags."""
+    arguments = ["--checkpoint", str(checkpoint), *more, "--data", str(data), "--out", str(out)]
+    arguments += ["--results", str(results), "--runs", str(runs)]
+    assert main(["report", *arguments, "--n", str(n), "--slots", str(slots)]) == 0
 
 
 @pytest.fixture(scope="module")
@@ -122,26 +137,7 @@ def test_scores_of_an_earlier_step_do_not_lead_and_weights_alone_list_no_runs(
     later = tmp_path / "small.safetensors"
     save_weights(later, weights.tensors, weights.config, 5, weights.dataset)
     results = str(page.parent.parent / "results")
-    assert (
-        main(
-            [
-                "report",
-                "--checkpoint",
-                str(later),
-                "--runs",
-                str(tmp_path),
-                "--results",
-                results,
-                "--data",
-                str(rooms_file),
-                "--n",
-                "4",
-                "--out",
-                str(tmp_path / "out"),
-            ]
-        )
-        == 0
-    )
+    write_page(tmp_path / "out", later, rooms_file, results=results, runs=tmp_path, slots=9)
     text = (tmp_path / "out/report.html").read_text()
     assert "No scores of it at this step lie among the results." in text
     assert "the last values that each logged" not in text
@@ -331,30 +327,18 @@ def test_models_stand_side_by_side(
     code.write_text(HALVES)
     scores = replace(result, checkpoint=ModelIdentity(None, "small", 4))
     write_result(scores, tmp_path / "results/generalise/small")
-    assert (
-        main(
-            [
-                "report",
-                "--checkpoint",
-                str(run_folder),
-                "objects_room_quick",
-                "--model",
-                f"{code}:Halves",
-                "--runs",
-                str(run_folder.parent),
-                "--results",
-                str(tmp_path / "results"),
-                "--data",
-                str(rooms_file),
-                "--n",
-                "6",
-                "--slots",
-                "5",
-                "--out",
-                str(tmp_path / "out"),
-            ]
-        )
-        == 0
+    write_page(
+        tmp_path / "out",
+        run_folder,
+        rooms_file,
+        results=tmp_path / "results",
+        runs=run_folder.parent,
+        n=6,
+        more=(
+            "objects_room_quick",
+            "--model",
+            f"{code}:Halves",
+        ),
     )
     page = tmp_path / "out/report.html"
     machines = json.loads((tmp_path / "out/report.json").read_text())
@@ -496,28 +480,7 @@ def test_markup_in_names_stays_words(
         "other": ModelIdentity(None, closing, 1),
     }.items():
         write_result(replace(result, checkpoint=model), tmp_path / "results" / place)
-    assert (
-        main(
-            [
-                "report",
-                "--checkpoint",
-                str(run),
-                "--runs",
-                str(run.parent),
-                "--results",
-                str(tmp_path / "results"),
-                "--data",
-                str(data),
-                "--n",
-                "4",
-                "--slots",
-                "5",
-                "--out",
-                str(tmp_path / "out"),
-            ]
-        )
-        == 0
-    )
+    write_page(tmp_path / "out", run, data, results=tmp_path / "results", runs=run.parent)
     page = tmp_path / "out/report.html"
     assert "<img" not in page.read_text()
     views = [view for scene in data_of(page)["scenes"] for view in scene["views"]]
@@ -607,28 +570,7 @@ def test_markup_in_every_word_and_number_that_files_bring_runs_no_script(
     left_out = results / MARKUP.replace("/", "") / "scores.json"
     left_out.parent.mkdir()
     left_out.write_text("{")
-    assert (
-        main(
-            [
-                "report",
-                "--checkpoint",
-                str(run),
-                "--runs",
-                str(run.parent),
-                "--results",
-                str(results),
-                "--data",
-                str(data),
-                "--n",
-                "4",
-                "--slots",
-                "5",
-                "--out",
-                str(tmp_path / "out"),
-            ]
-        )
-        == 0
-    )
+    write_page(tmp_path / "out", run, data, results=results, runs=run.parent)
     page = tmp_path / "out/report.html"
     text = page.read_text()
     assert text.count("<script") == 2, "the data and the page's own"
@@ -673,25 +615,8 @@ def test_scores_that_this_version_cannot_read_are_shown_as_they_are(
     later = tmp_path / "results/later/scores.json"
     later.parent.mkdir(parents=True)
     later.write_text(json.dumps({**content, "schema": 2}))
-    assert (
-        main(
-            [
-                "report",
-                "--checkpoint",
-                str(run_folder),
-                "--results",
-                str(tmp_path / "results"),
-                "--data",
-                str(rooms_file),
-                "--n",
-                "4",
-                "--slots",
-                "5",
-                "--out",
-                str(tmp_path / "out"),
-            ]
-        )
-        == 0
+    write_page(
+        tmp_path / "out", run_folder, rooms_file, results=tmp_path / "results", runs=Path("runs")
     )
     text = (tmp_path / "out/report.html").read_text()
     assert "Shown as it is: it has schema 2; this version reads schema 1." in text
@@ -730,28 +655,7 @@ def test_files_that_cannot_be_read_are_left_out_and_named(
     for name, line in {"rows": "3", "names": '{"step": 1, "nll": "<b>"}', "log": "{"}.items():
         shutil.copytree(run_folder, runs / name)
         (runs / name / "metrics.jsonl").write_text(f"{line}\n")
-    assert (
-        main(
-            [
-                "report",
-                "--checkpoint",
-                str(run_folder),
-                "--runs",
-                str(runs),
-                "--results",
-                str(results),
-                "--data",
-                str(rooms_file),
-                "--n",
-                "4",
-                "--slots",
-                "5",
-                "--out",
-                str(tmp_path / "out"),
-            ]
-        )
-        == 0
-    )
+    write_page(tmp_path / "out", run_folder, rooms_file, results=results, runs=runs)
     err = capsys.readouterr().err
     reasons = {
         results / "cut/scores.json": "is no JSON",

@@ -1,4 +1,4 @@
-"""Scores of how well any model takes scenes apart, beside baselines, with the paper's figures.
+"""Scores how well any model takes scenes apart, beside baselines, and draws the paper's figures.
 
 A model is any object with `decompose(images, num_slots)` (`Model`): MONet, or one of your own.
 Scenes are files of the package `scenes`.
@@ -6,7 +6,7 @@ Scenes are files of the package `scenes`.
     score("rooms.h5", model)            every metric on a file  -> result.metrics["ari_fg"].mean
     score("rooms.h5", "masks.h5")       the same for masks that any program wrote
     generalise(model, slots=9)          more objects than in training, and objects of one colour
-    represent(model, "rooms.h5")        what latents tell of objects; disentangling
+    represent(model, "rooms.h5")        objects' properties from latents; disentangling
     METRICS                             names of the metrics, in the order of tables
 
 Results are dataclasses (`evaluation.scores.results`), and `out="results/"` writes them as JSON. The

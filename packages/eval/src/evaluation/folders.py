@@ -1,4 +1,4 @@
-"""Folders that commands write to."""
+"""Checks the folders that commands write to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def check_writable(folder: Path) -> None:
     """Refuses a folder that could not be made or written to, before any work is done for it.
 
     Raises:
-        UsageError: the folder, or the nearest one above it that is there, is none or may not be
+        UsageError: the folder, or the nearest existing one above it, is a file or may not be
             written to.
     """
     nearest = folder

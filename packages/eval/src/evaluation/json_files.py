@@ -1,4 +1,4 @@
-"""JSON that anybody may have written: bounded in size and depth, and held to what JSON is."""
+"""Reads JSON that anybody may have written, within bounds of size, depth and numbers."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from scenes.command_line import CommandError
 
 MOST_BYTES = 256 * 2**20
 MOST_LEVELS = 64
-"""Objects and lists within each other; scores have fewer than ten."""
+"""Most objects and lists within each other; files of scores have fewer than ten."""
 LARGEST = 1e100
-"""Numbers beyond this are no scores, and sums of them would be infinite."""
+"""Largest number: no score is larger, and sums of larger ones would be infinite."""
 
 
 def read_text(path: Path) -> str:
-    """Returns what a regular file of at most `MOST_BYTES` says.
+    """Returns the text of a regular file of at most `MOST_BYTES`.
 
     Raises:
-        CommandError: it is no such file, or no UTF-8.
+        CommandError: there is no such file, or its text is no UTF-8.
     """
     if not path.exists():
         raise CommandError(f"{path}: no such file")
@@ -38,7 +38,7 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """Returns what a file of JSON holds.
+    """Returns the content of a JSON file.
 
     Raises:
         CommandError: as from `read_text` and `parse_json`.
@@ -47,14 +47,14 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(text: str, source: str) -> Any:
-    """Returns what JSON holds; NaN and infinities, which Python writes, become NaN.
+    """Returns the content of a JSON text; NaN and infinities, which Python writes, become NaN.
 
     Args:
         text: the JSON.
         source: its file, and the line where there are several, for the message.
 
     Raises:
-        CommandError: it is none, too deep, or holds numbers or words that nothing could show.
+        CommandError: the text is no JSON, too deep, or has numbers or words that cannot be shown.
     """
     try:
         content = json.loads(text, parse_constant=lambda _: math.nan)
@@ -67,7 +67,7 @@ def parse_json(text: str, source: str) -> Any:
 
 
 def _check(content: Any, source: str) -> None:
-    """Refuses what is too deep, too large, or half a character."""
+    """Refuses content that is too deep, numbers that are too large, and lone surrogates."""
     pending = [(content, 1)]
     while pending:
         value, level = pending.pop()
@@ -85,5 +85,5 @@ def _check(content: Any, source: str) -> None:
 
 
 def readable(path: str | Path) -> str:
-    """Returns a path as it can be shown: bytes that are no UTF-8 as escapes."""
+    """Returns a path as text that can be shown; bytes that are no UTF-8 become escapes."""
     return os.fsencode(path).decode(errors="backslashreplace")

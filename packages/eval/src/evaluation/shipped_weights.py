@@ -1,8 +1,8 @@
-"""The scores that shipped weights carry: computed here when they ship, and again when tests run.
+"""Computes the scores that shipped weights carry, when they ship and again in tests.
 
-Each weights file holds, beside its config and step, `test`, the config of its test scenes;
-`checked`, mean scores of the first few of them, of the model and of its refined masks, which must
-stay the same whatever changes in the code; and `scores`, the statistics of all.
+Beside its config and step, each weights file has three notes. `test` is the config of its test
+scenes. `checked` are mean scores of the first few of them, of the model and of its refined masks,
+which must stay the same whatever changes in the code. `scores` are the statistics of all.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 SEED = 0
 """Seed of the test scenes."""
 CHECKED = 64
-"""Scenes that are scored again by the tests."""
+"""Number of scenes that tests score again."""
 STEADY = ("ari", "ari_fg", "msc", "mse")
 """Scores whose means must stay the same."""
 Checked = Mapping[str, Mapping[str, float]]
-"""Means by row, the model's or `REFINED`, and score."""
+"""Means by row (the model, or `REFINED`) and score."""
 
 
 def config_of_tests(weights: Weights, law: str | None = None) -> DatasetConfig:
@@ -50,12 +50,12 @@ def config_of_tests(weights: Weights, law: str | None = None) -> DatasetConfig:
 
     Args:
         weights: the model's.
-        law: config of the training scenes as JSON, keys left out at their defaults; `None` takes
-            the test scenes that the weights' notes name, else the law of the training file.
+        law: config of the training scenes as JSON, in which missing keys have their defaults;
+            `None` takes the test scenes in the weights' notes, else the law of the training file.
 
     Raises:
-        UsageError: the dataset cannot be made anew, the law is no config of it, or nothing says
-            what the law is.
+        UsageError: no test scenes of the dataset can be made, `law` is no config of it, or the law
+            is unknown because the training file is not here.
     """
     dataset = DATASETS[weights.dataset]
     data = weights.config.data
@@ -77,7 +77,7 @@ def config_of_tests(weights: Weights, law: str | None = None) -> DatasetConfig:
 
 
 def scenes_of(config: DatasetConfig, n: int, size: int, folder: Path) -> TestScenes:
-    """Returns the first test scenes of a config; those that lack are rendered into a folder.
+    """Returns the first test scenes of a config; missing ones are rendered into a folder.
 
     Raises:
         UsageError: the folder has scenes of another drawing.
@@ -92,7 +92,7 @@ def scenes_of(config: DatasetConfig, n: int, size: int, folder: Path) -> TestSce
 
 
 def check(weights: Weights, folder: Path) -> tuple[Checked, Checked]:
-    """Returns the scores that weights carry, and the same computed anew."""
+    """Returns the `checked` scores that weights carry, and the same scores computed anew."""
     config = from_json(weights.notes["test"], DATASETS[weights.dataset].config)
     scenes = scenes_of(config, CHECKED, weights.config.model.image_size, folder)
     predictions = _predictions(weights.model(), scenes)
@@ -119,9 +119,9 @@ def _steady(
 def notes(
     weights: Weights, config: DatasetConfig, scenes: TestScenes
 ) -> tuple[dict[str, str], dict[str, dict[str, Statistic]]]:
-    """Returns what weights that ship carry, and their statistics and the baselines'.
+    """Returns the notes of weights that ship, and the statistics of the model and the baselines.
 
-    The notes that the weights have already, such as how they were made, stay.
+    Notes that the weights have already, such as how they were made, are kept.
 
     Args:
         weights: of a run.
@@ -132,10 +132,10 @@ def notes(
     predictions |= {name: segment(scenes.images) for name, segment in BASELINES.items()}
     values = {name: values_of(scenes, each) for name, each in predictions.items()}
     rows = statistics_of_rows(values)
-    kept = {
+    notes_to_ship = {
         **weights.notes,
         "test": to_json(config),
         "checked": json.dumps(_steady(values)),
         "scores": rows_to_json(rows),
     }
-    return kept, rows
+    return notes_to_ship, rows

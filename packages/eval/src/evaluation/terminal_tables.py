@@ -1,4 +1,4 @@
-"""Tables of scores on the terminal, and what they say in words."""
+"""Prints tables of scores on the terminal, and sentences about them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COMPARED_COLUMNS = (
     ("objects_6", "msc"),
     ("identical_color", "ari_fg"),
 )
-"""Condition and score of each column: as many of `COMPARED` as a terminal has room for."""
+"""Condition and score of each column of `comparison_table`."""
 DIGITS = {"mse": 4, "nll": 0, "kl_latent": 1, "kl_mask": 1}
 """Digits after the decimal point; 2 for the others."""
 WIDTH = 128
@@ -51,11 +51,11 @@ def score_tables(title: str, rows: Mapping[str, Mapping[str, Statistic]]) -> lis
     """Returns tables that together show every score that any of the rows has."""
     tables = [score_table(title, rows)]
     for columns in FURTHER_COLUMNS:
-        having = {
+        filled = {
             label: scores for label, scores in rows.items() if any(c in scores for c in columns)
         }
-        if having:
-            tables.append(score_table("", having, columns))
+        if filled:
+            tables.append(score_table("", filled, columns))
     return tables
 
 
@@ -64,7 +64,7 @@ def score_table(
     rows: Mapping[str, Mapping[str, Statistic]],
     columns: Sequence[str] = COLUMNS,
 ) -> Table:
-    """Returns one row for each entry, with those of the columns that any of them has."""
+    """Returns a table with a row for each entry, and those columns that any entry has."""
     names = [name for name in columns if any(name in scores for scores in rows.values())]
     most = max((s.count for scores in rows.values() for s in scores.values()), default=0)
     table = _table(title)
@@ -76,7 +76,7 @@ def score_table(
 
 
 def condition_table(title: str, results: Sequence[Generalisation]) -> Table:
-    """Returns one row for each condition, and for each number of slots where there are several."""
+    """Returns a table with a row for each condition, or for each condition and number of slots."""
     rows = {}
     for condition in results[0].conditions:
         for result in results:
@@ -87,7 +87,7 @@ def condition_table(title: str, results: Sequence[Generalisation]) -> Table:
 
 
 def comparison_table(results: Sequence[Generalisation]) -> Table:
-    """Returns the model beside the baselines, in the conditions of `COMPARED`."""
+    """Returns a table of the model beside the baselines, in some conditions."""
     table = _table("beside segmentations that look at colour or place alone, and the ceiling")
     for condition, name in COMPARED_COLUMNS:
         table.add_column(f"{title_of(condition)}\n{name}", justify="right", no_wrap=True)
@@ -109,7 +109,7 @@ def comparison_table(results: Sequence[Generalisation]) -> Table:
 
 
 def slot_table(result: Generalisation, condition: str) -> Table:
-    """Returns what each slot holds in the scenes of a condition."""
+    """Returns a table of what each slot holds in the scenes of a condition."""
     use = result.slot_use[condition]
     table = _table(
         f"what each of {result.num_slots} slots holds, {title_of(condition)}: share of scenes in "
@@ -124,7 +124,7 @@ def slot_table(result: Generalisation, condition: str) -> Table:
 
 
 def occlusion_table(result: Generalisation) -> Table:
-    """Returns how many objects are found, by how much of them is in view."""
+    """Returns a table of the share of objects that are found, by how much of them is in view."""
     table = _table("objects found (recall), by the share of them in view; ± over objects")
     model = result.occlusion.model
     for recall in model.recall:
@@ -138,7 +138,7 @@ def occlusion_table(result: Generalisation) -> Table:
 
 
 def representation_table(result: Representation) -> Table:
-    """Returns what latents tell of objects: one row for each property, then DCI."""
+    """Returns a table of how well latents predict each property of objects, then DCI."""
     table = _table(
         f"{result.checkpoint.title}, {result.n} scenes of {result.data}: accuracy of shape, R² of "
         "the rest, on scenes not seen"
@@ -164,7 +164,7 @@ def _share(value: float) -> str:
 
 
 def completion(result: Generalisation) -> str:
-    """Says in words how far decoded masks complete what is hidden, from the numbers of this run."""
+    """Returns sentences on how far decoded masks complete objects that are partly hidden."""
     occlusion = result.occlusion.model
     scores = occlusion.completion
     if not scores or not scores["decoded_iou"].count:
@@ -186,7 +186,7 @@ def cell(name: str, statistic: Statistic | None, most: int | None = None) -> str
     Args:
         name: name of the score, which decides its digits.
         statistic: the score; `None` where there is none.
-        most: number of images; where fewer counted, their number stands behind.
+        most: number of images; a score over fewer is followed by their number.
     """
     if statistic is None or math.isnan(statistic.mean):
         return "-"
@@ -212,7 +212,7 @@ def _table(title: str) -> Table:
 
 
 def verdict(result: Generalisation) -> str:
-    """Says in words whether the model beat k-means on colour, from the numbers of this run."""
+    """Returns sentences on whether the model beat k-means on colour."""
     label, colours = result.checkpoint.label, result.baselines["k-means on colour"]
     model, colour = result.conditions["test"]["ari_fg"].mean, colours["test"]["ari_fg"].mean
     same = result.conditions["identical_color"]["ari_fg"].mean
@@ -243,7 +243,7 @@ ADVICE = (
 
 
 def print_file_scores(result: FileScores) -> None:
-    """Prints every score of a file."""
+    """Prints every score of a model, or of predictions, on a file."""
     rows: dict[str, Row] = {result.name: result.metrics}
     further = {DECODED: result.decoded_masks, REFINED: result.refined}
     rows |= {FURTHER[kind]: row for kind, row in further.items() if row is not None}
@@ -256,7 +256,7 @@ def print_file_scores(result: FileScores) -> None:
 
 
 def print_recorded_scores(weights: Weights) -> None:
-    """Prints the scores that weights carry, where they do: of test scenes, when they shipped."""
+    """Prints the scores of test scenes that weights carry since they shipped, if they do."""
     if "scores" not in weights.notes:
         return
     recorded = rows_from_json(weights.notes["scores"], f"{weights.path}: scores")
@@ -291,5 +291,5 @@ def print_generalisation(results: Sequence[Generalisation]) -> None:
 
 
 def print_representation(result: Representation) -> None:
-    """Prints what latents tell of objects."""
+    """Prints how well latents predict objects' properties."""
     console().print(representation_table(result))

@@ -1,4 +1,4 @@
-"""What a training run logged: the one reader of metrics.jsonl."""
+"""Reads the log of a training run, metrics.jsonl."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_log(path: Path) -> tuple[dict[str, Any], ...]:
     """Reads the rows of a metrics.jsonl: a step, and numbers by name.
 
     Raises:
-        CommandError: there is no such file, or a line of it is no such row.
+        CommandError: there is no such file, or one of its lines is no such row.
     """
     if not path.exists():
         raise CommandError(f"{path}: no such file; monet-train writes it beside the weights")

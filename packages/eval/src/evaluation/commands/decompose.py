@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from evaluation.commands.rooms import RoomOptions
+from evaluation.room_folder import RoomFolder
 
 RESULTS = Path("results/decompose")
 
@@ -13,8 +16,7 @@ class Decompose:
     """Take scenes apart and draw them: image, truth, segmentation, and each slot."""
 
     data: Path | None = None
-    """File of scenes, with or without their truth; by default the Objects Room's test scenes in
-    --data-folder."""
+    """File of scenes, with or without their truth; by default test scenes of the Objects Room."""
     checkpoint: str | None = None
     """Run folder or name of shipped weights; by default the newest run on the data's dataset."""
     model: str | None = None
@@ -25,16 +27,11 @@ class Decompose:
     """Slots to use; as many as in training by default."""
     refine: int = 0
     """Rounds in which the VAE corrects the masks; the segmentation before stands beside."""
-    data_folder: Path = Path("data/objects_room")
-    """Where test scenes lie; those that lack are rendered into it."""
-    seed: int = 0
-    """Seed of the test scenes."""
     out: Path | None = None
     """Folder to write; results/decompose/NAME/FILE by default."""
-    workers: int | None = None
-    """Processes that render; one per core by default."""
+    rooms: RoomOptions = field(default_factory=RoomFolder)
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Writes decompositions.png and .pdf, and prints scores that came with the weights."""
         from evaluation.figures.scene_rows import check_drawable, write_decompositions
         from evaluation.predictions.cache import cache_of
@@ -50,13 +47,10 @@ class Decompose:
             n=self.n,
             slots=self.slots,
             refine=self.refine,
-            data_folder=self.data_folder,
-            seed=self.seed,
+            rooms=self.rooms,
             out=self.out or RESULTS / model.identity.name / scenes,
             cache=cache_of(self.out),
-            workers=self.workers,
         )
         if model.weights is not None:
             print_recorded_scores(model.weights)
         print(*paths, sep="\n")
-        return 0

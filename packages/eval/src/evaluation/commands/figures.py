@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from evaluation.commands.rooms import RoomOptions
+from evaluation.room_folder import RoomFolder
 
 RESULTS = Path("results/figures")
 
@@ -21,18 +24,13 @@ class Figures:
     scenes; figure 5 needs its `decode` (docs/metrics.md)."""
     data: tuple[Path, ...] = ()
     """Files of scenes, of any datasets; by default those that the runs were trained on."""
-    data_folder: Path = Path("data/objects_room")
-    """Where test scenes of the Objects Room lie; those that lack are rendered into it."""
     refine: int = 0
     """Rounds in which the VAE corrects the masks before they are drawn; the paper has none."""
-    seed: int = 0
-    """Seed of the test scenes; none of them is ever a training scene."""
     out: Path | None = None
     """Folder to write; results/figures by default."""
-    workers: int | None = None
-    """Processes that render; one per core by default."""
+    rooms: RoomOptions = field(default_factory=RoomFolder)
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Draws the figures, and says of each that is left out what it lacks."""
         from evaluation.figures.materials import gather_materials
         from evaluation.figures.paper import check_numbers, draw_figures
@@ -43,12 +41,9 @@ class Figures:
             self.checkpoint,
             self.model,
             files=self.data,
-            data_folder=self.data_folder,
-            seed=self.seed,
-            workers=self.workers,
+            rooms=self.rooms,
             cache=cache_of(self.out),
             refine=self.refine,
         )
         for line in draw_figures(materials, self.figures, self.out or RESULTS):
             print(line)
-        return 0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from evaluation.commands.rooms import RoomOptions
+from evaluation.room_folder import RoomFolder
 
 RESULTS = Path("results/report")
 
@@ -22,23 +25,18 @@ class Report:
     results: Path = Path("results")
     """Folder below which scores.json files lie."""
     data: Path | None = None
-    """File of scenes to show; by default the Objects Room's test scenes in --data-folder."""
-    data_folder: Path = Path("data/objects_room")
-    """Where test scenes lie; those that lack are rendered into it."""
+    """File of scenes to show; by default test scenes of the Objects Room."""
     slots: int = 9
     """Slots to use."""
     n: int = 320
     """Number of test scenes among which the typical ones, the worst and the best are found."""
     metric: str = "msc"
     """Score that orders the scenes from the worst to the best."""
-    seed: int = 0
-    """Seed of the test scenes."""
     out: Path | None = None
     """Folder to write; results/report by default."""
-    workers: int | None = None
-    """Processes that render; one per core by default."""
+    rooms: RoomOptions = field(default_factory=RoomFolder)
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Writes report.html and report.json."""
         from evaluation.predictions.cache import cache_of
         from evaluation.predictions.checkpoints import tell
@@ -47,22 +45,20 @@ class Report:
         from evaluation.report.page import write_report
 
         check_metric(self.metric)
+        models = choose_models(
+            self.checkpoint, self.model, self.data, slots=(self.slots,), n=self.n, fewest=2
+        )
         content = read_content(
-            choose_models(
-                self.checkpoint, self.model, self.data, slots=(self.slots,), n=self.n, fewest=2
-            ),
+            models,
             runs=self.runs,
             results=self.results,
             data=self.data,
-            data_folder=self.data_folder,
+            rooms=self.rooms,
             num_slots=self.slots,
             n=self.n,
             metric=self.metric,
-            seed=self.seed,
-            workers=self.workers,
             cache=cache_of(self.out),
         )
         for line in content.left_out:
             tell(f"{line}; left out")
         print(*write_report(content, self.out or RESULTS), sep="\n")
-        return 0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from evaluation.commands.rooms import RoomOptions
+from evaluation.room_folder import RoomFolder
 
 RESULTS = Path("results/represent")
 
@@ -19,21 +22,16 @@ class Represent:
     whole_image: str | None = None
     """Run trained with --masks all-in-one (section 2.2), for comparison: one code for the image."""
     data: Path | None = None
-    """File of scenes with their truth; test rooms, rendered if they lack, by default."""
-    data_folder: Path = Path("data/objects_room")
-    """Where test rooms lie."""
+    """File of scenes with their truth; by default test scenes of the Objects Room."""
     n: int = 2000
     """Number of scenes; predictors learn on the first four fifths."""
-    seed: int = 0
-    """Seed of the test rooms."""
     slots: int | None = None
     """Slots to use; as many as in training by default."""
-    workers: int | None = None
-    """Processes that render; one per core by default."""
     out: Path | None = None
     """Folder to write; results/represent/RUN by default."""
+    rooms: RoomOptions = field(default_factory=RoomFolder)
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Scores, prints the table and writes representation.json."""
         from evaluation.predictions.cache import cache_of
         from evaluation.predictions.model_choice import choose_model
@@ -41,18 +39,18 @@ class Represent:
         from evaluation.scores.result_files import write_result
         from evaluation.terminal_tables import print_representation
 
+        model = choose_model(self.checkpoint, self.model, self.data, slots=(self.slots,), n=self.n)
         result = represent(
-            choose_model(self.checkpoint, self.model, self.data, slots=(self.slots,), n=self.n),
+            model,
             self.data,
             slots=self.slots,
             n=self.n,
-            seed=self.seed,
-            data_folder=self.data_folder,
+            seed=self.rooms.seed,
+            data_folder=self.rooms.data_folder,
             whole_image=self.whole_image,
-            workers=self.workers,
+            workers=self.rooms.workers,
             cache=cache_of(self.out),
         )
         path = write_result(result, self.out or RESULTS / result.checkpoint.name)
         print_representation(result)
         print(path)
-        return 0

@@ -1,4 +1,4 @@
-"""Figures of the paper, and of the scores, in one style."""
+"""Draws figures of the paper, and of scores, in one style."""
 
 from evaluation.figures.decompositions import draw_decompositions
 from evaluation.figures.style import STYLE, save

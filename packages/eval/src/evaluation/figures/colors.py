@@ -1,4 +1,4 @@
-"""Colours of slots: those of the entities that they hold, wherever the truth stands beside."""
+"""Colours of slots: where the truth is shown too, those of the entities that they hold."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def slot_colors(
     """Returns the colours in which the slots of each scene are drawn.
 
     Args:
-        masks: by which the slots are matched with entities.
-        truth: of the scenes; without it a slot has the same colour in all of them.
+        masks: of the slots, which are matched with entities by them.
+        truth: of the scenes; without it a slot has the same colour in all scenes.
     """
     scenes, slots = masks.shape[:2]
     if truth is None:
@@ -33,11 +33,11 @@ def slot_colors(
 def _matched(
     table: Int64[np.ndarray, "E K"], palette: UInt8[np.ndarray, "E2 3"], slots: int
 ) -> UInt8[np.ndarray, "K2 3"]:
-    """Returns the colours of a scene's slots: that of the entity that each covers best.
+    """Returns the colours of a scene's slots, each that of the entity that the slot covers best.
 
-    Entities and slots are matched one-to-one, for the largest sum of intersections over union, but
-    only where the slot has most of the entity, or most of what the slot has is the entity: few
-    pixels in common tell nothing. A slot that is left over has a dark colour that no entity has.
+    Entities and slots are matched one-to-one, for the largest sum of intersections over union. They
+    are matched only where the slot has most of the entity, or where most of the slot is the entity,
+    since few common pixels say nothing. Slots that are left over get dark colours of no entity.
 
     Args:
         table: pixels that entity e shares with slot k; the last slots may be missing.

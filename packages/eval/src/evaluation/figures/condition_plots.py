@@ -1,4 +1,4 @@
-"""Plots of how a model generalises: scores, what slots hold, and objects partly hidden."""
+"""Plots how a model generalises: scores, slot use, and objects that are partly hidden."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def write_generalisation(
     data_folder: Path,
     cache: Cache,
 ) -> list[Path]:
-    """Writes scores.json, pictures and plots of one model, those that its conditions suffice for.
+    """Writes scores.json, pictures and plots of one model, as far as its conditions suffice.
 
     Args:
         model: that was scored.
-        results: each with another number of slots; where there are several, each has its folder.
+        results: each with another number of slots; several get a folder each.
         out: folder to write.
-        data_folder: where the scenes lie that were scored.
-        cache: where what the model makes of images is kept.
+        data_folder: folder of the scenes that were scored.
+        cache: keeps the model's decompositions.
 
     Returns:
         Paths of the files.
@@ -82,7 +82,7 @@ def plot_generalisation(results: Sequence[Generalisation]) -> Figure:
 
 
 def plot_slot_use(result: Generalisation) -> Figure:
-    """Plots which share of all pixels each slot takes, and of what."""
+    """Plots the share of all pixels that each slot takes, by kind of entity."""
     shown = [condition for condition in SHOWN_USE if condition in result.slot_use]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(2.6 * len(shown), 2.9), layout="constrained")

@@ -1,4 +1,4 @@
-"""Scenes as columns, with what each slot makes of them (paper, figures 3, 4 and 6 to 9)."""
+"""Draws scenes as columns, with their slots below (paper, figures 3, 4 and 6 to 9)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from evaluation.scores.conditions import title_of
 from evaluation.scores.generalisation import ExampleScenes
 
 SIDE = 0.46
-"""Side of a slot's picture, in inches, where it stands unmasked beside masked."""
+"""Side of a slot's picture in inches, where it is drawn both unmasked and masked."""
 SIDE_ALONE = 0.7
 GAP = 0.03
 BETWEEN_SCENES = 0.1
@@ -24,18 +24,18 @@ BETWEEN_GROUPS = 0.16
 LABELS = 1.25
 TITLES = 0.3
 WORDS = 0.24
-"""Height above the slots, where words say which pictures are masked."""
+"""Height of the words above the slots, which say which pictures are masked."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Scenes side by side under one title, and what a model makes of them."""
+    """Scenes side by side under one title, and a model's output for them."""
 
     title: str
     images: UInt8[np.ndarray, "N H W 3"]
     parts: Drawable
     slots: tuple[tuple[int, ...], ...] | None = None
-    """For each scene, which slots its rows show; the first ones where `None`."""
+    """Slots to show of each scene; `None` for the first ones."""
 
 
 def draw_decompositions(examples: Sequence[ExampleScenes]) -> Figure:
@@ -55,8 +55,8 @@ def draw_slots(
     Args:
         groups: from left to right.
         rows: how many slots to show; all by default.
-        masked: put each component under the mask the VAE decodes for it beside the unmasked one.
-        note: a line below: which model, which scenes.
+        masked: also draw each component under the mask that the VAE decodes for it.
+        note: a line below, which names model and scenes.
     """
     slots = groups[0].parts.masks.shape[1]
     rows = slots if rows is None else rows
@@ -136,15 +136,15 @@ def _head(masked: bool) -> float:
 def on_white(
     component: Float[np.ndarray, "*N H W 3"], mask: Float[np.ndarray, "*N H W"]
 ) -> UInt8[np.ndarray, "*N H W 3"]:
-    """Fades a component to white where its mask is not."""
+    """Shows a component on white, as far as its mask says."""
     share = mask[..., None]
     return to_uint8(component * share + (1 - share))
 
 
 def largest_slots(masks: Float[np.ndarray, "N K H W"], count: int) -> tuple[tuple[int, ...], ...]:
-    """Returns the slots with the largest masks of each scene, the very largest left out.
+    """Returns the slots with the largest masks of each scene, except for the very largest.
 
-    The largest is the background's: what is left is objects, wherever there are enough.
+    The very largest mask is the background's; the others are objects, if there are enough.
     """
     order = np.argsort(-masks.sum(axis=(2, 3)), axis=1, kind="stable")[:, 1 : count + 1]
     return tuple(tuple(sorted(int(slot) for slot in row)) for row in order)

@@ -1,4 +1,4 @@
-"""What pictures are drawn from: a model's output, with something to show for what it lacks."""
+"""Completes a model's output for pictures, with stand-ins for what the model does not give."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from jaxtyping import Float, UInt8
 from evaluation.predictions.contract import ModelOutput
 
 SMALLEST_SHARE = 1e-6
-"""Masks below this are drawn as this where their logarithm is needed."""
+"""Least share of a mask of which the logarithm is taken."""
 
 
 @dataclass(frozen=True)
 class Drawable:
-    """A model's output with nothing lacking; colours are in [0, 1]."""
+    """A model's output, complete; colours are in [0, 1]."""
 
     masks: Float[np.ndarray, "N K H W"]
     masks_recon: Float[np.ndarray, "N K H W"]
     """Masks that the decoder predicts; the model's masks where it decodes none."""
     mask_logits: Float[np.ndarray, "N K H W"]
-    """The same before they are normalised over slots."""
+    """Logits of `masks_recon`, before they are normalised over slots."""
     components: Float[np.ndarray, "N K H W 3"]
-    """The image itself in every slot where the model gives no components."""
+    """Each slot's reconstruction; the image itself where the model gives no components."""
     reconstruction: Float[np.ndarray, "N H W 3"]
-    """Components mixed by the masks; white where the model gives neither."""
+    """The model's, else components mixed by the masks; white where it gives neither."""
     note: str
-    """What stands in for what the model lacks, for the reader of a picture; empty if nothing."""
+    """Names the stand-ins for the reader of a picture; empty where there are none."""
 
 
 def drawable(images: UInt8[np.ndarray, "N H W 3"], output: ModelOutput) -> Drawable:
-    """Returns what a model made of images, ready to be drawn."""
+    """Returns a model's output for images, complete."""
     masks, components = output.masks, output.components
     reconstruction, note = output.reconstruction, ""
     if reconstruction is None and components is not None:

@@ -1,4 +1,4 @@
-"""The component VAE under masks that it is given (paper, section 2.2 and figure 2)."""
+"""Draws the component VAE's results under given masks (paper, section 2.2 and figure 2)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MASKS: dict[MaskKind, str] = {
     "all-in-one": "all-in-one",
     "wrong-element": "wrong element masks",
 }
-"""`TrainConfig.masks`, and the paper's name for it."""
+"""The paper's names of `TrainConfig.masks`."""
 COLORS = {"element": "#009E73", "all-in-one": "#0072B2", "wrong-element": "#E69F00"}
 CURVES = {"nll": "negative log-likelihood", "kl_latent": "KL of the latents"}
 SIDE = 0.72
@@ -39,7 +39,7 @@ BETWEEN = 0.1
 def reconstruct(
     model: Monet, images: UInt8[np.ndarray, "N H W 3"], log_masks: Float[torch.Tensor, "N K H W"]
 ) -> UInt8[np.ndarray, "N H W 3"]:
-    """Returns the components that the VAE makes of the masked images, mixed by the masks."""
+    """Returns the VAE's reconstruction of images under masks: components mixed by the masks."""
     out = model(to_unit(torch.from_numpy(images)), log_masks=log_masks)
     mixed = (log_masks.exp()[:, :, None] * out.components).sum(dim=1)
     return to_uint8(mixed.movedim(1, -1).numpy())
@@ -52,12 +52,12 @@ def draw_given_masks(
     segmentation: UInt8[np.ndarray, "N H W"],
     note: str,
 ) -> Figure:
-    """Draws the curves of three runs beside what each makes of the same scenes.
+    """Draws the loss curves of three runs, and each run's reconstructions of the same scenes.
 
     Args:
-        curves: by kind.
-        models: by kind.
-        images: example scenes, at least two: each has another's masks as wrong ones.
+        curves: of the runs, by kind of masks.
+        models: of the runs, by kind of masks.
+        images: example scenes, at least two, since wrong masks are those of another scene.
         segmentation: entity of each of their pixels.
         note: a line below.
     """
@@ -76,7 +76,7 @@ def draw_given_masks(
                 {name: COLORS[kind] for kind, name in MASKS.items()},
             )
             axes.tick_params(labelsize=7)
-            if index == 0:  # one is enough: the next one's curves have no corner to spare
+            if index == 0:  # one legend is enough, and the second plot has no free corner
                 axes.legend(frameon=False, fontsize=7)
     canvas.words("(c) scenes, (d) given masks", PICTURES_LEFT, TOP / 2)
     _row(canvas, TOP, "scene", "black", images)

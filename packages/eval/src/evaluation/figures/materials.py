@@ -1,4 +1,4 @@
-"""What the paper's figures are drawn from: models, runs and files of scenes."""
+"""The materials of the paper's figures: models, runs and files of scenes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from evaluation.predictions.cache import Cache
 from evaluation.predictions.checkpoints import every_run, of_weights
 from evaluation.predictions.model_code import load_model
 from evaluation.predictions.models import ScoredModel
-from evaluation.scores.conditions import rooms_size, scene_file
+from evaluation.room_folder import RoomFolder
+from evaluation.scores.conditions import rooms_in, rooms_size
 from evaluation.scores.truth import TestScenes, read_scenes
 
 ALIKE = {"clevr_like": "clevr"}
-"""Datasets that stand for another in its figures."""
+"""Datasets whose scenes may be shown in the figures of another dataset."""
 MAKES_RUN = {
     "objects_room": "scenes render --n 1000000 && monet-train",
     "multi_dsprites": "scenes sprites --n 1000000 && monet-train --preset paper-multi-dsprites",
@@ -31,33 +32,31 @@ MAKES_RUN = {
 
 
 class MissingError(CommandError):
-    """A figure lacks something; the message names it and the command that makes it."""
+    """A figure lacks a run or a file; the message names it and the command that makes it."""
 
 
 @dataclass(frozen=True)
 class Materials:
-    """What figures may be drawn from."""
+    """Models and scenes from which figures may be drawn."""
 
     runs: tuple[Weights, ...]
-    """The first that suits is used."""
+    """Runs, of which a figure takes the first that suits."""
     files: tuple[Path, ...]
-    """Scenes to use instead of those a run holds out."""
-    data_folder: Path
-    """Folder of the Objects Room's test scenes; those that lack are rendered into it."""
-    seed: int
-    workers: int | None
+    """Files of scenes to use instead of those that a run holds out."""
+    rooms: RoomFolder
+    """Folder of the Objects Room's test scenes."""
     cache: Cache
-    """Where decompositions are kept."""
+    """Keeps decompositions."""
     refine: int = 0
     """Rounds in which the VAE corrects the masks that are drawn (`Monet.decompose`)."""
     model: ScoredModel | None = None
-    """Draws all figures of a model, whatever their dataset, instead of runs."""
+    """A model to draw all figures from, whatever their dataset, instead of runs."""
 
     def run(self, dataset: str, masks: str = "attention") -> Weights:
-        """Returns the run on a dataset.
+        """Returns the first run on a dataset with the right masks.
 
         Raises:
-            MissingError: there is none.
+            MissingError: there is no such run.
         """
         for weights in self.runs:
             if family(weights.dataset) == dataset and weights.config.masks == masks:
@@ -69,37 +68,34 @@ class Materials:
         raise MissingError(f"no run on {DATASETS[dataset].title}; `{MAKES_RUN[dataset]}` makes one")
 
     def subject(self, dataset: str) -> ScoredModel:
-        """Returns the model that decomposes a dataset's scenes: the given one, else a run's.
+        """Returns the model that decomposes a dataset's scenes: `model`, else a run's.
 
         Raises:
-            MissingError: there is none.
+            MissingError: there is no such run.
         """
         return self.model or of_weights(self.run(dataset))
 
-    def rooms(self, condition: str, n: int, size: int | None) -> TestScenes:
+    def scenes(self, condition: str, n: int, size: int | None) -> TestScenes:
         """Returns the first test scenes of a condition, at the size of a model or of their own."""
-        size = rooms_size(size)
-        path = scene_file(
-            condition, size, self.data_folder, seed=self.seed, n=n, workers=self.workers
-        )
-        return read_scenes(path, n, size)
+        rooms = rooms_in(self.rooms, n, rooms_size(size))
+        return read_scenes(rooms.file(condition), n, rooms.size)
 
     def decompositions(
         self, model: ScoredModel, images: UInt8[np.ndarray, "N H W 3"], slots: int
     ) -> Drawable:
-        """Returns what a model makes of images."""
+        """Returns a model's output for images, complete."""
         refine = self.refine if model.refines else 0
         return drawable(images, self.cache.decompositions(model, images, slots, refine))
 
     def named(self, model: ScoredModel, parts: Drawable | None = None) -> str:
-        """Returns how a figure names the model that it is drawn from, and what that lacks."""
+        """Returns the title of a model in a figure, with its refining and its stand-ins."""
         times = "once" if self.refine == 1 else f"{self.refine} times"
-        refined = f", masks refined {times}" if self.refine and model.refines else ""
-        lacking = f" ({parts.note})" if parts is not None and parts.note else ""
-        return f"{model.identity.title}{refined}{lacking}"
+        refining = f", masks refined {times}" if self.refine and model.refines else ""
+        stand_ins = f" ({parts.note})" if parts is not None and parts.note else ""
+        return f"{model.identity.title}{refining}{stand_ins}"
 
     def file(self, dataset: str) -> Path | None:
-        """Returns the first given file of a dataset."""
+        """Returns the first of `files` that may be shown in a dataset's figures, if any may."""
         for path in self.files:
             with SceneFile(path) as file:
                 if family(file.dataset) == dataset:
@@ -112,26 +108,22 @@ def gather_materials(
     model: str | None,
     *,
     files: tuple[Path, ...],
-    data_folder: Path,
-    seed: int,
-    workers: int | None,
+    rooms: RoomFolder,
     cache: Cache,
     refine: int,
 ) -> Materials:
-    """Returns what figures may be drawn from: named checkpoints, else all runs, else one model.
+    """Returns the materials of figures: named checkpoints, else all runs, or one model.
 
     Args:
         checkpoints: run folders or names of shipped weights; all runs by default.
         model: `module:factory` or `FILE.py:factory` of any model, instead of runs.
-        files: as in `Materials`, as are the others.
-        data_folder: folder of the Objects Room's test scenes.
-        seed: of the test scenes.
-        workers: processes that render.
-        cache: where decompositions are kept.
+        files: as in `Materials`, like the arguments after it.
+        rooms: folder of the Objects Room's test scenes.
+        cache: keeps decompositions.
         refine: rounds in which the VAE corrects the masks that are drawn.
 
     Raises:
-        UsageError: these do not go together, or there is no such thing.
+        UsageError: these arguments exclude each other, or there is no such checkpoint or model.
     """
     if refine < 0:
         raise UsageError(f"--refine must be at least 0, got {refine}")
@@ -140,9 +132,7 @@ def gather_materials(
     return Materials(
         runs=() if model is not None else tuple(every_run(checkpoints)),
         files=files,
-        data_folder=data_folder,
-        seed=seed,
-        workers=workers,
+        rooms=rooms,
         cache=cache,
         refine=refine,
         model=None if model is None else load_model(model),

@@ -1,6 +1,6 @@
-"""Panels of plots: scores against the number of objects, slot use, occlusion, losses over steps.
+"""Draws panels of plots: scores over numbers of objects, slot use, occlusion, losses over steps.
 
-Figures and the report's page draw with these alone.
+Figures and the report's page use these alone.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from evaluation.scores.results import Generalisation, Row, SlotUse, Statistic
 from evaluation.training_log import Curve
 
 PLOTTED = {"ari_fg": 2, "msc": 1, "recall": 1, "ari_paper": 0, "count": 0}
-"""Scores that are plotted, and the fewest objects for which each is defined."""
+"""Scores to plot, and the fewest objects for which each is defined."""
 APART = ("identical_color", "four_identical")
-"""Conditions that stand beside the numbers of objects."""
+"""Conditions that are plotted beside those with a number of objects."""
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 LINES = ("-", (0, (5, 2)), (0, (1, 1.4)), (0, (6, 2, 1, 2)))
-"""Of curves that have no markers: each run's loss."""
+"""Styles of lines without markers: the losses of runs."""
 BASELINES = {
     "2 x 2 grid": ((1.0, 1.5), "s"),
     "k-means on colour": ((4.0, 2.0), "x"),
     "k-means on colour and place": ((6.0, 1.5, 1.0, 1.5), "+"),
     "felzenszwalb": ((8.0, 2.0), "d"),
 }
-"""Dashes and marker of each: all are grey, and told apart without colour."""
+"""Dashes and marker of each baseline's grey line, which differ without colour."""
 KIND_COLORS = {
     "sky": "#56B4E9",
     "walls": "#E69F00",
@@ -37,7 +37,7 @@ KIND_COLORS = {
     "background": "#8A8A8A",
     "objects": "#009E73",
 }
-"""By kind of entity."""
+"""Colours of kinds of entities."""
 COMPLETION = {
     "visible_fraction": "part in\nview",
     "attention_iou": "attention\nmask",
@@ -45,8 +45,8 @@ COMPLETION = {
     "decoded_iou": "decoded,\nby itself",
 }
 SETTLED = 10
-"""One step in so many from the beginning is left out of a loss panel's scale: the first steps are
-far off the scale of everything after them."""
+"""The first tenth of a loss curve is left out of its panel's scale, because the first losses are so
+much larger than all later ones."""
 
 
 def color(index: int) -> str:
@@ -60,12 +60,12 @@ def marker(index: int) -> str:
 
 
 def curve_style(index: int) -> dict[str, Any]:
-    """Returns how a model's curve is drawn, by its number."""
+    """Returns the plot style of a model's curve by its number."""
     return {"color": color(index), "marker": marker(index), "ms": 3.5, "lw": 1.5}
 
 
 def baseline_style(name: str) -> dict[str, Any]:
-    """Returns how a baseline's curve is drawn."""
+    """Returns the plot style of a baseline's curve."""
     dashes, shape = BASELINES[name]
     return {
         "color": "0.4",
@@ -79,7 +79,7 @@ def baseline_style(name: str) -> dict[str, Any]:
 
 
 def loss_style(index: int) -> dict[str, Any]:
-    """Returns how a run's loss is drawn, by its number."""
+    """Returns the plot style of a run's loss by its number."""
     return {"color": color(index), "ls": LINES[index % len(LINES)], "lw": 1.4}
 
 
@@ -94,11 +94,11 @@ def draw_scores(
     """Draws a score against the number of objects in view, with 95% intervals.
 
     Args:
-        axes: where to draw.
-        results: by label of their curve; the baselines are those of the first one.
+        axes: to draw on.
+        results: by label of their curve; the baselines are those of the first result.
         score: one of `PLOTTED`.
-        baselines: which to draw beside.
-        apart: conditions that stand beside the numbers of objects.
+        baselines: baselines to draw too.
+        apart: conditions to plot beside those with a number of objects.
     """
     counts = np.arange(PLOTTED[score], len(COUNTS))
     places = len(COUNTS) + 0.5 + 1.3 * np.arange(len(apart))
@@ -113,7 +113,7 @@ def draw_scores(
         for place, mean in zip(places, _means(rows, list(apart), score), strict=True):
             axes.plot([place - 0.5, place, place + 0.5], [mean] * 3, **{**style, "markevery": [1]})
     for index, (label, result) in enumerate(results.items()):
-        shift = 0.14 * (index - (len(results) - 1) / 2)  # so that bars do not hide each other
+        shift = 0.14 * (index - (len(results) - 1) / 2)  # bars must not hide each other
         for at, conditions, line, name in (
             (counts, [COUNTS[count] for count in counts], "-", label),
             (places, list(apart), "none", "_nolegend_"),
@@ -135,7 +135,7 @@ def draw_scores(
 
 
 def draw_slot_use(axes: Axes, use: Sequence[SlotUse], title: str) -> float:
-    """Draws which share of all pixels each slot takes, of what, and how many scenes use it.
+    """Draws each slot's share of all pixels, by kind of entity, and the share of scenes using it.
 
     Returns:
         The highest share.
@@ -159,8 +159,8 @@ def draw_recall_in_view(axes: Axes, results: Mapping[str, Generalisation]) -> No
     """Draws the share of objects found against how much of them is in view.
 
     Args:
-        axes: where to draw.
-        results: by label of their curve; the baselines are those of the first one.
+        axes: to draw on.
+        results: by label of their curve; the baselines are those of the first result.
     """
     occlusion = next(iter(results.values())).occlusion
     bins = occlusion.model.recall
@@ -180,10 +180,10 @@ def draw_recall_in_view(axes: Axes, results: Mapping[str, Generalisation]) -> No
 
 
 def draw_completion(axes: Axes, results: Mapping[str, Generalisation]) -> None:
-    """Draws how far masks overlap the full extents; nothing for a model that decodes no masks.
+    """Draws how far masks overlap objects' full extents; a model without decoded masks has no bar.
 
     Args:
-        axes: where to draw.
+        axes: to draw on.
         results: by label of their curve.
     """
     places, width = np.arange(len(COMPLETION)), 0.7 / len(results)
@@ -216,11 +216,11 @@ def draw_losses(
     """Draws a term of the loss against the steps of each run.
 
     Args:
-        axes: where to draw.
+        axes: to draw on.
         curves: by label.
-        term: which of their values.
+        term: name of the term.
         title: of the panel.
-        colors: by label; the colours of curves in their order by default.
+        colors: by label; by default each curve's colour by its number.
     """
     later = []
     for index, (label, curve) in enumerate(curves.items()):
@@ -258,7 +258,7 @@ def _draw_curve(
 
 
 def interval_bars(row: Sequence[Statistic]) -> np.ndarray:
-    """Returns how far the ends of intervals lie below and above the means; 0 where undefined."""
+    """Returns the distances of intervals' ends below and above the means; 0 where undefined."""
     means = np.array([s.mean for s in row])
     return np.nan_to_num([means - [s.low for s in row], [s.high for s in row] - means])
 

@@ -1,4 +1,4 @@
-"""The paper's figures: each is drawn from a model and scenes, or names what is missing for it."""
+"""Draws the paper's figures from models and scenes; where one cannot be drawn, it says why."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from evaluation.training_log import read_curve
 EXTRA_SLOTS = 9
 """Slots of figures 4 and 8."""
 SLOTS_FROM = 64
-"""Scenes among which figure 5 looks for slots that hold one object or the background."""
+"""Number of scenes among which figure 5 looks for slots with one object, or the background."""
 
 
 def figure_2(materials: Materials) -> Figure:
@@ -46,7 +46,7 @@ def figure_2(materials: Materials) -> Figure:
         raise MissingError(
             f"its three runs have images of {sorted(sizes)} pixels; train them alike"
         )
-    scenes = materials.rooms("test", 3, sizes.pop())
+    scenes = materials.scenes("test", 3, sizes.pop())
     return draw_given_masks(
         {
             name: read_curve(weights.path.with_name(METRICS), tuple(CURVES))
@@ -79,7 +79,7 @@ def figure_5(materials: Materials) -> Figure:
     if model.decode is None:
         raise MissingError(lacks_decode(model))
     slots, refine = _own_slots(model), materials.refine
-    scenes = materials.rooms("test", SLOTS_FROM, model.image_size)
+    scenes = materials.scenes("test", SLOTS_FROM, model.image_size)
     segmentation = materials.cache.of_model(model, scenes.images, slots, refine).segmentation
     chosen = choose_slots(scenes, segmentation)
     images = scenes.images[[slot.scene for slot in chosen]]
@@ -120,7 +120,7 @@ def figure_9(materials: Materials) -> Figure:
 
 def figure_10(materials: Materials) -> Figure:
     """Examples of the Objects Room."""
-    path = materials.file("objects_room") or materials.data_folder / "train.h5"
+    path = materials.file("objects_room") or materials.rooms.data_folder / "train.h5"
     if not path.is_file():
         raise MissingError(f"{path}: no such file; `scenes render --out {path}` makes it")
     with SceneFile(path) as file:
@@ -157,10 +157,10 @@ NUMBERS = tuple(sorted({part.number for part in PARTS}))
 
 
 def check_numbers(numbers: Sequence[int] | None) -> None:
-    """Refuses figures that the paper has not, or that are none of a model.
+    """Refuses numbers of figures that are not drawn here.
 
     Raises:
-        UsageError: one of the numbers is no such figure.
+        UsageError: a number is refused.
     """
     for number in numbers or ():
         if number not in NUMBERS:
@@ -171,15 +171,15 @@ def draw_figures(materials: Materials, numbers: Sequence[int] | None, out: Path)
     """Draws and saves figures, and prints the paths of their files.
 
     Args:
-        materials: what they may be drawn from.
-        numbers: which; all that can be drawn by default.
+        materials: models and scenes to draw them from.
+        numbers: of the figures; by default all that can be drawn.
         out: folder to write.
 
     Returns:
-        A line for each that is left out: what it lacks.
+        A line for each figure that is left out, which says why.
 
     Raises:
-        CommandError: a figure that was asked for by its number lacks something.
+        CommandError: a figure in `numbers` cannot be drawn.
     """
     parts = [part for part in PARTS if numbers is None or part.number in numbers]
     lacking = []
@@ -207,7 +207,7 @@ def _rooms(
 ) -> Figure:
     groups = []
     for condition, count in conditions.items():
-        images = materials.rooms(condition, count, model.image_size).images
+        images = materials.scenes(condition, count, model.image_size).images
         parts = materials.decompositions(model, images, slots)
         groups.append(Group(title_of(condition), images, parts))
     note = (
@@ -225,7 +225,7 @@ def _others(
     *,
     chosen: bool = False,
 ) -> Figure:
-    """Draws scenes that a run of another dataset than the Objects Room holds out."""
+    """Draws scenes of another dataset than the Objects Room, which training held out."""
     model = materials.subject(dataset)
     path = materials.file(dataset) or model.data
     if path is None:

@@ -1,4 +1,4 @@
-"""Scenes as rows: image, truth, what a model makes of it, and each slot (`eval decompose`)."""
+"""Draws scenes as rows: image, truth, a model's segmentation, and each slot (`eval decompose`)."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ from evaluation.figures.style import Canvas, note_height, save
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.contract import ModelOutput
 from evaluation.predictions.models import Model, ScoredModel, scored_model
-from evaluation.scores.conditions import DATA_FOLDER, rooms_size, scene_file
+from evaluation.room_folder import RoomFolder
+from evaluation.scores.conditions import rooms_in, rooms_size
 from evaluation.scores.truth import Truth, read_images
 
 STEM = "decompositions"
 WIDTH = 0.78
-"""Of a picture, in inches."""
+"""Width of a picture in inches."""
 GAP = 0.04
 BEFORE_SLOTS = 0.12
 TITLE = 0.32
 HEADINGS = 0.22
 MARGIN = 0.08
 EDGE = 1.6
-"""Points of the frame in a slot's colour."""
+"""Width in points of the frame in a slot's colour."""
 MOST_PICTURES = 2000
 
 
@@ -43,7 +44,7 @@ class Column:
     heading: str
     pictures: UInt8[np.ndarray, "N H W 3"]
     edges: UInt8[np.ndarray, "N 3"] | None = None
-    """Colours of their frames; thin grey ones where `None`."""
+    """Colours of the pictures' frames; `None` for thin grey ones."""
 
 
 def write_decompositions(
@@ -53,13 +54,11 @@ def write_decompositions(
     n: int = 8,
     slots: int | None = None,
     refine: int = 0,
-    data_folder: Path = DATA_FOLDER,
-    seed: int = 0,
+    rooms: RoomFolder | None = None,
     out: Path,
     cache: Cache,
-    workers: int | None = None,
 ) -> list[Path]:
-    """Takes the first scenes of a file apart and draws them, one row each.
+    """Decomposes the first scenes of a file and draws them, one row each.
 
     Args:
         model: any model.
@@ -67,11 +66,9 @@ def write_decompositions(
         n: number of scenes; all where the file has fewer.
         slots: slots to use; as many as in training by default.
         refine: rounds in which MONet's VAE corrects the masks; both segmentations are drawn.
-        data_folder: where test rooms lie; those that lack are rendered into it.
-        seed: of the test rooms.
+        rooms: folder of test rooms; data/objects_room by default.
         out: folder to write.
-        cache: where decompositions are kept.
-        workers: processes that render; one per core by default.
+        cache: keeps decompositions.
 
     Returns:
         Paths of the files.
@@ -88,7 +85,7 @@ def write_decompositions(
     size = subject.image_size
     if data is None:
         size = rooms_size(size)
-        data = scene_file("test", size, data_folder, seed=seed, n=n, workers=workers)
+        data = rooms_in(rooms or RoomFolder(), n, size).file("test")
     images, truth = read_images(data, n, size)
     if not len(images):
         raise FileError(f"{data}: has no scenes")
@@ -109,13 +106,13 @@ def columns_of(
     attention: ModelOutput,
     refined: ModelOutput | None,
 ) -> tuple[list[Column], list[Column]]:
-    """Returns the columns of the scenes, and one for each slot.
+    """Returns the columns of the scenes, and a column for each slot.
 
     Args:
         images: of the scenes.
-        truth: where it is known.
-        attention: what the model makes of them.
-        refined: the same after its VAE has corrected the masks; then the slots are these.
+        truth: of the scenes, where it is known.
+        attention: the model's output.
+        refined: its output after the VAE has corrected the masks; then the slots are those of it.
     """
     output = refined or attention
     parts, colors = drawable(images, output), slot_colors(output.masks, truth)
@@ -134,10 +131,10 @@ def columns_of(
 
 
 def check_drawable(n: int, slots: int, refine: int) -> None:
-    """Refuses pictures of nothing, or so many that nobody could look at them.
+    """Refuses numbers that give no pictures, or more than anybody could look at.
 
     Raises:
-        UsageError: names the argument.
+        UsageError: a number is refused; the message names its flag.
     """
     if n < 1:
         raise UsageError(f"--n must be at least 1, got {n}")
@@ -157,9 +154,9 @@ def draw_rows(
 
     Args:
         columns: of the scenes themselves.
-        slots: a column for each slot, a little apart.
-        title: above all.
-        note: below all.
+        slots: a column for each slot, drawn a little apart.
+        title: line above the picture.
+        note: lines below the picture.
     """
     scenes, height, width, _ = columns[0].pictures.shape
     row = WIDTH * height / width + GAP
@@ -184,13 +181,13 @@ def draw_rows(
 
 
 def _painted(masks: np.ndarray, colors: UInt8[np.ndarray, "N K 3"]) -> UInt8[np.ndarray, "N H W 3"]:
-    """Returns segmentations, each pixel in the colour of its scene's slot with the largest mask."""
+    """Returns segmentations, each pixel in the colour of the slot with the largest mask there."""
     segmentation = masks.argmax(axis=1)
     return np.stack([own[labels] for own, labels in zip(colors, segmentation, strict=True)])
 
 
 def _explained(has_truth: bool, refine: int) -> str:
-    """Returns what the picture's colours and slots are."""
+    """Returns the explanation of the picture's colours and slots."""
     masks = "their refined masks" if refine else "their masks"
     if refine:
         masks += f" ({refine} round{'s' if refine > 1 else ''})"

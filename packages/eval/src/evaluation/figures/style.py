@@ -1,4 +1,4 @@
-"""One style for every figure: vector text, and colours that the colour-blind can tell apart."""
+"""The style of all figures: text that stays text, and a canvas that is laid out in inches."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ STYLE: Any = {
 FORMATS = ("png", "pdf")
 DPI = 160
 SHARP_SIDE = 128
-"""Pixels to which a picture is enlarged at least, each pixel a block."""
+"""Least side in pixels to which a picture is enlarged, each pixel as a block."""
 NOTE_SIZE = 6.5
 NOTE_LINE = 0.13
 NOTE_LETTERS = 19.0
-"""Letters of a note that fit in an inch."""
+"""Letters of a note that fit into an inch."""
 
 
 def save(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Saves a figure as PNG for the eye and, with text that stays text, for print.
+    """Saves a figure as PNG for screens, and in vector formats for print.
 
     Args:
         figure: what to save.
@@ -72,7 +72,7 @@ def _undated(suffix: str) -> dict[str, None]:
 
 
 def note_height(note: str, width: float) -> float:
-    """Returns the inches that a note takes below a figure of this width."""
+    """Returns the height in inches of a note below a figure of a certain width."""
     return NOTE_LINE * len(_lines(note, width)) + (0.08 if note else 0)
 
 
@@ -115,8 +115,8 @@ class Canvas:
         edge: Any = "0.75",
         edge_width: float = 0.5,
     ) -> None:
-        """Places a picture of this width, each pixel a square of its own."""
-        # Viewers of PDF and SVG smooth a picture of few pixels.
+        """Places a picture, `width` inches wide, so that its pixels stay sharp."""
+        # Viewers of PDF and SVG blur a picture of few pixels.
         scale = -(-SHARP_SIDE // min(image.shape[:2]))
         sharp = image.repeat(scale, axis=0).repeat(scale, axis=1)
         height = width * image.shape[0] / image.shape[1]
@@ -134,7 +134,7 @@ class Canvas:
         self._page.add_patch(Rectangle((x, y), width, height, facecolor=color, edgecolor="none"))
 
     def words(self, text: str, x: float, y: float, **properties: Any) -> None:
-        """Places words; by default (x, y) is where they begin and their middle."""
+        """Places words, by default so that they begin at x and their middle is at height y."""
         with mpl.rc_context(STYLE):
             self._page.text(x, y, text, **{"ha": "left", "va": "center", **properties})
 

@@ -1,4 +1,4 @@
-"""How a slot's component changes as one of its latents does (paper, section 3.2 and figure 5)."""
+"""Shows how a slot's component changes with its latents (paper, section 3.2 and figure 5)."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from evaluation.figures.style import Canvas, note_height
 from evaluation.predictions.models import Model, ScoredModel, scored_model
 
 SPAN = 1.0
-"""Latents go from -1 to 1, as in figure 5: a deviation of the prior to either side."""
+"""Latents go from -1 to 1, as in figure 5: one standard deviation of the prior to either side."""
 STRIP_FRAMES = 9
 GIF_FRAMES = 21
 GIF_SECONDS = 2.0
-"""From one end to the other."""
+"""Seconds from one end to the other."""
 GIF_SIDE = 192
 
 
 @dataclass(frozen=True)
 class Traversal:
-    """A slot decoded with each of some latents at each of some values, the others as they were."""
+    """A slot, decoded with one latent at a time set to each of some values."""
 
     origin: Float[np.ndarray, " D"]
-    """Latents as they were."""
+    """The slot's own latents."""
     latents: tuple[int, ...]
+    """Numbers of the latents that change."""
     values: Float[np.ndarray, " T"]
     z: Float[np.ndarray, "L T D"]
-    """What was decoded."""
+    """Latents that were decoded."""
     components: Float[np.ndarray, "L T H W 3"]
     masks: Float[np.ndarray, "L T H W"]
-    """Sigmoid of the mask's logits: not normalised over slots, so that the component stands
-    alone."""
+    """Sigmoid of the mask's logits, not normalised over slots, since there is one slot alone."""
 
     @property
     def frames(self) -> UInt8[np.ndarray, "L T H W 3"]:
@@ -51,7 +51,7 @@ class Traversal:
 
     @property
     def effects(self) -> Float[np.ndarray, " L"]:
-        """How much each latent changes the frames: the mean change of a pixel, ends apart."""
+        """Each latent's effect: the mean change of a pixel from the first frame to the last."""
         shown = self.components * self.masks[..., None] + 1 - self.masks[..., None]
         return np.abs(shown[:, -1] - shown[:, 0]).mean(axis=(1, 2, 3))
 
@@ -67,11 +67,11 @@ def traverse(
     """Decodes a slot with one latent changed at a time.
 
     Args:
-        model: whose decoder to use.
+        model: decodes.
         z: latents of the slot, such as its posterior mean.
-        values: what the latent is set to.
-        latents: which to change, each on its own; all by default.
-        relative: add the values to what the latent was instead.
+        values: values for the latent.
+        latents: numbers of the latents to change, one at a time; all by default.
+        relative: add the values to the latent, instead of replacing it.
 
     Raises:
         CommandError: the model cannot decode latents.
@@ -91,7 +91,7 @@ def traverse(
 
 
 def lacks_decode(model: ScoredModel) -> str:
-    """Returns the line that says why a model's latents cannot be traversed."""
+    """Returns the error of a model whose latents cannot be decoded."""
     return (
         f"{model.identity.name}: has no decode(latents) that returns components and mask logits "
         "(docs/metrics.md)"
@@ -109,13 +109,13 @@ def gif_values() -> Float[np.ndarray, " T"]:
 
 
 def own_component(parts: Drawable, slot: int) -> UInt8[np.ndarray, "H W 3"]:
-    """Returns the first scene's component of a slot, masked as the frames of a traversal are."""
+    """Returns a slot's component in the first scene, masked like the frames of a traversal."""
     mask = 1 / (1 + np.exp(-parts.mask_logits[0, slot]))
     return on_white(parts.components[0, slot], mask)
 
 
 def ordered(traversal: Traversal, count: int | None = None) -> Traversal:
-    """Returns the latents that change the frames most, those first."""
+    """Returns a traversal of the latents with the largest effects, in the order of these."""
     rows = np.argsort(-traversal.effects, kind="stable")[:count]
     return Traversal(
         traversal.origin,
@@ -139,12 +139,12 @@ def draw_strip(
     """Draws a traversal: a row for each latent, from -1 to 1.
 
     Args:
-        traversal: what to draw.
-        image: the scene.
-        own: the slot's component as the model has it.
+        traversal: the traversal.
+        image: of the scene.
+        own: the slot's component, unchanged.
         slot: number of the slot, from 0.
         note: a line below.
-        relative: whether the values were added to the latents' own.
+        relative: whether the values were added to the latents.
     """
     side, gap, left, top = 0.62, 0.03, 2.45, 0.3
     L, T = traversal.masks.shape[:2]
@@ -177,7 +177,7 @@ def number(value: float, *, signed: bool = False) -> str:
 
 
 def write_gif(traversal: Traversal, path: Path) -> None:
-    """Writes the traversal there and back as an endless GIF, all its latents beside each other."""
+    """Writes a traversal to and fro as an endless GIF, with all its latents side by side."""
     frames = traversal.frames
     L, T, size = frames.shape[:3]
     scale = max(1, GIF_SIDE // size if L == 1 else GIF_SIDE // (2 * size))

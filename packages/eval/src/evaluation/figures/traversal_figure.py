@@ -1,4 +1,4 @@
-"""Latents of a few slots changed one at a time, in column groups (paper, figure 5)."""
+"""Draws a few slots with their latents changed one at a time (paper, figure 5)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BETWEEN = 0.2
 LEFT = 0.75
 HEAD = 1.0
 BACKGROUND = ("sky", "wall_left", "wall_right")
-"""What the paper's own model puts in one slot."""
+"""Entities that the paper's own model puts in one slot."""
 
 
 @dataclass(frozen=True)
@@ -39,23 +39,25 @@ class ChosenSlot:
     slot: int
 
 
-def choose_slots(scenes: TestScenes, taken: Integer[np.ndarray, "N H W"]) -> tuple[ChosenSlot, ...]:
+def choose_slots(
+    scenes: TestScenes, segmentation: Integer[np.ndarray, "N H W"]
+) -> tuple[ChosenSlot, ...]:
     """Returns the two object slots and the wall and sky slot that fit the truth best.
 
-    Each is of another scene: the ones with the largest intersection over union.
+    They are those with the largest intersection over union, each of another scene.
 
     Args:
-        scenes: among which to choose.
-        taken: slot of each of their pixels.
+        scenes: scenes to choose from.
+        segmentation: slot of each of their pixels.
     """
     behind = [scenes.entities.index(name) for name in BACKGROUND]
     objects = range(scenes.num_background, len(scenes.entities))
     fits: list[tuple[float, ChosenSlot]] = []
     for index, truth in enumerate(scenes.segmentation):
-        wanted = [("object", truth == entity) for entity in objects if (truth == entity).any()]
-        wanted.append(("wall + sky", np.isin(truth, behind)))
-        slots = taken[index] == np.arange(taken.max() + 1)[:, None, None]  # (K, H, W)
-        for title, region in wanted:
+        regions = [("object", truth == entity) for entity in objects if (truth == entity).any()]
+        regions.append(("wall + sky", np.isin(truth, behind)))
+        slots = segmentation[index] == np.arange(segmentation.max() + 1)[:, None, None]  # (K, H, W)
+        for title, region in regions:
             scores = iou_of_regions(np.broadcast_to(region, slots.shape), slots)
             best = int(np.argmax(scores))
             fits.append((float(scores[best]), ChosenSlot(title, index, best)))
@@ -76,14 +78,14 @@ def draw_traversals(
     slots: Sequence[ChosenSlot],
     note: str,
 ) -> Figure:
-    """Draws a column group for each chosen slot, a row for each of the latents that change most.
+    """Draws a group of columns for each chosen slot, and a row for each of a few latents.
 
-    The latents are the same in all groups: those with the largest mean effect over them.
+    The latents are the same in all groups: those with the largest mean effect.
 
     Args:
-        model: whose decoder to use.
-        images: of each chosen slot's scene.
-        output: what the model makes of them.
+        model: decodes.
+        images: the scene of each chosen slot.
+        output: the model's output for these.
         slots: from left to right.
         note: a line below.
 

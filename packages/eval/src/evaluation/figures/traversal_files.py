@@ -1,4 +1,4 @@
-"""The files of `eval traverse`: a strip and a GIF of a slot, or one line that says why not."""
+"""Writes the files of `eval traverse`: a strip and a GIF of a slot."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from evaluation.figures.traversal import (
 )
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.models import Model, ScoredModel, scored_model
-from evaluation.scores.conditions import DATA_FOLDER, rooms_size, scene_file
+from evaluation.room_folder import RoomFolder
+from evaluation.scores.conditions import rooms_in, rooms_size
 from evaluation.scores.truth import size_of
 
 
@@ -37,12 +38,10 @@ def write_traversal(
     latent: int | None = None,
     relative: bool = False,
     data: Path | None = None,
-    data_folder: Path = DATA_FOLDER,
+    rooms: RoomFolder | None = None,
     slots: int | None = None,
-    seed: int = 0,
     out: Path,
     cache: Cache,
-    workers: int | None = None,
 ) -> list[Path]:
     """Writes how a slot of a scene changes with its latents, as a strip and as a GIF.
 
@@ -50,15 +49,13 @@ def write_traversal(
         model: any model that gives latents and can decode them.
         scene: number of the scene in its file, from 0.
         slot: number of the slot, from 1.
-        latent: which to change, from 0; by default all, those with the largest effect first.
-        relative: add the values to what the latent was instead.
+        latent: number of the latent to change, from 0; by default all, in the order of effect.
+        relative: add the values to the latent, instead of replacing it.
         data: file of scenes; by default test rooms.
-        data_folder: where test rooms lie; those that lack are rendered into it.
+        rooms: folder of test rooms; data/objects_room by default.
         slots: slots to use; as many as in training by default.
-        seed: of the test rooms.
         out: folder to write.
-        cache: where decompositions are kept.
-        workers: processes that render; one per core by default.
+        cache: keeps decompositions.
 
     Returns:
         Paths of the files.
@@ -69,17 +66,10 @@ def write_traversal(
     """
     subject = scored_model(model)
     num_slots = subject.slots(slots)
-    place = check_slot(slot, num_slots)
-    if subject.decode is None:
-        raise CommandError(lacks_decode(subject))
-    for name, value in (("--scene", scene), ("--latent", latent)):
-        if value is not None and value < 0:
-            raise UsageError(f"{name} must be at least 0, got {value}")
-    if latent is not None and subject.weights is not None:  # known before the work
-        check_latent(latent, subject.weights.config.model.latent_dim)
+    _check_request(subject, num_slots, scene, slot, latent)
     if data is None:
         size = rooms_size(subject.image_size)
-        data = scene_file("test", size, data_folder, seed=seed, n=scene + 1, workers=workers)
+        data = rooms_in(rooms or RoomFolder(), scene + 1, size).file("test")
     image = scene_of(data, scene, subject.image_size)
     output = cache.decompositions(subject, image[None], num_slots)
     if output.latents is None:
@@ -88,12 +78,12 @@ def write_traversal(
     if latent is not None:
         check_latent(latent, output.latents.shape[2])
     latents = None if latent is None else (latent,)
-    shown = {"strip": strip_values(), "GIF": gif_values()}
+    values = {"strip": strip_values(), "GIF": gif_values()}
     strip, moving = (
         ordered(
-            traverse(subject, output.latents[0, place], shown[name], latents, relative=relative)
+            traverse(subject, output.latents[0, place], values[name], latents, relative=relative)
         )
-        for name in in_turn("decoding", list(shown))
+        for name in in_turn("decoding", list(values))
     )
     stem = f"scene_{scene}_slot_{slot}" + ("" if latent is None else f"_latent_{latent}")
     how = "added to what the latent is" if relative else "in place of what the latent is"
@@ -109,18 +99,37 @@ def write_traversal(
     return [*paths, gif]
 
 
-def check_latent(latent: int, count: int) -> None:
-    """Refuses a latent that is not there.
+def _check_request(
+    model: ScoredModel, num_slots: int, scene: int, slot: int, latent: int | None
+) -> None:
+    """Refuses a request that the model cannot meet, before any work is done.
 
     Raises:
-        UsageError: it is not from 0 to one less than `count`.
+        UsageError: there is no such scene, slot or latent.
+        CommandError: the model cannot decode latents.
+    """
+    check_slot(slot, num_slots)
+    if model.decode is None:
+        raise CommandError(lacks_decode(model))
+    for name, value in (("--scene", scene), ("--latent", latent)):
+        if value is not None and value < 0:
+            raise UsageError(f"{name} must be at least 0, got {value}")
+    if latent is not None and model.weights is not None:
+        check_latent(latent, model.weights.config.model.latent_dim)
+
+
+def check_latent(latent: int, count: int) -> None:
+    """Refuses the number of a latent that does not exist.
+
+    Raises:
+        UsageError: the number is not from 0 to one less than `count`.
     """
     if not 0 <= latent < count:
         raise UsageError(f"--latent must be from 0 to {count - 1}, got {latent}")
 
 
 def check_slot(slot: int, num_slots: int) -> int:
-    """Returns the position of a slot, counted from 0, of a number counted from 1.
+    """Returns the index of a slot, from 0, by its number, from 1.
 
     Raises:
         UsageError: there is no such slot.

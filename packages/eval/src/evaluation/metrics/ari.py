@@ -1,7 +1,7 @@
 """Variants of the adjusted Rand index, each on the same contingency tables.
 
-`ari` asks for every entity apart, `ari_merged` takes both walls as one, `ari_paper` walls and sky
-as one (what the paper's own model does), `ari_fg` looks at object pixels alone.
+`ari` takes every entity by itself, `ari_merged` both walls as one entity, `ari_paper` walls and sky
+as one entity (as the paper's own model has them), and `ari_fg` the pixels of objects alone.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def ari_fg_sklearn(
 ) -> Float64[np.ndarray, " N"]:
     """Returns `ari_fg` with scikit-learn's answer where it is undefined.
 
-    A single object in one slot counts 1.0 and one that is divided 0.0, as in papers that averaged
-    scikit-learn's values; with no object in view it stays NaN.
+    A single object in view scores 1.0 in one slot and 0.0 divided among several, as in papers that
+    averaged scikit-learn's values. With no object in view the score stays NaN.
     """
     objects = table[:, num_background:]
     score = ari_of_table(objects)
@@ -68,17 +68,17 @@ def merge_entities(
 
 
 def has_room(entities: Sequence[str]) -> bool:
-    """Returns whether these are entities of an Objects Room: two walls and a sky."""
+    """Whether entities are those of an Objects Room: two walls and a sky among them."""
     return {"sky", *_WALLS} <= set(entities)
 
 
 def walls_and_sky_in_one_slot(
     table: Int64[np.ndarray, "N E K"], entities: Sequence[str]
 ) -> Int64[np.ndarray, "N E M"]:
-    """Returns the tables of the paper's perfect result on the same scenes.
+    """Returns the tables of a perfect result as the paper describes it, on the same scenes.
 
-    Every entity has a slot of its own, but walls and sky share one. Scored like any prediction,
-    this is the ceiling of every metric for a model that does exactly what the paper says.
+    Every entity has a slot of its own, but walls and sky share one. Scored like any prediction, it
+    gives the ceiling of every metric for a model that does exactly what the paper says.
 
     Args:
         table: tables of any prediction on these scenes; only the entities' areas are used.

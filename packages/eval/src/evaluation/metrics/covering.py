@@ -1,4 +1,4 @@
-"""How well slots cover the objects: each object counts its best slot."""
+"""Scores of how well slots cover objects, each object by its best slot."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def msc(table: Int64[np.ndarray, "N E K"], num_background: int) -> Float64[np.nd
 
 
 def sc(table: Int64[np.ndarray, "N E K"], num_background: int) -> Float64[np.ndarray, " N"]:
-    """Returns the segmentation covering: as `msc`, objects weighted by their area in view."""
+    """Returns the segmentation covering: like `msc`, objects weighted by their area in view."""
     areas = table[:, num_background:].sum(2)
     return mean_of_defined(best_iou(table)[:, num_background:], areas)

@@ -17,7 +17,7 @@ def miou(table: Int64[np.ndarray, "N E K"], num_background: int) -> Float64[np.n
         num_background: how many of the first entities are background.
 
     Returns:
-        The best sum of IoU divided by the number of objects in view, in [0, 1]: an object left
+        The largest sum of IoU, divided by the number of objects in view, in [0, 1]; an object
         without a slot counts 0. NaN with no object in view.
     """
     overlap = iou(table)[:, num_background:]
@@ -32,7 +32,7 @@ def miou(table: Int64[np.ndarray, "N E K"], num_background: int) -> Float64[np.n
 def match_objects(
     table: Int64[np.ndarray, "N E K"], num_background: int
 ) -> Int64[np.ndarray, "N O"]:
-    """Returns each object's slot in that matching; -1 for one out of view or left without overlap.
+    """Returns each object's slot in the matching of `miou`; -1 where it has no overlap with one.
 
     Args:
         table: pixels that entity e shares with slot k, background rows included.
@@ -50,8 +50,8 @@ def match_objects(
 def count(table: Int64[np.ndarray, "N E K"], num_background: int) -> Float64[np.ndarray, " N"]:
     """Returns 1 for each image with as many object slots as objects in view, else 0.
 
-    An object slot is one whose largest overlap is with an object; an empty slot is none, and a tie
-    goes to the entity that comes first, the background.
+    A slot is an object slot if its largest overlap is with an object. An empty slot is none, and a
+    tie goes to the entity that comes first: the background.
 
     Args:
         table: pixels that entity e shares with slot k.

@@ -1,4 +1,4 @@
-"""Intersection over union of entities and slots, and the scores that take the best of it."""
+"""Intersection over union of entities and slots, and scores of each entity's best slot."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def recall(table: Int64[np.ndarray, "N E K"], num_background: int) -> Float64[np
 def mean_of_defined(
     values: Float64[np.ndarray, "N E"], weights: Int64[np.ndarray, "N E"] | None = None
 ) -> Float64[np.ndarray, " N"]:
-    """Returns the mean of each row over what is not NaN; NaN where nothing is left."""
+    """Returns the mean of each row over its values that are not NaN; NaN where all are."""
     defined = ~np.isnan(values)
     weight = defined if weights is None else weights * defined
     total = weight.sum(1)

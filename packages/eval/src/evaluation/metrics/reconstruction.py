@@ -1,4 +1,4 @@
-"""How close a reconstruction is to its image."""
+"""Scores of how close a reconstruction is to its image."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What models and baselines say of scenes, and where it comes from."""
+"""Segmentations of scenes by models, baselines and other programs."""

@@ -1,7 +1,7 @@
-"""Segmentations that look at colour or place alone: what a model must beat to have shown anything.
+"""Baselines: segmentations by colour or place alone, which a useful model must beat.
 
-Each is a function of images (N, H, W, 3) uint8. Its library is imported when it runs: where all is
-served from the cache, none is.
+Each is a function of images (N, H, W, 3) uint8. Its library is imported only when it runs, since
+mostly its results come from the cache.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ CLUSTERS = 5
 CLUSTERS_WITH_PLACE = 7
 """Clusters of k-means on colour and place."""
 PLACE_WEIGHT = 0.3
-"""Width of the image where the range of each colour channel is 1."""
+"""Width of the image in units of the range of a colour channel."""
 SMALLEST_REGION = 0.01
 """Share of the image below which felzenszwalb merges regions."""
 IMAGES_A_WORKER, MOST_WORKERS = 64, 8
-"""Processes of k-means: one for each 64 images, at most eight. Fewer images are not worth one."""
+"""k-means takes a process for each 64 images, at most eight; for fewer images none is worth it."""
 
 Images = UInt8[np.ndarray, "N H W 3"]
 
 
 def one_slot(images: Images) -> Predictions:
-    """Everything in one slot."""
+    """Puts everything in one slot."""
     return Predictions(np.zeros(images.shape[:3], dtype=np.uint8), 1)
 
 
 def grid(images: Images) -> Predictions:
-    """Four quarters."""
+    """Divides each image into four quarters."""
     _, height, width, _ = images.shape
     rows = np.arange(height) >= height / 2
     columns = np.arange(width) >= width / 2
@@ -43,17 +43,17 @@ def grid(images: Images) -> Predictions:
 
 
 def kmeans_color(images: Images) -> Predictions:
-    """k-means on the colours of each image (scikit-learn), five clusters."""
+    """Clusters the colours of each image by k-means (scikit-learn), five clusters."""
     return _kmeans(images, CLUSTERS, 0.0)
 
 
 def kmeans_color_and_place(images: Images) -> Predictions:
-    """k-means on colour and position (scikit-learn), seven clusters, the image 0.3 wide."""
+    """Clusters colour and position by k-means (scikit-learn), seven clusters, image 0.3 wide."""
     return _kmeans(images, CLUSTERS_WITH_PLACE, PLACE_WEIGHT)
 
 
 def felzenszwalb_regions(images: Images) -> Predictions:
-    """Felzenszwalb and Huttenlocher's graph of neighbouring pixels (scikit-image)."""
+    """Cuts Felzenszwalb and Huttenlocher's graph of neighbouring pixels (scikit-image)."""
     from skimage.segmentation import felzenszwalb
 
     smallest = max(2, round(SMALLEST_REGION * images.shape[1] * images.shape[2]))

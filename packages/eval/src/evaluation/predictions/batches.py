@@ -1,4 +1,4 @@
-"""What a model makes of many images, batch by batch, behind a bar."""
+"""Decomposes many images by a model, batch by batch, and shows a bar."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from evaluation.predictions.contract import ModelOutput, Predictions, join_outpu
 from evaluation.predictions.models import Images, Model, ScoredModel, scored_model
 
 AT_ONCE = 64
-"""Images in one call of `decompose` whose scores are wanted."""
+"""Images in one call of `decompose` for scores."""
 DRAWN_AT_ONCE = 8
-"""The same where everything is kept for pictures."""
+"""Images in one call of `decompose` for pictures, which keep everything."""
 Batch = TypeVar("Batch", Predictions, ModelOutput)
 
 
@@ -27,16 +27,16 @@ def predict(
     num_slots: int | None = None,
     refine: int = 0,
 ) -> Predictions:
-    """Decomposes images, keeping what scores need: errors, not reconstructions.
+    """Decomposes images and keeps only what scores need: errors, not reconstructions.
 
     Args:
         model: any model.
-        images: as many as there are.
+        images: of any number.
         num_slots: slots to use; the model's own number by default.
         refine: rounds in which MONet's VAE corrects the masks.
 
     Raises:
-        CommandError: what the model returns does not fit the images; the message says why.
+        CommandError: the model's output does not fit the images; the message says why.
     """
     subject = scored_model(model)
     slots = subject.slots(num_slots)
@@ -56,7 +56,7 @@ def predict(
 def decompose_images(
     model: ScoredModel, images: Images, num_slots: int, refine: int = 0
 ) -> ModelOutput:
-    """Decomposes images, keeping everything: for as many as are drawn.
+    """Decomposes images and keeps everything, for the few images that are drawn.
 
     Raises:
         CommandError: as from `predict`.
@@ -71,7 +71,7 @@ def decompose_images(
 def _in_batches(
     images: Images, at_once: int, model: ScoredModel, decompose: Callable[[Images], Batch]
 ) -> list[Batch]:
-    """Returns what `decompose` makes of the images, batch by batch, behind a bar.
+    """Returns the results of `decompose` for each batch of images, and shows a bar.
 
     Raises:
         CommandError: the batches have different numbers of slots.
@@ -96,7 +96,7 @@ def _slots_in(output: Predictions | ModelOutput) -> int:
 
 
 def _summary(images: Images, model: ScoredModel, num_slots: int, refine: int) -> Predictions:
-    """Returns what scores need of one batch."""
+    """Returns those parts of a model's output for one batch that scores need."""
     output = model.decompose(images, num_slots, refine)
     errors = {}
     if output.reconstruction is not None:

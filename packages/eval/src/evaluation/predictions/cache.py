@@ -1,12 +1,12 @@
-"""Predictions and decompositions kept on disk: what has not changed is not computed again.
+"""Keeps predictions and decompositions on disk, so that nothing is computed twice.
 
 An entry's name is the hash of everything that it depends on: the weights, the pixels of the images,
-the number of slots, the rounds of refining and the code. When any of them changes, so does the
-name: nothing stale is ever read. Output of a model whose dependencies nobody can tell is not kept.
+the number of slots, the rounds of refining and the code. When any of these changes, so does the
+name, so that no stale entry is ever read. The output of a model without a fingerprint is not kept.
 
-An entry is an HDF5 file with the SHA-256 of its bytes behind it. It is read and written in memory:
-one that is damaged is computed again before HDF5 sees it, and a full disk is an error of the
-system's, not one of HDF5's.
+An entry is an HDF5 file, followed by the SHA-256 of its bytes. It is read and written in memory, so
+that a damaged one is computed again before HDF5 sees it, and a full disk raises an error of the
+system, not of HDF5.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from evaluation.predictions.batches import decompose_images, predict
 from evaluation.predictions.contract import ModelOutput, Predictions
 from evaluation.predictions.fingerprint import hash_of_array, hash_of_code
 from evaluation.predictions.models import Model, ScoredModel, scored_model
+from evaluation.scores import latents
 
 if TYPE_CHECKING:
     from monet import Monet
@@ -38,12 +39,12 @@ Entry = TypeVar("Entry")
 Images = UInt8[np.ndarray, "N H W 3"]
 
 CACHE = Path("results/.cache")
-"""Where every command keeps what it computes, unless `--out` names another folder."""
+"""Folder of the cache that commands share, unless `--out` names another place."""
 CHECKSUM_BYTES = hashlib.sha256().digest_size
 _PREDICTING = tuple(
     Path(str(module.__file__)) for module in (batches, checks, contract, models, reconstruction)
 )
-"""Code on which predictions depend, beside the model's own."""
+"""Files of code on which predictions depend, beside the model's own."""
 _ARRAYS = ("segmentation", "reconstruction", "decoded", "extents", "latents")
 
 
@@ -51,7 +52,7 @@ def cache_of(out: Path | None) -> Cache:
     """Returns the cache under a command's `--out`, else the one that all commands share.
 
     Raises:
-        UsageError: nothing can be written there.
+        UsageError: the folder cannot be written to.
     """
     folder = CACHE if out is None else out / CACHE.name
     check_writable(folder.parent)
@@ -62,7 +63,7 @@ class Cache:
     """Predictions and decompositions in a folder, which may be deleted at any time.
 
     Args:
-        folder: made with the first entry; `None` keeps nothing.
+        folder: the folder, which is made with the first entry; `None` keeps nothing.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -75,7 +76,7 @@ class Cache:
         num_slots: int | None = None,
         refine: int = 0,
     ) -> Predictions:
-        """Returns what `predict` returns."""
+        """Returns the predictions of `predict`, from disk if they are there."""
         subject = scored_model(model)
         slots = subject.slots(num_slots)
         key = _key(subject, images, slots, "predictions", _PREDICTING, refine=refine)
@@ -88,9 +89,9 @@ class Cache:
         num_slots: int | None = None,
         refine: int = 0,
     ) -> ModelOutput:
-        """Returns all that a model makes of images: more than scores need, so for a few images.
+        """Returns a model's whole output for a few images, more than scores need.
 
-        Everything is kept as it is, not rounded: pictures are the same the second time.
+        It is kept without rounding, so that pictures are the same the second time.
         """
         subject = scored_model(model)
         slots = subject.slots(num_slots)
@@ -103,9 +104,7 @@ class Cache:
         )
 
     def whole_image(self, model: Monet, images: Images) -> Float[np.ndarray, "N D"]:
-        """Returns what `whole_image_latents` returns."""
-        from evaluation.scores import latents  # which reads what is kept here
-
+        """Returns the latents of `whole_image_latents`, from disk if they are there."""
         subject = scored_model(model)
         key = _key(subject, images, 1, "whole image", (Path(latents.__file__),))
         return self._get(
@@ -118,7 +117,7 @@ class Cache:
     def of_baseline(
         self, name: str, segment: Callable[[Images], Predictions], images: Images
     ) -> Predictions:
-        """Returns what a baseline makes of images."""
+        """Returns a baseline's predictions for images, from disk if they are there."""
         key = {
             "baseline": name,
             "code": hash_of_code(Path(baselines.__file__)),
@@ -170,7 +169,7 @@ def _key(
     sources: Sequence[Path],
     refine: int = 0,
 ) -> dict[str, object] | None:
-    """Returns what an entry depends on; `None` where nobody can tell."""
+    """Returns everything that an entry depends on; `None` for a model without a fingerprint."""
     if model.fingerprint is None:
         return None
     return {

@@ -25,11 +25,11 @@ def choose_weights(checkpoint: str | None, dataset: str, size: int | None = None
         checkpoint: run folder, file or name; `None` chooses.
         dataset: data that the chosen run must have been trained on, such as `objects_room`. Where
             a named checkpoint was trained on another dataset, a line on stderr says so.
-        size: side in pixels of the images to take apart; `None` where they will be rendered at the
+        size: side in pixels of the images to decompose; `None` where they will be rendered at the
             model's own size.
 
     Raises:
-        UsageError: there is none, or its masks were given in training (section 2.2).
+        UsageError: there are no such weights, or they were trained on given masks (section 2.2).
     """
     if checkpoint is not None:
         weights = read_weights(find_weights(checkpoint))
@@ -56,7 +56,7 @@ def choose_weights(checkpoint: str | None, dataset: str, size: int | None = None
 
 
 def of_weights(weights: Weights) -> ScoredModel:
-    """Returns the model of weights as it is scored."""
+    """Returns the model of some weights, ready to be scored."""
     identity = ModelIdentity(
         str(weights.path), weights.name, weights.step, earlier_steps=weights.earlier_steps
     )
@@ -64,10 +64,11 @@ def of_weights(weights: Weights) -> ScoredModel:
 
 
 def whole_image_weights(name: str | Path, beside: ScoredModel) -> Weights:
-    """Returns weights trained with all of the image in one slot, to stand beside a model.
+    """Returns weights that were trained with the whole image in one slot, to compare a model with.
 
     Raises:
-        UsageError: there are none, they were trained with other masks, or on another image size.
+        UsageError: there are no such weights, or they were trained with other masks or on images of
+            another size than the model's.
     """
     whole = read_weights(find_weights(str(name)))
     if whole.config.masks != "all-in-one":

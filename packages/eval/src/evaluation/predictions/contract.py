@@ -1,6 +1,6 @@
-"""The contract between models and scores: what a model returns.
+"""The contract between models and scores: the output that a model returns.
 
-What must hold of it is in `evaluation.predictions.checks`.
+`evaluation.predictions.checks` has the rules that it must keep.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TERMS = ("nll", "kl_latent", "kl_mask")
 
 @dataclass(frozen=True)
 class Predictions:
-    """A segmentation of each scene, and what else a model gives.
+    """A segmentation of each scene, and whatever else a model gives.
 
     Example:
         >>> import evaluation, numpy as np
@@ -41,35 +41,35 @@ class Predictions:
     terms: Mapping[str, Float[np.ndarray, " N"]] = field(default_factory=dict)
     """Further values of each image by name, such as `nll`."""
     decoded: Integer[np.ndarray, "N H W"] | None = None
-    """The same as `segmentation` from the masks that a decoder predicts."""
+    """Slot of each pixel by the masks that a decoder predicts."""
     extents: Bool[np.ndarray, "N K H W"] | None = None
-    """Where each slot's decoded mask, by itself and not normalised over slots, is over a half."""
+    """Where each slot's own decoded mask, not normalised over slots, is over a half."""
     latents: Float[np.ndarray, "N K D"] | None = None
-    """What the model knows of each slot's content."""
+    """The model's description of each slot's content."""
     ignored: Bool[np.ndarray, "N H W"] | None = None
     """Pixels that are left out of every score; `None` leaves out none."""
     names_scenes: bool = False
-    """Whether the file itself said which scene each is of."""
+    """Whether a file of predictions said which scene each prediction is of."""
 
 
 @dataclass(frozen=True)
 class ModelOutput:
-    """What a model's `decompose` returned, as arrays; `None` where it has no such thing."""
+    """The output of a model's `decompose` as arrays; `None` for those that it does not give."""
 
     masks: Float[np.ndarray, "N K H W"]
     """Each slot's share of each pixel; they sum to one over K."""
     reconstruction: Float[np.ndarray, "N H W 3"] | None = None
     """Colours in [0, 1]; a model's means may leave that range."""
     components: Float[np.ndarray, "N K H W 3"] | None = None
-    """What each slot reconstructs by itself."""
+    """The reconstruction by each slot alone."""
     latents: Float[np.ndarray, "N K D"] | None = None
     """What the model knows of each slot's content."""
     masks_recon: Float[np.ndarray, "N K H W"] | None = None
     """Masks that the decoder predicts."""
     mask_logits: Float[np.ndarray, "N K H W"] | None = None
-    """The same before they are normalised over slots."""
+    """Logits of `masks_recon`, before they are normalised over slots."""
     terms: Mapping[str, Float[np.ndarray, " N"]] = field(default_factory=dict)
-    """Further values of each image: those of `TERMS` that it has."""
+    """Further values of each image: those of `TERMS` that the model gives."""
 
 
 def join_outputs(outputs: Sequence[ModelOutput]) -> ModelOutput:
@@ -93,17 +93,17 @@ def read_output(
     *,
     knows_scale: bool = False,
 ) -> ModelOutput:
-    """Reads what `decompose` returned: an array of masks, or an object with more.
+    """Reads the return value of `decompose`: an array of masks, or an object with more.
 
     Args:
-        returned: by the model; NumPy arrays, or tensors on any device.
-        images: that it was given.
+        returned: the value; NumPy arrays, or tensors on any device.
+        images: the images that were decomposed.
         name: of the model, for the message.
-        knows_scale: whether its colours are on the scale of [0, 1] for certain, and only wrong
-            where they leave it.
+        knows_scale: whether its colours are known to be on the scale of [0, 1], so that those
+            outside it are only inaccurate.
 
     Raises:
-        CommandError: it has no masks, or something breaks the contract.
+        CommandError: there are no masks, or something breaks the contract.
     """
     N, H, W, _ = images.shape
     masks = _fitting(getattr(returned, "masks", returned), (N, None, H, W), name, "masks")
@@ -136,15 +136,15 @@ def read_output(
 def read_decoded(
     returned: object, n: int, name: str
 ) -> tuple[Float[np.ndarray, "N H W 3"], Float[np.ndarray, "N H W"]]:
-    """Reads what `decode` returned: components and the logits of their masks.
+    """Reads the return value of `decode`: components and the logits of their masks.
 
     Args:
-        returned: by the model.
-        n: number of latents that it was given.
+        returned: the value.
+        n: number of slots whose latents were decoded.
         name: of the model, for the message.
 
     Raises:
-        CommandError: it is no such pair.
+        CommandError: the value is no such pair.
     """
     if not isinstance(returned, tuple | list) or len(returned) != 2:
         raise CommandError(
@@ -160,10 +160,10 @@ _AXES = {"masks": "K", "latents": "D", "decoded components": "H"}
 
 
 def _fitting(value: object, form: tuple[int | None, ...], name: str, key: str) -> np.ndarray:
-    """Returns a value as an array of finite numbers of this shape.
+    """Returns a value as an array of finite numbers of a certain shape.
 
     Raises:
-        CommandError: it is none.
+        CommandError: the value is no such array.
     """
     array = _as_array(value, name, key)
     fits = len(array.shape) == len(form) and all(

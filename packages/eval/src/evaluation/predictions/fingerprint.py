@@ -1,4 +1,4 @@
-"""Hashes of what a model's output depends on: weights, images and code."""
+"""Hashes everything that a model's output depends on: weights, images and code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def hash_of_weights(model: Monet) -> str:
 
 
 def hash_of_code(*sources: Path) -> str:
-    """Returns a hash of source files, and of all under a folder."""
+    """Returns a hash of source files, and of all Python files in folders."""
     digest = hashlib.sha256()
     for source in sources:
         for path in sorted(source.rglob("*.py")) if source.is_dir() else [source]:

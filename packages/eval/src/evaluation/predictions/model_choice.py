@@ -1,4 +1,4 @@
-"""Which model a command means: the one that is named, the newest run, or weights that ship."""
+"""Chooses the model of a command: the one that is named, the newest run, or weights that ship."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def choose_model(
     Args:
         checkpoint: as in `checkpoints.choose_weights`.
         model: `module:factory` or `FILE.py:factory` of any model.
-        data: file of the scenes to take apart; test rooms by default.
-        slots: numbers of slots that it will be asked for: checked before anything is loaded.
-        n: scenes that it will be asked for, checked too.
-        fewest: scenes that are needed.
+        data: file of the scenes to decompose; test rooms by default.
+        slots: numbers of slots to use, which are checked before anything is loaded.
+        n: number of scenes, which is checked too.
+        fewest: least number of scenes.
 
     Raises:
-        UsageError: both are given, there is no such thing, or no model has so many slots.
+        UsageError: both are named, neither exists, or a number is out of range.
         CommandError: the model's code raised an error.
     """
     for number in (*slots, None):
@@ -66,12 +66,12 @@ def choose_models(
         checkpoints: each as in `choose_model`; without any, and without models, one is chosen.
         models: each as in `choose_model`, after the checkpoints.
         data: as in `choose_model`, as are the others.
-        slots: numbers of slots that they will be asked for.
-        n: scenes that they will be asked for.
-        fewest: scenes that are needed.
+        slots: numbers of slots to use.
+        n: number of scenes.
+        fewest: least number of scenes.
 
     Raises:
-        UsageError: there is no such thing, or one is named twice.
+        UsageError: one of them does not exist, or is named twice.
         CommandError: a model's code raised an error.
     """
     for flag, names in (("--checkpoint", checkpoints), ("--model", models)):

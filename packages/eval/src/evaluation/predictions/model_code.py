@@ -1,4 +1,4 @@
-"""Models that are named as `module:factory` or `FILE.py:factory`, such as `--model` names them."""
+"""Loads models that `--model` names as `module:factory` or `FILE.py:factory`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from evaluation.predictions.models import Model, ScoredModel, any_model, run_use
 
 
 def load_model(name: str) -> ScoredModel:
-    """Returns the model that a function or class makes, without arguments.
+    """Returns the model that a function or class makes when it is called without arguments.
 
     Args:
-        name: `module:factory`, where the current folder counts, or `FILE.py:factory`.
+        name: `module:factory`, of an installed module or one in the current folder, or
+            `FILE.py:factory`.
 
     Raises:
-        UsageError: there is no such module, file or factory, or what it makes is no model.
+        UsageError: there is no such module, file or factory, or it makes something else.
         CommandError: the module or the factory raised an error.
     """
     place, _, factory = name.rpartition(":")
@@ -48,13 +49,13 @@ def _import(place: str) -> ModuleType:
         loader = SourceFileLoader(name, str(path))
         module = ModuleType(name)
         module.__file__ = str(path)
-        sys.modules[name] = module  # where dataclasses of the file look for it
+        sys.modules[name] = module  # dataclasses of the file look for it there
         run_user_code(lambda: loader.exec_module(module), f"--model {place}:")
         return module
     _count_for_imports(Path())
     try:
         is_there = importlib.util.find_spec(place) is not None
-    except (ImportError, ValueError):  # a package on the way to it is none
+    except (ImportError, ValueError):  # a parent of the module is no package
         is_there = False
     if not is_there:
         raise UsageError(f"--model {place}: no such module, neither installed nor in this folder")
@@ -62,7 +63,7 @@ def _import(place: str) -> ModuleType:
 
 
 def _count_for_imports(folder: Path) -> None:
-    """Lets modules of a folder be imported, now and when the model first runs."""
+    """Lets modules of a folder be imported from now on, as the model may do when it first runs."""
     entry = str(folder.resolve())
     if entry not in sys.path:
         sys.path.insert(0, entry)

@@ -1,26 +1,26 @@
-"""Whether predictions are in the order of the scenes: a shuffled file would be scored as a bad one.
+"""Refuses predictions in another order than the scenes, which would be scored as bad ones.
 
-A file may say so itself, with `scene`, the row of each prediction. Otherwise a test decides that
-compares the predictions with scenes of other rows and with the mirror images of these scenes.
+A file may state its order itself, in `scene`, the row of each prediction. Otherwise a statistical
+test decides, which compares the predictions with scenes of other rows and with mirror images of
+these scenes.
 
-A scene and its mirror image are equally likely. Whatever made a prediction of row i, without having
-seen the scene of row j, cannot tell which of the two is in the file. So for each scene j the
-prediction of another row that fits best, be it to the scene or to its mirror image, fits the mirror
-image in half of the cases. In a file in another order the prediction that belongs to scene j stands
-in another row, and prefers the scene.
+A scene and its mirror image are equally likely. A program that made a prediction for row i, without
+having seen the scene of row j, cannot tell which of the two is in the file. So take for each scene
+j the prediction of another row that fits best, either to the scene or to its mirror image: in half
+of the cases it fits the mirror image. In a file in another order, however, the prediction that
+belongs to scene j stands in another row, and fits the scene.
 
 Predictions are refused where the scene wins so often that a fair coin would do so with a
-probability of less than `SIGNIFICANCE`. Only predictions count that fit the other scene better than
-that of their own row, by `GAIN`: predictions in order fit their own. What does not look at the
-image (noise, grids, constant masks, untrained models) has no reason to prefer a scene to its mirror
-image, however well it fits either.
+probability of less than `SIGNIFICANCE`. A prediction counts only if it fits the other scene better
+than that of its own row, by `GAIN`, since predictions in order fit their own. Predictions that do
+not depend on the image (noise, grids, constant masks, untrained models) have no reason to prefer a
+scene to its mirror image, however well they fit either.
 
-Two cautions. Scenes that are usually on one side, which their mirror images are not, would win too:
-the next best predictions show how often that happens without any other order, and the best must
-win more often than these, by Fisher's exact test at `BESIDE_NEXT`. And where few rows are in
-another order, the many others hide them: the test is made of all scenes, of the half whose best
-prediction leads the next best by most, of the half of that and so on, and the significance is
-shared among these tests.
+Two cautions. If objects are mostly on one side, scenes win against mirror images too. The next best
+predictions show how often that happens in the right order, and the best must win more often than
+these, by Fisher's exact test at `BESIDE_NEXT`. And if few rows are in another order, the others
+hide them. So the test is made on all scenes, on the half whose best prediction leads the next best
+by most, on half of that half and so on, and the significance is shared among these tests.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ GRID = 16
 SCENES = 500
 """Number of first scenes and predictions that are compared with each other."""
 GAIN = 0.05
-"""Nats of mutual information by which another scene must fit better than that of the own row."""
+"""Nats of mutual information by which a prediction must fit another scene better than its own."""
 SIGNIFICANCE = 1e-4
-"""Probability of refusing predictions that were made without knowing the other scenes."""
+"""Probability of refusing predictions that are in the right order."""
 BESIDE_NEXT = 1e-2
 """Significance at which the best predictions must win more often than the next best."""
 FEWEST = 20
-"""With fewer scenes a fair coin could always win that often, and nothing is refused."""
+"""Fewest scenes for a test: among fewer, a fair coin could win that often."""
 _NUMBERS_AT_ONCE = 2**24
 
 
@@ -54,22 +54,22 @@ class Rivals:
     row: Int64[np.ndarray, " N"]
     """Row of that prediction."""
     gain: Float64[np.ndarray, " N"]
-    """How much better it fits that than the scene of its own row."""
+    """How much better the prediction fits there than to the scene of its own row."""
     lead: Float64[np.ndarray, " N"]
-    """How much better it fits that than the next best prediction does."""
+    """How much better the prediction fits there than the next best prediction."""
     real: Bool[np.ndarray, " N"]
-    """Whether it fits the scene better than its mirror image."""
+    """Whether the prediction fits the scene better than its mirror image."""
     equal: Bool[np.ndarray, " N"]
-    """Whether it fits both alike, which says nothing."""
+    """Whether the prediction fits both alike, which decides nothing."""
     next_real: Bool[np.ndarray, " N"]
-    """The same of the next best prediction."""
+    """`real` for the next best prediction."""
     next_equal: Bool[np.ndarray, " N"]
 
 
 def check_order(
     path: Path, true: Integer[np.ndarray, "N H W"], pred: Integer[np.ndarray, "N H W"]
 ) -> None:
-    """Refuses segmentations that another order explains significantly better than their own.
+    """Refuses segmentations that fit the scenes significantly better in another order.
 
     Args:
         path: of the predictions, for the message.
@@ -77,7 +77,7 @@ def check_order(
         pred: slot index of each pixel.
 
     Raises:
-        CommandError: they are in another order.
+        CommandError: the segmentations are in another order.
     """
     true, pred = true[:SCENES], pred[:SCENES]
     if len(true) < FEWEST:
@@ -100,10 +100,10 @@ def check_order(
 
 
 def check_rows(path: Path, scene: np.ndarray) -> None:
-    """Refuses predictions that say they are of other rows of the data file than 0, 1, 2 and so on.
+    """Refuses predictions whose `scene` is not 0, 1, 2 and so on, the rows of the data file.
 
     Raises:
-        CommandError: they are.
+        CommandError: a prediction is of another row.
     """
     wrong = np.flatnonzero(scene != np.arange(len(scene)))
     if len(wrong):
@@ -121,7 +121,7 @@ def _rivals(fit: Float64[np.ndarray, "N N"], mirror_fit: Float64[np.ndarray, "N 
         mirror_fit: the same with the scenes' mirror images.
     """
     rows = np.arange(len(fit))
-    # Some predictions fit everything better than others do: their own mean is taken off.
+    # Some predictions fit everything better than others do, so each one's mean is subtracted.
     mean = ((fit + mirror_fit) / 2).mean(axis=1, keepdims=True)
     better = np.maximum(fit, mirror_fit) - mean
     np.fill_diagonal(better, -np.inf)
@@ -141,8 +141,8 @@ def _rivals(fit: Float64[np.ndarray, "N N"], mirror_fit: Float64[np.ndarray, "N 
 
 
 def _significant_wins(rivals: Rivals) -> Int64[np.ndarray, " W"] | None:
-    """Returns the scenes that their rivals prefer to the mirror image; `None` if by chance."""
-    from scipy.stats import binom, hypergeom  # takes 0.3 s, which other commands need not wait
+    """Returns the scenes that win against their mirror images; `None` if that may be by chance."""
+    from scipy.stats import binom, hypergeom  # not at the top: it takes 0.3 s
 
     order = np.argsort(-rivals.lead, kind="stable")
     order = order[(rivals.gain[order] > GAIN) & ~rivals.equal[order]]
@@ -185,10 +185,10 @@ def _fit(
         table = slots[start : start + step].reshape(-1, P) @ flat  # (step K, N E)
         terms = log_of[table.astype(np.int64)].reshape(-1, K, N, E)
         together[start : start + step] = terms.sum(axis=(1, 3))
-    of_pred, of_true = (
+    pred_terms, true_terms = (
         log_of[one_hot.sum(axis=2).astype(np.int64)].sum(axis=1) for one_hot in (slots, entities)
     )
-    return (together - of_pred[:, None] - of_true + log_of[P]) / P
+    return (together - pred_terms[:, None] - true_terms + log_of[P]) / P
 
 
 def _one_hot(labels: Int64[np.ndarray, "N P"]) -> Float32[np.ndarray, "N K P"]:

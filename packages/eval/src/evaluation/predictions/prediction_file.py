@@ -1,8 +1,8 @@
-"""Predictions of any program, in a file.
+"""Reads predictions that any program wrote to a file.
 
-HDF5 with `masks` (N, K, H, W), which sum to one over K, or `segmentation` (N, H, W), the slot of
-each pixel; and, where there is one, `reconstruction` (N, H, W, 3) in [0, 1] and `scene` (N,), the
-row of the data file that each prediction is of.
+The file is HDF5 with `masks` (N, K, H, W), which sum to one over K, or `segmentation` (N, H, W),
+the slot of each pixel. It may also have `reconstruction` (N, H, W, 3) in [0, 1], and `scene` (N,),
+the row of the data file that each prediction is of.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from evaluation.predictions.contract import Predictions
 from evaluation.predictions.order import check_rows
 
 SCENES_AT_ONCE = 64
-"""Scenes whose masks are read at once, fewer where they have many slots."""
+"""Most scenes whose masks are read at once; with many slots they are fewer."""
 NUMBERS_AT_ONCE = 2**26
 
 
@@ -46,12 +46,12 @@ def read_predictions(
 
     Args:
         path: HDF5 file as described above.
-        images: of the scenes that it must cover.
+        images: of the scenes that the predictions are of.
         may_be_longer: whether predictions of further scenes may follow, which are not read.
         ignore_label: slot whose pixels are left out of every score.
 
     Raises:
-        CommandError: it is no such file, or does not fit; the message says which key and why.
+        CommandError: there is no such file, or it does not fit; the message names the key.
     """
     if not path.is_file():
         raise CommandError(f"{path}: {'no regular file' if path.exists() else 'no such file'}")
@@ -83,7 +83,7 @@ def read_predictions(
             raise CommandError(f"{path}: neither 'masks' nor 'segmentation' is in it")
         predictions = predictions_of_labels(labels, slots, ignore_label, str(path))
         if "reconstruction" in datasets:
-            with np.errstate(over="ignore"):  # infinite then, and refused
+            with np.errstate(over="ignore"):  # an overflow gives infinity, which is refused
                 colors = datasets["reconstruction"][:n].astype(np.float32)
             check_finite(colors, str(path), "reconstruction", "scene")
             check_colors(colors, images, str(path), "reconstruction")
@@ -94,16 +94,16 @@ def read_predictions(
 def predictions_of_labels(
     labels: np.ndarray, num_slots: int | None, ignore_label: int | None, source: str
 ) -> Predictions:
-    """Returns the predictions that labels are.
+    """Returns labels as predictions.
 
     Args:
         labels: of each pixel.
-        num_slots: slots that there were; the number of different labels where nobody knows.
+        num_slots: number of slots; by default the number of different labels.
         ignore_label: label of pixels that are left out of every score.
         source: file of the labels, for messages.
 
     Raises:
-        CommandError: a label is no number from 0 to 65,535.
+        CommandError: a label is no whole number from 0 to 65,535.
     """
     segmentation, ignored = without_ignored(labels, ignore_label, source)
     if num_slots is None:
@@ -124,10 +124,10 @@ def _dataset(
     *,
     may_be_longer: bool,
 ) -> Rows:
-    """Returns the dataset if it has that many rows of that shape and type.
+    """Returns a dataset, if it has `n` rows of the right shape and type.
 
     Raises:
-        CommandError: it has not.
+        CommandError: the dataset does not fit.
     """
     name = dataset.name.lstrip("/")
     if not isinstance(dataset, h5py.Dataset):
@@ -149,7 +149,7 @@ def _dataset(
 
 
 def _largest(path: Path, masks: h5py.Dataset, n: int) -> np.ndarray:
-    """Returns the slot with the largest mask of each pixel."""
+    """Returns the slot with the largest mask at each pixel."""
     K, H, W = masks.shape[1:]
     if not 1 <= K <= MOST_SLOTS:
         raise CommandError(f"{path}: masks: expected 1 to {MOST_SLOTS:,} slots, got {K:,}")

@@ -1,4 +1,4 @@
-"""What a report is made of: runs, scores, and scenes to look into."""
+"""Gathers the content of a report: runs, scores, and scenes to look into."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from evaluation.predictions.cache import Cache
 from evaluation.predictions.models import ScoredModel
 from evaluation.report.scene_cards import SceneCard, ShownScenes
 from evaluation.report.sources import LoggedRun, ScoresFile, read_runs, read_scores
-from evaluation.scores.conditions import TestRooms, rooms_size, title_of
+from evaluation.room_folder import RoomFolder
+from evaluation.scores.conditions import rooms_in, rooms_size, title_of
 from evaluation.scores.report_results import Report, ReportedModel
 from evaluation.scores.result_files import rows_from_json
 from evaluation.scores.results import ModelIdentity, Row
@@ -31,13 +32,13 @@ from evaluation.scores.scoring import check_request
 from evaluation.scores.values import NAMES
 
 OF_EACH_CONDITION = 3
-"""Scenes that are shown of each condition."""
+"""Number of scenes that are shown of each condition."""
 FIRST = "test"
-"""The condition in which scenes are typical, the worst and the best."""
+"""The condition of which typical scenes, the worst and the best are shown."""
 CONDITIONS = (FIRST, "objects_0", "objects_6", "identical_color", "four_identical")
-"""Whose scenes are shown."""
+"""Conditions whose scenes are shown."""
 OF_ROOMS = ("ari_merged", "ari_paper")
-"""Metrics that only scenes with walls have."""
+"""Metrics of scenes with walls alone."""
 PACKAGES = ("evaluation", "monet", "scenes", "torch", "numpy", "mujoco", "h5py")
 
 
@@ -47,20 +48,20 @@ class ShownModel:
 
     identity: ModelIdentity
     image_size: int | None
-    """Pixels that its images have; `None` where it takes any."""
+    """Side in pixels of its images; `None` where it takes any."""
     num_slots: int | None
     """Slots of its training, where known."""
     dataset: str | None
-    """What it was trained on, where known."""
+    """Dataset that it was trained on, where known."""
     config: dict[str, Any] | None
-    """Config of its training; `None` for another model than MONet."""
+    """Config of its training; `None` for other models than MONet."""
     recorded: Mapping[str, Row]
     """Scores that came with its weights, by row; empty where none did."""
     lacking: str = ""
-    """What stands in for what the model does not give."""
+    """Names the stand-ins for what the model does not give (`Drawable.note`)."""
 
     def reported(self) -> ReportedModel:
-        """Returns what report.json holds of it."""
+        """Returns the model's entry in report.json."""
         model = self.identity
         return ReportedModel(model.path, model.name, model.step, self.config)
 
@@ -72,20 +73,20 @@ class ReportContent:
     runs: tuple[LoggedRun, ...]
     scores: tuple[ScoresFile, ...]
     models: tuple[ShownModel, ...]
-    """Side by side; the scores of the first order the scenes."""
+    """Models side by side; the first one's scores order the scenes."""
     num_slots: int
     metric: str
-    """Orders the scenes from the worst to the best."""
+    """Score that orders the scenes from the worst to the best."""
     ranked: int
-    """Number of scenes among which they are typical, the worst and the best."""
+    """Number of scenes from which the typical, the worst and the best are taken."""
     scenes: tuple[SceneCard, ...]
     provenance: dict[str, Any]
-    """What rendered the scenes."""
+    """The renderer of the scenes, and its versions."""
     left_out: tuple[str, ...] = ()
     """A line for each file that could not be read."""
 
     def summary(self) -> Report:
-        """Returns what report.json holds."""
+        """Returns the content of report.json."""
         first, *others = self.models
         return Report(
             versions=versions(),
@@ -104,7 +105,7 @@ class ReportContent:
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of Python and of the packages that made the scores."""
+    """Returns the versions of Python and of packages on which scores depend."""
     return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
 
 
@@ -114,33 +115,29 @@ def read_content(
     runs: Path,
     results: Path,
     data: Path | None,
-    data_folder: Path,
+    rooms: RoomFolder,
     num_slots: int,
     n: int,
     metric: str,
-    seed: int,
     cache: Cache,
-    workers: int | None = None,
 ) -> ReportContent:
     """Reads runs and scores, and decomposes the scenes that can be looked into.
 
     Args:
-        models: to look into, side by side; the first one's scores order the scenes.
-        runs: folder with run folders in it; or one itself.
-        results: folder below which the scores lie.
+        models: models to look into, side by side; the first one's scores order the scenes.
+        runs: a folder of run folders, or a run folder itself.
+        results: folder below which files of scores lie.
         data: file whose scenes to show; by default the Objects Room's test scenes.
-        data_folder: where those lie or are rendered to.
+        rooms: folder of the Objects Room's test scenes.
         num_slots: slots to use.
-        n: scenes among which the typical ones, the worst and the best are found.
-        metric: what makes them so.
-        seed: of the test scenes.
-        cache: where decompositions are kept.
-        workers: processes that render.
+        n: number of scenes from which the typical, the worst and the best are taken.
+        metric: score that orders the scenes.
+        cache: keeps decompositions.
 
     Raises:
-        UsageError: the data of a model are none of the Objects Room and no file is given, or a
-            number or the metric is none that could be shown.
-        CommandError: the scenes cannot be read, or what a model returns does not fit them.
+        UsageError: a model was trained on other data than the Objects Room and `data` is missing,
+            or a number or the metric is refused.
+        CommandError: the scenes cannot be read, or a model's output does not fit them.
     """
     check_metric(metric)
     check_request(num_slots, n, fewest=2)
@@ -156,20 +153,17 @@ def read_content(
     left_out: list[str] = []
     weights = [model.weights for model in models if model.weights is not None]
     logged_runs, scores = read_runs(runs, weights, left_out), read_scores(results, left_out)
-    rooms = TestRooms(data_folder, seed, n, rooms_size(_common_size(models)), workers)
+    test_scenes = rooms_in(rooms, n, rooms_size(_common_size(models)))
     cards: list[SceneCard] = []
-    provenance: dict[str, Any] = {}
     for condition in in_turn("scenes", [FIRST] if data else CONDITIONS):
         count = n if condition == FIRST else OF_EACH_CONDITION
-        path = data or replace(rooms, n=count).file(condition)
-        size = _common_size(models) if data else rooms.size
+        path = data or replace(test_scenes, n=count).file(condition)
+        size = _common_size(models) if data else test_scenes.size
         shown = ShownScenes(models, num_slots, cache, path, count, size)
         if condition == FIRST:
             cards += shown.ranked_cards(metric)
         title = "scenes" if data else title_of(condition)
         cards += shown.cards(title, range(min(OF_EACH_CONDITION, count)))
-        with SceneFile(path) as file:
-            provenance = parse_json(str(file.attributes["provenance"]), f"{path}: provenance")
     return ReportContent(
         runs=tuple(logged_runs),
         scores=tuple(scores),
@@ -180,13 +174,20 @@ def read_content(
         metric=metric,
         ranked=n,
         scenes=tuple(cards),
-        provenance=provenance,
+        provenance=_provenance(path),
         left_out=tuple(left_out),
     )
 
 
+def _provenance(path: Path) -> dict[str, Any]:
+    with SceneFile(path) as file:
+        text = str(file.attributes["provenance"])
+    provenance: dict[str, Any] = parse_json(text, f"{path}: provenance")
+    return provenance
+
+
 def _common_size(models: Sequence[ScoredModel]) -> int | None:
-    """Returns the side of images that average down to each model's; `None` where all take any."""
+    """Returns a side of images that average down to every model's size; `None` if all take any."""
     sizes = [model.image_size for model in models if model.image_size is not None]
     return math.lcm(*sizes) if sizes else None
 
@@ -208,14 +209,14 @@ def _shown(model: ScoredModel, lacking: str) -> ShownModel:
 
 
 def check_metric(metric: str, entities: Sequence[str] | None = None) -> None:
-    """Refuses what no scene has a score of.
+    """Refuses a metric that the scenes cannot have.
 
     Args:
         metric: the name of a score.
-        entities: names of those of the scenes, where they are known already.
+        entities: the scenes' entities, where they are known already.
 
     Raises:
-        UsageError: there is no such metric, or none of these scenes.
+        UsageError: there is no such metric, or these scenes have none of that name.
     """
     if metric not in NAMES:
         raise UsageError(f"--metric is one of {', '.join(sorted(NAMES))}, got {metric!r}")

@@ -1,7 +1,7 @@
-"""The report as one HTML file that needs nothing else, and report.json beside it.
+"""Writes the report as one HTML file that needs nothing else, and report.json beside it.
 
-The page is a Jinja2 template that escapes every word it is given. What it must not escape, its own
-style, script and plots and the JSON of its scenes, is marked here.
+The page is a Jinja2 template that escapes every word. Its own style, script and plots, and the JSON
+of its scenes, must not be escaped, and are marked here.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ LEADING = (
 BASELINE = "k-means on colour"
 """The baseline of those sentences."""
 EXPLAINED = ("ari_fg", "ari", "ari_merged", "ari_paper", "msc", "recall", "count", "mse")
-"""Scores in the page's legend; the others explain themselves where the pointer rests."""
+"""Scores in the page's legend; the others are explained where the pointer rests on them."""
 LAST = ("loss", "nll", "ari", "ari_fg")
-"""What the table of runs shows of their logs."""
+"""Last values of the log that the table of runs shows."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Fold:
     path: str
     tables: Sequence[tables.PageTable] = ()
     text: str = ""
-    """Shown as it is, below the tables."""
+    """Text to show below the tables."""
     reason: str = ""
     """Why there are no tables."""
 
@@ -158,13 +158,13 @@ def _asset(name: str) -> Markup:
 
 
 def _script_json(content: object) -> Markup:
-    """Returns JSON that no word in it can end the element of, because `<` is escaped."""
+    """Returns JSON for a script element, with `<` escaped so that no word can end the element."""
     text = json.dumps(content, separators=(",", ":"), allow_nan=False)
     return Markup(text.replace("<", "\\u003c"))
 
 
 def _browsable(content: ReportContent) -> dict[str, Any]:
-    """Returns what the page's script needs: the scenes with their sheets as data addresses."""
+    """Returns the data for the page's script: scenes, and their sheets as data addresses."""
     return {
         "size": max(card.image_size for card in content.scenes),
         "models": [model.identity.name for model in content.models],
@@ -208,7 +208,7 @@ def _title(models: Sequence[ModelIdentity]) -> str:
 
 
 def _sentences(content: ReportContent, model: ShownModel) -> list[Sentence]:
-    """Returns what the scores of a shown model, at this step, come to."""
+    """Returns the sentences on the scores of a shown model at its present step."""
     sentences, name = [], model.identity.name
     own = list(results_of(content.scores, model.identity))
     rooms = next((result for result in own if isinstance(result, Generalisation)), None)
@@ -235,7 +235,7 @@ def _sentence(
 
 
 def _named(model: ModelIdentity) -> str:
-    """Returns what `--checkpoint` would be given: a name of shipped weights, or a path."""
+    """Returns the value of `--checkpoint` for a model: a name of shipped weights, or a path."""
     if model.path is None or Path(model.path).parent == SHIPPED:
         return model.name
     return model.path

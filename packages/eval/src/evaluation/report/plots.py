@@ -1,4 +1,4 @@
-"""Plots of the page, each a small SVG of its own, so that they wrap on a narrow screen."""
+"""Draws the plots of the page, each as a small SVG, so that they wrap on a narrow screen."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SAMPLE = (0.5, 0.16)
 
 @dataclass(frozen=True)
 class Plot:
-    """An SVG and what it shows."""
+    """A plot as SVG, with its title and the meaning of its score."""
 
     title: str
     svg: Markup
@@ -59,7 +59,7 @@ def plot_scores(results: Mapping[str, Generalisation]) -> list[Plot]:
     """Returns plots of scores against the number of objects.
 
     Args:
-        results: by label; each is a curve, and the baselines are those of the first one.
+        results: by label; each gives a curve, and the first one the baselines.
     """
     return [
         Plot(f"{score} against objects", _svg(_scores(results, score)), MEANINGS[score])
@@ -71,7 +71,7 @@ def plot_losses(runs: Sequence[LoggedRun]) -> list[Plot]:
     """Returns plots of the terms of the loss over the steps.
 
     Args:
-        runs: each is a curve.
+        runs: each gives a curve.
     """
     return [
         Plot(f"{name} over the steps", _svg(_losses(runs, term)), MEANINGS[term])
@@ -113,7 +113,7 @@ def _sample(style: Mapping[str, Any]) -> Markup:
 
 
 def _svg(draw: Callable[[Axes], None], size: tuple[float, float] = SIZE) -> Markup:
-    """Draws one panel; what an SVG inside a page does not need is left out."""
+    """Draws one panel as SVG, without what an SVG needs only in a file of its own."""
     with mpl.rc_context({**STYLE, "font.family": "sans-serif"}):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure.subplots())

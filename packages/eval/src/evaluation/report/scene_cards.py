@@ -1,4 +1,4 @@
-"""Scenes to look into slot by slot: which ones, and their pictures on one sheet each."""
+"""Chooses scenes to look into slot by slot, and lays their pictures out on sheets."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ from evaluation.scores.truth import read_scenes
 from evaluation.scores.values import values_of
 
 TOP_ROW = ("image", "truth")
-"""What a scene's own sheet shows."""
+"""Pictures of a scene's own sheet."""
 VIEW_ROW = ("reconstruction", "segmentation", "refined segmentation")
 SLOT_ROW = ("masked", "unmasked", "removed", "attention", "refined mask")
-"""What a model's sheet shows in its first row, and in one further row for each slot; the last of
-each only where the model can refine its masks."""
+"""Pictures of a model's sheet: in its first row, and in a further row for each slot. The last of
+each row is only there where the model can refine its masks."""
 SHOWN_SCORES = ("ari_fg", "ari_merged", "msc", "recall")
 DIGITS = 6
 """Digits after the decimal point of numbers for machines."""
 RANKED = 4
-"""Number of typical scenes, of worst and of best ones."""
+"""Number of typical scenes, and of the worst, and of the best."""
 LOWER_IS_BETTER = {"mse", "nll", "kl_latent", "kl_mask"}
 
 
 @dataclass(frozen=True)
 class View:
-    """What one model makes of a scene."""
+    """One model's decomposition of a scene."""
 
     summary: SceneView
     sheet: UInt8[np.ndarray, "Y X 3"]
     """Pictures side by side: `VIEW_ROW`, and below it `SLOT_ROW` for each slot."""
     colors: UInt8[np.ndarray, "K 3"]
-    """Of its slots: those of the entities that they hold."""
+    """Colours of the slots: those of the entities that they hold."""
     image_size: int
     """Side in pixels of each picture on the sheet."""
     refines: bool
     """Whether the sheet has refined masks."""
     lacking: str = ""
-    """What stands in for what the model does not give (`Drawable.note`)."""
+    """Names the stand-ins for what the model does not give (`Drawable.note`)."""
 
 
 @dataclass(frozen=True)
@@ -66,23 +66,23 @@ class SceneCard:
     image_size: int
     """Side in pixels of each picture on the sheet."""
     views: tuple[View, ...]
-    """What each model makes of it."""
+    """Each model's decomposition of it."""
 
 
 class ShownScenes:
-    """A file's scenes and what models make of them, from which cards of some are made.
+    """A file's scenes and their scores by each model, of which some become cards.
 
     Args:
-        models: side by side.
+        models: models side by side.
         num_slots: slots to use.
-        cache: where their output is kept.
+        cache: keeps their output.
         path: the file.
         n: number of its first scenes.
         size: side in pixels at which image and truth are shown; the file's own by default.
 
     Raises:
         UsageError: the scenes are not square, as the page's pictures are, or do not fit a model.
-        FileError: they cannot be read, or have entities without a name.
+        FileError: the scenes cannot be read, or have entities without a name.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class ShownScenes:
         ]
 
     def ranked_cards(self, metric: str) -> list[SceneCard]:
-        """Returns cards of typical scenes, of the worst and of the best by the first model's score.
+        """Returns cards of typical scenes, the worst and the best, by the first model's score.
 
         Raises:
             UsageError: that model has no such score.
@@ -145,7 +145,7 @@ class ShownScenes:
         ]
 
     def _views(self, place: int, rows: list[int]) -> list[View]:
-        """Returns what the model at a place makes of some rows."""
+        """Returns a model's decompositions of some rows, by the model's place among the models."""
         model, scenes = self._models[place], self._inputs[place].rows(rows)
         output = self._cache.decompositions(model, scenes.images, self._num_slots)
         refined, refined_values = None, {}
@@ -178,7 +178,7 @@ def _shown_scores(values: Mapping[str, np.ndarray], row: int) -> dict[str, float
 
 
 def most_typical(values: Float64[np.ndarray, " N"], count: int) -> list[int]:
-    """Returns the rows around the median of what is defined, the nearest to it first."""
+    """Returns the rows nearest to the median of all defined values, the nearest first."""
     defined = values[~np.isnan(values)]
     if not len(defined):
         return []
@@ -189,9 +189,9 @@ def most_typical(values: Float64[np.ndarray, " N"], count: int) -> list[int]:
 def worst_and_best(
     metric: str, values: Float64[np.ndarray, " N"], count: int
 ) -> tuple[list[int], list[int]]:
-    """Returns the rows of the worst and of the best values of a metric, the most extreme first.
+    """Returns the rows with the worst and the best values of a metric, the most extreme first.
 
-    Rows where the value is undefined are neither; no row is both.
+    No row is in both lists, and none whose value is undefined is in either.
     """
     values = -values if metric in LOWER_IS_BETTER else values
     order = [int(row) for row in np.argsort(values, kind="stable") if not math.isnan(values[row])]
@@ -203,14 +203,14 @@ def without(parts: Drawable, index: int, slot: int) -> Float[np.ndarray, "H W 3"
     """Returns a scene's reconstruction with one slot removed.
 
     The slot's share of each pixel goes to the other slots, in proportion to the masks that the
-    decoder predicts for them: what they hold behind the removed one appears. Where the slot had no
-    share, the reconstruction stays as it is.
+    decoder predicts for them, so that what is behind the removed slot appears. Where the slot has
+    no share, the reconstruction does not change.
     """
     others = np.arange(parts.masks.shape[1]) != slot
     masks, logits = parts.masks[index], parts.mask_logits[index][others]
     weights = np.exp(logits - logits.max(axis=0))
-    handed_on = masks[slot] * weights / weights.sum(axis=0)  # (K - 1, H, W)
-    shares = masks[others] + handed_on
+    inherited = masks[slot] * weights / weights.sum(axis=0)  # (K - 1, H, W)
+    shares = masks[others] + inherited
     return (shares[..., None] * parts.components[index][others]).sum(axis=0)
 
 
@@ -220,13 +220,13 @@ def sheet(
     colors: UInt8[np.ndarray, "K 3"],
     refined: Float[np.ndarray, "K H W"] | None,
 ) -> UInt8[np.ndarray, "Y X 3"]:
-    """Lays out all pictures of a model's view of a scene without gaps, white where a row ends.
+    """Lays out all pictures of a model's view of a scene without gaps; rows end in white.
 
     Args:
-        parts: what the model makes of several scenes.
-        index: which of them.
+        parts: the model's output for several scenes.
+        index: of the scene among them.
         colors: of the slots.
-        refined: masks that its VAE has corrected, where it can.
+        refined: masks after the VAE has corrected them, where it can.
     """
     masks = parts.masks[index]
     rows = [[to_uint8(parts.reconstruction[index]), colors[masks.argmax(axis=0)]]]
@@ -264,10 +264,10 @@ def as_webp(picture: UInt8[np.ndarray, "Y X 3"]) -> bytes:
 def _slot_summaries(
     truth: UInt8[np.ndarray, "H W"], masks: Float[np.ndarray, "K H W"], entities: Sequence[str]
 ) -> tuple[SlotSummary, ...]:
-    taken = masks.argmax(axis=0)
+    segmentation = masks.argmax(axis=0)
     summaries = []
     for slot in range(len(masks)):
-        inside = truth[taken == slot]
+        inside = truth[segmentation == slot]
         name = entities[int(np.bincount(inside).argmax())] if inside.size else None
         summaries.append(SlotSummary(round(inside.size / truth.size, DIGITS), name))
     return tuple(summaries)

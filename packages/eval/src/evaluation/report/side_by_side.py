@@ -1,4 +1,4 @@
-"""The scores of the models that a report shows, from its files or from what came with weights."""
+"""Compares the scores of a report's models, from files of scores or from the models' weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RECORDED = "recorded with the weights"
 def results_of(
     scores: Sequence[ScoresFile], model: ModelIdentity
 ) -> Iterator[Generalisation | FileScores]:
-    """Yields what files hold of the scores of a model at its step."""
+    """Yields the results in files of scores that are of a model at its present step."""
     for file in scores:
         result = file.result
         if isinstance(result, Generalisation | FileScores) and result.checkpoint is not None:
@@ -36,7 +36,7 @@ def compare(content: ReportContent) -> PageTable | None:
 
 
 def _rows(model: ShownModel, scores: Sequence[ScoresFile]) -> ModelRows:
-    """Returns a model's rows: of its first generalisation, else those recorded with its weights."""
+    """Returns a model's rows, from its first generalisation, else as recorded with its weights."""
     pixels = "" if model.image_size is None else f", {model.image_size} pixels"
     for result in results_of(scores, model.identity):
         if isinstance(result, Generalisation) and CONDITION in result.conditions:
@@ -61,7 +61,7 @@ def _rows(model: ShownModel, scores: Sequence[ScoresFile]) -> ModelRows:
 
 
 def _rows_of(result: Generalisation) -> dict[str, Row]:
-    """Returns a model's rows: with the slots that were asked for, refined, and as in training."""
+    """Returns a model's rows: with the slots that were scored, refined, and as in training."""
     label = f"{result.checkpoint.name}, {result.num_slots} slots"
     every: dict[str, Conditions] = {
         label: result.conditions,

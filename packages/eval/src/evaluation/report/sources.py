@@ -1,4 +1,4 @@
-"""Runs and files of scores that a report gathers, and a line for each that cannot be read."""
+"""Reads the runs and files of scores of a report, and notes a line for each unreadable one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from evaluation.training_log import read_log
 
 @dataclass(frozen=True)
 class LoggedRun:
-    """A training run as its folder has it."""
+    """A training run as its folder describes it."""
 
     name: str
     path: str
@@ -35,7 +35,7 @@ class LoggedRun:
     """Steps of the runs that it went on from."""
 
     def summary(self) -> ReportedRun:
-        """Returns it with the last value of everything that it logged."""
+        """Returns the run's entry in report.json, with the last value of everything it logged."""
         last = dict(ChainMap(*reversed(self.rows)))
         return ReportedRun(
             self.name,
@@ -50,21 +50,22 @@ class LoggedRun:
 
 @dataclass(frozen=True)
 class ScoresFile:
-    """A scores.json, a representation.json, or another file of their names."""
+    """A file with the name scores.json or representation.json."""
 
     path: str
     content: dict[str, Any]
-    """As it was read."""
+    """Its JSON."""
     result: Result | None
-    """What it holds; `None` where `reason` says why this version cannot read it."""
+    """The result that it holds; `None` where this version cannot read it."""
     reason: str = ""
+    """Why it cannot be read; empty where it can."""
 
 
 def read_runs(folder: Path, shown: Sequence[Weights], left_out: list[str]) -> list[LoggedRun]:
     """Reads the runs in a folder, and those whose models are shown, wherever they lie.
 
     Args:
-        folder: with run folders in it; or one itself.
+        folder: a folder of run folders, or a run folder itself.
         shown: weights of the models that are shown.
         left_out: gets a line for each run whose files cannot be read.
     """
@@ -101,8 +102,8 @@ def read_scores(folder: Path, left_out: list[str]) -> list[ScoresFile]:
     """Reads every scores.json and representation.json below a folder, in the order of paths.
 
     Args:
-        folder: below which they lie.
-        left_out: gets a line for each that is none.
+        folder: the folder below which they lie.
+        left_out: gets a line for each file that is no JSON object.
     """
     files = []
     for path in sorted(path for name in (SCORES, REPRESENTATION) for path in folder.rglob(name)):

@@ -1,4 +1,4 @@
-"""Scores as the page's tables; every number is the one that scores.json holds."""
+"""Makes the page's tables of scores, with the numbers of scores.json."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ UNDEFINED = "\N{EN DASH}"
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell of a table shows."""
+    """A cell of a table."""
 
     text: str
     half: str = ""
-    """Half of the 95% interval's width; empty where there is none."""
+    """Half of the 95% interval's width; empty where there is no interval."""
     title: str = ""
-    """What the pointer is told."""
+    """Text where the pointer rests."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class PageTable:
 
 @dataclass(frozen=True)
 class ModelRows:
-    """Scores of a model and of the baselines on scenes as in training, by what rows are called."""
+    """Scores of a model and of the baselines on scenes as in training, by label of the row."""
 
     rows: Mapping[str, Row]
     baselines: Mapping[str, Row]
@@ -70,7 +70,7 @@ class ModelRows:
 def table_of(
     caption: str, head: Sequence[str], rows: Sequence[tuple[str, Sequence[Cell | str]]]
 ) -> PageTable:
-    """Returns a table; cells that are words show these."""
+    """Returns a table; a cell may be a plain text."""
     return PageTable(
         caption,
         tuple(head),
@@ -103,7 +103,7 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def of_conditions(result: Generalisation) -> list[PageTable]:
-    """Returns the model's scores in every condition, then beside the baselines."""
+    """Returns a table of a model's scores in every condition, then tables with the baselines."""
     conditions = result.conditions
     names = _columns(conditions.values())
     caption = (
@@ -138,7 +138,7 @@ def of_conditions(result: Generalisation) -> list[PageTable]:
 
 
 def of_file(result: FileScores) -> PageTable:
-    """Returns the scores of one file: the model or program, then baselines."""
+    """Returns a table of the scores on one file: the model or predictions, then baselines."""
     rows: dict[str, Row] = {"scored": result.metrics}
     further = {kind: getattr(result, kind) for kind in FURTHER}
     rows |= {FURTHER[kind]: row for kind, row in further.items() if row}
@@ -152,7 +152,7 @@ def of_file(result: FileScores) -> PageTable:
 
 
 def of_representation(result: Representation) -> list[PageTable]:
-    """Returns how well latents tell properties, by row of the result, and DCI."""
+    """Returns a table of how well latents predict properties, and one of DCI."""
     first = next(iter(result.properties.values()))
     properties = table_of(
         f"{result.checkpoint.name}: objects' properties from latents, on scenes not seen; accuracy "
@@ -185,9 +185,9 @@ def of_representation(result: Representation) -> list[PageTable]:
 
 
 def beside_each_other(models: Sequence[ModelRows]) -> PageTable:
-    """Returns models as rows on scenes as in training, each with its refined masks.
+    """Returns a table of models on scenes as in training, each with its refined masks.
 
-    Baselines stand below the models, once for each size of images, as their scores depend on it.
+    Baselines follow the models, once for each size of images, on which their scores depend.
     """
     rows: dict[str, Row] = {}
     baselines: dict[str, Row] = {}

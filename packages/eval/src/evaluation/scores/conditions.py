@@ -1,4 +1,7 @@
-"""The conditions of `eval generalise`, and the files of their test scenes."""
+"""The conditions of `eval generalise`, and the files of their test scenes.
+
+A condition is a law of scenes, such as six objects in each.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,16 @@ from scenes.file.reader import SceneFile
 from scenes.objects_room.config import ObjectsRoomConfig, condition_config
 from scenes.objects_room.kinds import Kind
 
-DATA_FOLDER = Path("data/objects_room")
+from evaluation.room_folder import RoomFolder
+
+DATA_FOLDER = RoomFolder().data_folder
 """Where test rooms lie unless another folder is named."""
 COUNTS = tuple(f"objects_{count}" for count in range(7))
 CONDITIONS = ("test", *COUNTS, "identical_color", "four_identical")
 """`test` follows the law of the training scenes: 3 objects placed, 1 to 3 of them in view."""
 HELD = ("held_in", "held_out")
-"""Scenes as in `test`: without the kinds of objects that training held out, and with at least one
-of them in every scene."""
+"""Two more conditions like `test`: without the kinds of objects that training held out, and with at
+least one of these in every scene."""
 TRAINED_ON = (1, 3)
 """Fewest and most objects in view in the training scenes."""
 TITLES = {
@@ -35,14 +40,14 @@ TITLES = {
     "held_in": "kinds of training",
     "held_out": "kinds held out",
 }
-"""What people read of each condition, in every table, picture and page; files have the names."""
+"""Titles of the conditions in tables, pictures and pages; files have the names."""
 COMPARED = ("test", "objects_6", "identical_color")
-"""Conditions in which the model stands beside the baselines: where colour helps, where more objects
-are in view than in training, and where colour does not help."""
+"""Conditions in which the model is compared with the baselines: where colour helps, where more
+objects are in view than in training, and where colour does not help."""
 
 
 def title_of(condition: str) -> str:
-    """Returns a condition's title; its own name where a file brings another one."""
+    """Returns a condition's title, or its name where it has none."""
     return TITLES.get(condition, condition)
 
 
@@ -62,7 +67,7 @@ def config_of(condition: str, size: int, hold_out: tuple[Kind, ...] = ()) -> Obj
 
 
 def hold_out_of(data: Path | None) -> tuple[Kind, ...]:
-    """Returns the kinds that a training file held out; none where it is unknown or gone."""
+    """Returns the kinds that a training file held out; none where the file is unknown or gone."""
     if data is None or not data.is_file():
         return ()
     with SceneFile(data) as file:
@@ -80,20 +85,20 @@ def scene_file(
     workers: int | None = None,
     hold_out: tuple[Kind, ...] = (),
 ) -> Path:
-    """Returns a file with enough scenes of a condition, rendering what is lacking.
+    """Returns a file with enough scenes of a condition; missing scenes are rendered.
 
-    A file `CONDITION.h5` in the folder serves if it is of that condition and seed, its size is a
-    multiple and it holds full extents; otherwise `CONDITION_SIZEpx.h5` is made or extended, or
-    `CONDITION_SIZEpx_seedSEED.h5` for another seed than 0.
+    A file `CONDITION.h5` in the folder is used if it is of that condition and seed, its image size
+    is a multiple of `size`, and it has full extents. Otherwise `CONDITION_SIZEpx.h5` is made or
+    extended, or `CONDITION_SIZEpx_seedSEED.h5` for another seed than 0.
 
     Args:
         condition: one of `CONDITIONS` or of `HELD`.
         size: side of the model's images, in pixels.
-        folder: where the files lie.
-        seed: of the scenes; whatever it is, no condition shares scenes with `train`.
+        folder: folder of the files.
+        seed: of the scenes; with any seed, no condition shares scenes with `train`.
         n: number of scenes.
         workers: processes that render; all cores by default.
-        hold_out: kinds of objects that `HELD` is about; their files' names tell them apart.
+        hold_out: kinds of objects that `HELD` is about, on which the names of its files depend.
     """
     config = config_of(condition, size, hold_out)
     if condition in HELD:
@@ -104,7 +109,7 @@ def scene_file(
     rendered = folder / f"{condition}_{size}px{f'_seed{seed}' if seed else ''}.h5"
     if rendered.exists() and _serves(rendered, config, seed, n):
         return rendered
-    from scenes.driver import build  # loads MuJoCo: only where scenes lack
+    from scenes.driver import build  # not at the top: only where scenes must be rendered
 
     build(config, n=n, seed=seed, out=rendered, workers=workers)
     return rendered
@@ -112,7 +117,7 @@ def scene_file(
 
 @dataclass(frozen=True)
 class TestRooms:
-    """Test scenes of every condition, as many of each: where they lie, or are rendered to."""
+    """Test scenes of every condition, the same number of each, in a folder."""
 
     __test__ = False  # no test of pytest's
 
@@ -139,14 +144,25 @@ class TestRooms:
         )
 
 
+def rooms_in(folder: RoomFolder, n: int, size: int) -> TestRooms:
+    """Returns the test scenes in a folder.
+
+    Args:
+        folder: of the scenes.
+        n: scenes of each condition.
+        size: side of the images in pixels.
+    """
+    return TestRooms(folder.data_folder, folder.seed, n, size, folder.workers)
+
+
 def _serves(path: Path, config: ObjectsRoomConfig, seed: int, n: int) -> bool:
     try:
         with SceneFile(path) as file:
-            held = file.config
+            present = file.config
             return (
-                isinstance(held, ObjectsRoomConfig)
-                and held.condition == config.condition
-                and held.hold_out == config.hold_out
+                isinstance(present, ObjectsRoomConfig)
+                and present.condition == config.condition
+                and present.hold_out == config.hold_out
                 and file.seed == seed
                 and file.n >= n
                 and file.image_size % config.size == 0
@@ -157,5 +173,5 @@ def _serves(path: Path, config: ObjectsRoomConfig, seed: int, n: int) -> bool:
 
 
 def rooms_size(image_size: int | None) -> int:
-    """Returns the side in pixels of rooms rendered for a model: its own, where it has one."""
+    """Returns the side in pixels of rooms for a model: that of its images, else the usual one."""
     return ObjectsRoomConfig().size if image_size is None else image_size

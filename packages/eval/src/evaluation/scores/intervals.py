@@ -20,8 +20,8 @@ def statistics(
 ) -> dict[str, Statistic]:
     """Returns the statistic of each score.
 
-    The bootstrap draws images, with those where a score is undefined among them, and draws the
-    same ones for all scores: one matrix product serves them all.
+    The bootstrap draws from all images, including those where a score is undefined. It draws the
+    same ones for all scores, so that one matrix product gives all means.
 
     Args:
         values: score of each image by name, NaN where undefined; all of one length.
@@ -41,7 +41,7 @@ def statistics(
     np.divide(squares, counts * (counts - 1.0), out=sems, where=counts > 1)
     low, high = _intervals(filled, defined, rng, resamples)
     low, high = (np.where(counts > 1, end, np.nan) for end in (low, high))
-    # Resampled sums round in another order: a score that never varies keeps its one value.
+    # Resampled sums are rounded in another order; a score that never varies must keep its value.
     low, high = np.minimum(low, means), np.maximum(high, means)
     return {
         name: Statistic(
@@ -72,6 +72,6 @@ def _intervals(
         sums, counts = np.split(times.astype(np.float64) @ columns, 2, axis=1)
         np.divide(sums, counts, out=means[start : start + rows], where=counts > 0)
     ends = np.full((2, M), np.nan)
-    some = ~np.isnan(means).all(0)
-    ends[:, some] = np.nanpercentile(means[:, some], [2.5, 97.5], axis=0)
+    has_means = ~np.isnan(means).all(0)
+    ends[:, has_means] = np.nanpercentile(means[:, has_means], [2.5, 97.5], axis=0)
     return ends[0], ends[1]

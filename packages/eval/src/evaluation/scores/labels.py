@@ -1,4 +1,4 @@
-"""What rows of tables are called, on the terminal and on the report's page."""
+"""Labels of the rows of tables, on the terminal and on the report's page."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ CEILING = "ceiling (walls with sky)"
 
 
 def of_slots(model: ModelIdentity, num_slots: int) -> str:
-    """Returns the label of a model with so many slots."""
+    """Returns the label of a model with a number of slots."""
     return f"{model.label}, {num_slots} slots"
 
 
 def as_trained(model: ModelIdentity, num_slots: int) -> str:
-    """Returns the label of a model with the slots of its training, where others were asked for."""
+    """Returns the label of a model with the slots of its training."""
     return f"{of_slots(model, num_slots)} as in training"

@@ -1,4 +1,4 @@
-"""Objects in view with the latents of their slots, and their properties as the file knows them."""
+"""Collects objects in view with their slots' latents and their properties in the file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ IMAGES_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Objects:
-    """Objects in view that were matched with a slot: one entry each."""
+    """Objects in view that were matched with a slot; each has an entry in every array."""
 
     scene: Int64[np.ndarray, " M"]
     alone: Bool[np.ndarray, " M"]
@@ -39,11 +39,12 @@ class Objects:
 def read_factors(path: Path, n: int) -> dict[str, Float64[np.ndarray, "N O"]]:
     """Returns the factors of each object of the first scenes, padded.
 
-    In an Objects Room, place is what a picture can show: metres to the right of the camera's axis
-    and forward along it. Rotation is left out: most shapes look the same from several sides.
+    In an Objects Room, the position is given as a picture shows it: metres to the right of the
+    camera's axis, and forward along it. Rotation is left out, because most shapes look the same
+    from several sides.
 
     Raises:
-        CommandError: the file does not know its objects' factors.
+        CommandError: the file has no factors of its objects.
     """
     with SceneFile(path) as file:
         for key in ("factors/shape", "factors/color_rgb"):
@@ -102,10 +103,10 @@ def subset(objects: Objects, chosen: Bool[np.ndarray, " M"]) -> Objects:
 def whole_image_latents(
     model: Monet, images: UInt8[np.ndarray, "N H W 3"]
 ) -> Float[np.ndarray, "N D"]:
-    """Returns the latents of a VAE whose one slot holds the whole image (section 2.2).
+    """Returns the latents of a VAE that encodes the whole image in one slot (section 2.2).
 
     Raises:
-        CommandError: they are not finite.
+        CommandError: latents are not finite.
     """
     import torch
     from monet.images import to_unit

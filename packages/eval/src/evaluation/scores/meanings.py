@@ -1,4 +1,4 @@
-"""What each score means, in a sentence for the reader of a page; docs/metrics.md defines it."""
+"""Explains each score in a sentence for readers of a page; docs/metrics.md has definitions."""
 
 from __future__ import annotations
 
@@ -28,4 +28,4 @@ MEANINGS = {
     "completeness": "1 where each property is served by one latent alone",
     "informativeness": "how well properties are predicted from latents. 1 is perfect",
 }
-"""By the names that tables and files have."""
+"""Sentences by name of the score in tables and files."""

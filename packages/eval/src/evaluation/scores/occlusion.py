@@ -1,10 +1,10 @@
-"""Objects that others hide in part: are they found, and does their slot know their full extent?
+"""Scores objects that others hide in part: whether they are found, and completed by their slot.
 
 The paper claims both ("learned to complete partially occluded scene elements in the VAE's
 reconstructions"). An object is found if some slot overlaps the part in view by more than a half, as
-in `recall`. Its full extent is compared with two masks of its slot: the one that is decoded for it
-alone, not normalised over slots, and the region where that mask is the largest of all slots',
-because training fixes decoded masks only relative to each other.
+in `recall`. Its full extent is compared with two masks of its slot: the one that the decoder gives
+the slot alone, not normalised over slots, and the region where that mask is larger than those of
+all other slots, because training determines decoded masks only relative to each other.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from evaluation.scores.values import BOOTSTRAP_SEED
 EDGES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
 """Visible fractions between which recall is averaged, upper ends included."""
 PARTLY_HIDDEN = 0.9
-"""Completion is scored on objects of at most this visible fraction."""
+"""Largest visible fraction of objects on which completion is scored."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class ObjectsInView:
     decoded_iou: Float64[np.ndarray, " M"]
     """Overlap of the matched slot's decoded mask with the full extent; NaN without one."""
     largest_iou: Float64[np.ndarray, " M"]
-    """The same where that mask is the largest of all slots' decoded masks."""
+    """Overlap with the full extent of the region where that mask is the largest of all slots'."""
     attention_iou: Float64[np.ndarray, " M"]
     """Overlap of the matched slot's pixels with the full extent; NaN without a slot."""
     hidden_found: Float64[np.ndarray, " M"]
@@ -53,7 +53,7 @@ def objects_in_view(scenes: TestScenes, predictions: Predictions) -> ObjectsInVi
     """Returns the visible fraction and the overlaps of each object in view.
 
     Raises:
-        ValueError: the scenes do not know the objects' full extents.
+        ValueError: the scenes have no full extents of objects.
     """
     if scenes.amodal is None:
         raise ValueError("these scenes do not hold the objects' full extents")
@@ -65,7 +65,7 @@ def objects_in_view(scenes: TestScenes, predictions: Predictions) -> ObjectsInVi
     image, number = np.nonzero(table[:, first:].sum(2))
     slot = match_objects(table, first)[image, number]
     part = scenes.segmentation[image] == (first + number)[:, None, None]
-    # Averaged down, the part in view may have a pixel that the full extent has not.
+    # After averaging down, the part in view may have pixels outside the full extent.
     full = scenes.amodal[image, number] | part
     attention = predictions.segmentation[image] == slot[:, None, None]
     decoded_iou, largest_iou, hidden = np.full((3, len(image)), np.nan)

@@ -1,4 +1,4 @@
-"""How well predictors tell objects' properties from latents, and how far latents are disentangled.
+"""Predicts objects' properties from latents, and scores how far latents are disentangled.
 
 DCI is that of Eastwood and Williams (2018) with random forests, over the latents of slots.
 """
@@ -20,11 +20,11 @@ from evaluation.scores.results import Dci, Predicted
 TRAIN_SHARE = 0.8
 """Share of the scenes that predictors learn on; the objects of the others score them."""
 FEWEST = 50
-"""With fewer objects on either side of the split, scores are undefined."""
+"""Fewest objects on either side of the split; with fewer, scores are undefined."""
 
 
 def _split(objects: Objects) -> tuple[np.ndarray, np.ndarray]:
-    """Returns which objects train and which test: no scene is on both sides."""
+    """Returns which objects are for training and which for testing; no scene has both."""
     train = objects.scene < np.quantile(np.unique(objects.scene), TRAIN_SHARE)
     return train, ~train
 
@@ -39,12 +39,12 @@ def _varies(objects: Objects, values: Float64[np.ndarray, " M"]) -> bool:
 
 
 def predict_properties(objects: Objects) -> dict[str, Predicted]:
-    """Returns how well each factor is predicted on scenes not seen.
+    """Returns how well each factor is predicted for objects of unseen scenes.
 
     Returns:
-        By factor. For shape, accuracy, with the commonest shape as chance; for anything else the
-        coefficient of determination R², whose chance is 0. NaN with too few objects, or where all
-        of them have the same value.
+        By factor. For shape this is accuracy, and chance is that of the commonest shape. For
+        anything else it is the coefficient of determination R², and chance is 0. NaN with too few
+        objects, or where all of them have the same value.
     """
     scores = {}
     for name in in_turn("predicting", list(objects.factors)):
@@ -79,7 +79,7 @@ def predict_properties(objects: Objects) -> dict[str, Predicted]:
 def dci(objects: Objects) -> Dci:
     """Returns DCI over the latents, from the importances of one random forest for each factor.
 
-    NaN with too few objects, or with fewer than two factors in which they differ.
+    NaN with too few objects, or with fewer than two factors that vary.
     """
     if _too_few(objects):
         return Dci(np.nan, np.nan, np.nan)
@@ -92,7 +92,7 @@ def dci(objects: Objects) -> Dci:
         values = factors[name]
         kind = RandomForestClassifier if name == CATEGORICAL else RandomForestRegressor
         target = values.astype(np.int64) if name == CATEGORICAL else values
-        # A classifier would look at a random few latents per split, which spreads importance.
+        # By default a classifier tries a few random latents per split, which spreads importance.
         forest = kind(50, max_features=None, min_samples_leaf=3, random_state=0, n_jobs=1)
         forest.fit(objects.latents[train], target[train])
         importances.append(forest.feature_importances_)
@@ -104,9 +104,9 @@ def dci(objects: Objects) -> Dci:
 def disentanglement_and_completeness(
     importance: Float64[np.ndarray, "D F"],
 ) -> tuple[float, float]:
-    """Returns both from the importance of each latent for each factor.
+    """Returns both scores from the importance of each latent for each factor.
 
-    Latents are weighted by their share of all importance, factors alike.
+    Latents are weighted by their share of all importance, factors equally.
     """
     by_latent = 1 - _entropy(importance)
     weight = importance.sum(1) / importance.sum()

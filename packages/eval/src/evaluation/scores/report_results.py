@@ -1,4 +1,4 @@
-"""What a report holds, as data; its page shows nothing else beside pictures."""
+"""The data of a report, which report.json holds and its page shows, pictures apart."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ class ReportedModel:
     name: str
     step: int | None
     config: Mapping[str, Any] | None
-    """Config of its training; `None` for another model than MONet."""
+    """Config of its training; `None` for other models than MONet."""
 
 
 @dataclass(frozen=True)
 class SlotSummary:
-    """What a slot holds in one scene."""
+    """The content of a slot in one scene."""
 
     area: float
     """Share of the image's pixels where its mask is the largest."""
     holds: str | None
-    """Entity of which it has the most pixels; `None` where it has none."""
+    """Entity with the most pixels in the slot; `None` where the slot is empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SceneView:
-    """What one model makes of a scene that the report shows."""
+    """One model's decomposition of a scene that the report shows."""
 
     scores: Mapping[str, float]
     slots: tuple[SlotSummary, ...]
@@ -57,7 +57,7 @@ class SceneView:
 
 @dataclass(frozen=True, kw_only=True)
 class SceneSummary(SceneView):
-    """A scene that the report shows, with what the first of its models makes of it."""
+    """A scene that the report shows, with the first model's decomposition of it."""
 
     group: str
     source: str
@@ -65,7 +65,7 @@ class SceneSummary(SceneView):
     index: int
     """Row of the file."""
     beside: tuple[SceneView, ...] = ()
-    """What the other models make of it, in their order."""
+    """The other models' decompositions of it, in the order of the models."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +74,12 @@ class Report:
 
     schema: int = SCHEMA
     versions: Mapping[str, str]
-    """Of Python and of the packages that made the report."""
+    """Versions of Python and of the packages that made the report."""
     provenance: Mapping[str, Any]
-    """What rendered the scenes."""
+    """The renderer of the scenes, and its versions."""
     runs: tuple[ReportedRun, ...]
     scores: tuple[Mapping[str, Any], ...]
-    """As they were read, each with its `path`."""
+    """Content of the files of scores, each with its `path`."""
     left_out: tuple[str, ...]
     """A line for each file that could not be read."""
     checkpoint: ReportedModel
@@ -87,10 +87,10 @@ class Report:
     beside: tuple[ReportedModel, ...] = ()
     """The models beside it."""
     dataset: str | None
-    """What that model was trained on, where known."""
+    """Dataset that this model was trained on, where known."""
     num_slots: int
     metric: str
-    """Orders the scenes from the worst to the best."""
+    """Score that orders the scenes from the worst to the best."""
     ranked: int
-    """Number of scenes among which they are typical, the worst and the best."""
+    """Number of scenes from which the typical, the worst and the best are taken."""
     scenes: tuple[SceneSummary, ...]

@@ -1,4 +1,4 @@
-"""What latents tell of an object: its properties, and how far each latent has one to itself."""
+"""Scores how well latents predict objects' properties, and how far latents are disentangled."""
 
 from __future__ import annotations
 
@@ -51,16 +51,16 @@ def represent(
         slots: slots to use; the model's own number by default.
         n: number of scenes; predictors learn on the first four fifths.
         seed: of the test rooms.
-        data_folder: where test rooms lie; those that lack are rendered into it.
-        whole_image: run folder, name or weights of a MONet that was trained with all of the image
-            in one slot (section 2.2), whose one code for the image stands beside.
+        data_folder: folder of test rooms; missing ones are rendered into it.
+        whole_image: run folder, name or weights of a MONet that was trained with the whole image in
+            one slot (section 2.2), whose latents are compared.
         out: folder into which representation.json is written; nothing is written by default.
         workers: processes that render; one per core by default.
-        cache: where predictions are kept; they are not by default.
+        cache: keeps predictions; by default nothing does.
 
     Raises:
         UsageError: an argument does not suit the others or the file.
-        CommandError: the model has no latents, or the file does not know its objects' factors.
+        CommandError: the model has no latents, or the file has no factors of its objects.
     """
     check_request(slots, n)
     if out is not None:

@@ -1,4 +1,4 @@
-"""What each slot is used for: how often it holds anything, and how much of which kind of entity."""
+"""Scores what each slot is used for: how often it holds anything, and which kinds of entities."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ def slot_use(
     entities: Sequence[str],
     num_slots: int,
 ) -> tuple[SlotUse, ...]:
-    """Returns what each slot holds over the scenes of one condition, in the order of the slots.
+    """Returns the use of each slot over the scenes of one condition, in the order of the slots.
 
     Args:
         true: entity index of each pixel.
         pred: slot index of each pixel.
         entities: names of the entities.
-        num_slots: slots that the model had, the empty ones among them.
+        num_slots: number of slots, empty ones included.
     """
     table = contingency(true, pred)  # (N, E, K)
     kind_of = [KIND_OF.get(name, OBJECTS) for name in entities[: table.shape[1]]]
     kinds = tuple(dict.fromkeys([*(KIND_OF.get(name, OBJECTS) for name in entities), OBJECTS]))
-    held = np.zeros((len(table), num_slots, len(kinds)), np.int64)
+    pixels = np.zeros((len(table), num_slots, len(kinds)), np.int64)
     for index, kind in enumerate(kind_of):
-        held[:, : table.shape[2], kinds.index(kind)] += table[:, index]
-    used = np.asarray(held.any(2))
-    most = (held.argmax(2)[..., None] == np.arange(len(kinds))) & used[..., None]
-    area, mostly = held.sum(0) / true.size, most.mean(0)  # (K, kinds)
+        pixels[:, : table.shape[2], kinds.index(kind)] += table[:, index]
+    used = np.asarray(pixels.any(2))
+    most = (pixels.argmax(2)[..., None] == np.arange(len(kinds))) & used[..., None]
+    area, mostly = pixels.sum(0) / true.size, most.mean(0)  # (K, kinds)
     return tuple(
         SlotUse(
             used=float(share),

@@ -1,4 +1,4 @@
-"""Scenes whose truth is known, at the size at which they are scored."""
+"""Reads scenes with their truth, at the size at which they are scored."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from scenes.progress import counting
 from scenes.segmentation import images_at, segmentation_at
 
 READ_AT_ONCE = 512
-"""Scenes that are averaged down together."""
+"""Number of scenes that are averaged down together."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Which entity each pixel of some scenes is of."""
+    """The entity of each pixel in some scenes."""
 
     segmentation: UInt8[np.ndarray, "N H W"]
     entities: tuple[str, ...]
@@ -38,7 +38,7 @@ class TestScenes:
     entities: tuple[str, ...]
     num_background: int
     amodal: Bool[np.ndarray, "N O H W"] | None = None
-    """Each object's full extent, as if nothing hid it; `None` where the file does not know it."""
+    """Each object's full extent, as if nothing hid it; `None` where the file has none."""
     ignored: Bool[np.ndarray, "N H W"] | None = None
     """Pixels that are left out of every score; `None` leaves out none."""
 
@@ -59,11 +59,11 @@ class TestScenes:
 def read_images(
     path: Path, n: int, size: int | None = None
 ) -> tuple[UInt8[np.ndarray, "N H W 3"], Truth | None]:
-    """Reads the first images of a file, all where there are fewer, and their truth if it is known.
+    """Reads the first images of a file, with their truth if the file has it.
 
     Args:
-        path: a file of this project's.
-        n: number of images.
+        path: the file.
+        n: number of images; all where the file has fewer.
         size: side in pixels of a model's images, as in `read_scenes`.
 
     Raises:
@@ -83,15 +83,14 @@ def read_scenes(path: Path, n: int | None = None, size: int | None = None) -> Te
     """Reads the first scenes of a file.
 
     Args:
-        path: a file of this project's.
+        path: the file.
         n: number of scenes; all by default.
-        size: side in pixels of a model's images, to which these are averaged down; the file's own
-            by default.
+        size: side in pixels of a model's images, to which the file's are averaged down; by default
+            they are not.
 
     Raises:
-        UsageError: the file has fewer scenes or another size, or its images are not square as the
-            model's are.
-        FileError: it cannot be read, or its scenes have no truth.
+        UsageError: the file has fewer scenes, or its images cannot be averaged down to the size.
+        FileError: the file cannot be read, or its scenes have no truth.
     """
     with SceneFile(path) as file:
         if n is not None and n > file.n:
@@ -119,7 +118,7 @@ def _read_fields(
     size: int,
     readers: Mapping[str, Callable[[np.ndarray, int], np.ndarray]],
 ) -> dict[str, np.ndarray]:
-    """Reads the first rows of some fields batch by batch, behind a bar, at a size in pixels."""
+    """Reads the first rows of some fields at a size in pixels, batch by batch, and shows a bar."""
     parts: dict[str, list[np.ndarray]] = {name: [] for name in readers}
     with counting("reading", n) as advance:
         for start in range(0, max(1, n), READ_AT_ONCE):
@@ -132,10 +131,10 @@ def _read_fields(
 
 
 def size_of(file: SceneFile, size: int | None) -> int:
-    """Returns the height of a file's images as a model of `size` takes them; `None` takes any.
+    """Returns the height at which a model of `size` takes a file's images; `None` takes any.
 
     Raises:
-        UsageError: they are not square as the model's are, or no multiple of its size.
+        UsageError: the images are not square as the model's are, or no multiple of its size.
     """
     height, width = file["image"].shape[1:3]
     if size is None:
@@ -154,7 +153,7 @@ def size_of(file: SceneFile, size: int | None) -> int:
 
 
 def _amodal_at(extents: Bool[np.ndarray, "N O H W"], size: int) -> Bool[np.ndarray, "N O S S"]:
-    """Reduces extents to `size` pixels: where at least half of the area is covered."""
+    """Reduces extents to `size` pixels, each of which counts if at least half of it is covered."""
     scenes, objects, height, _ = extents.shape
     if size == height:
         return extents

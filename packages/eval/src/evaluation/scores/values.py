@@ -1,4 +1,4 @@
-"""Every score of every scene, and their statistics over the scenes."""
+"""Computes every score of every scene, and its statistics over the scenes."""
 
 from __future__ import annotations
 
@@ -18,20 +18,17 @@ from evaluation.scores.truth import TestScenes
 
 BOOTSTRAP_SEED = 0
 MOST_ENTITIES = 256
-"""Entities that a file of scenes can tell apart."""
+"""Most entities of a file of scenes."""
 CELLS_AT_ONCE = 2**24
-"""Pairs of entity and slot that are counted at once, eight bytes each."""
+"""Most pairs of entity and slot that are counted at once, eight bytes each."""
 
 
 NAMES = (*METRICS, "slots_used", "slots_empty", "mse", *TERMS)
-"""Every score that there may be of a scene, in the order of the files."""
+"""Every score that a scene may have, in the order of the files."""
 
 
 def values_of(scenes: TestScenes, predictions: Predictions) -> dict[str, Float64[np.ndarray, " N"]]:
-    """Returns every score of every scene, by name; NaN where undefined.
-
-    The names are always in the same order, wherever the predictions come from.
-    """
+    """Returns every score of every scene, by name, in the order of `NAMES`; NaN where undefined."""
     parts = [
         _values_of_segmentations(scenes, predictions, rows)
         for rows in _few_at_once(predictions.segmentation)
@@ -46,7 +43,7 @@ def values_of(scenes: TestScenes, predictions: Predictions) -> dict[str, Float64
 
 
 def _few_at_once(segmentation: Integer[np.ndarray, "N H W"]) -> list[slice]:
-    """Returns slices of the scenes whose tables of entities and slots fit in memory together."""
+    """Returns slices of the scenes, each so short that its tables fit in memory together."""
     slots = min(int(segmentation.max(initial=0)) + 1, segmentation[0].size)
     step = max(1, CELLS_AT_ONCE // (MOST_ENTITIES * slots))
     return [slice(start, start + step) for start in range(0, len(segmentation), step)]
@@ -57,7 +54,7 @@ def _values_of_segmentations(
 ) -> dict[str, Float64[np.ndarray, " N"]]:
     table = _table(scenes, predictions.segmentation[rows], rows)
     values = _metrics(table, scenes)
-    # As are the scores of a scene whose every pixel is left out.
+    # A scene of which every pixel is left out has no score at all.
     used = np.where(table.any((1, 2)), table.any(1).sum(1), np.nan)
     return {**values, "slots_used": used, "slots_empty": used}
 
@@ -73,9 +70,9 @@ def _metrics(
 def _table(
     scenes: TestScenes, segmentation: Integer[np.ndarray, "N H W"], rows: slice
 ) -> Int64[np.ndarray, "N E K"]:
-    """Counts the pixels that each entity shares with each slot, those left out apart."""
+    """Counts the pixels that each entity shares with each slot, except for pixels left out."""
     true = scenes.segmentation[rows]
-    if int(segmentation.max(initial=0)) >= MOST_ENTITIES:  # numbered anew, so that few suffice
+    if int(segmentation.max(initial=0)) >= MOST_ENTITIES:  # smaller numbers make a smaller table
         segmentation = np.stack(
             [np.unique(one, return_inverse=True)[1].reshape(one.shape) for one in segmentation]
         )
@@ -91,17 +88,17 @@ def statistics_of(scenes: TestScenes, predictions: Predictions) -> dict[str, Sta
 
 
 def decoded_masks(predictions: Predictions) -> Predictions | None:
-    """Returns the masks that the decoder predicts as predictions of their own, if there are any."""
+    """Returns predictions by the masks that the decoder predicts; `None` where there are none."""
     if predictions.decoded is None:
         return None
     return Predictions(predictions.decoded, predictions.num_slots)
 
 
 def ceiling_values(scenes: TestScenes) -> dict[str, Float64[np.ndarray, " N"]] | None:
-    """Returns every score of a perfect result with walls and sky in one slot, as the paper's.
+    """Returns every score of a perfect result with walls and sky in one slot, as in the paper.
 
-    They are computed from the truth alone: what a model that does exactly what the paper says
-    would score on these scenes. `None` where there are no walls and sky.
+    It is computed from the truth alone, and shows how a model would score on these scenes that does
+    exactly what the paper says. `None` where scenes have no walls and sky.
     """
     if not has_room(scenes.entities):
         return None
@@ -112,9 +109,9 @@ def ceiling_values(scenes: TestScenes) -> dict[str, Float64[np.ndarray, " N"]] |
 def statistics_of_rows(
     rows: Mapping[str, Mapping[str, Float64[np.ndarray, " N"]]],
 ) -> dict[str, dict[str, Statistic]]:
-    """Returns the statistics of several models' scores on the same scenes, by model and score.
+    """Returns the statistics of several rows of scores on the same scenes, by row and score.
 
-    All are resampled together, which costs as much as one model alone.
+    All are resampled together, which takes no longer than one row alone.
     """
     flat = {(row, name): v for row, values in rows.items() for name, v in values.items()}
     named = {str(index): values for index, values in enumerate(flat.values())}
