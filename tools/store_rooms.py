@@ -1,7 +1,7 @@
-"""Draws the rooms that `scenes doctor` compares a renderer's with: the first eight of seed 0.
+"""Draws the pictures that `scenes doctor` compares a renderer's with: the first rooms of seed 0.
 
-They are drawn with MuJoCo's default for this environment; MUJOCO_GL=osmesa makes those that ship.
-Run it again only where scenes themselves are meant to change.
+MuJoCo's default OpenGL for this environment draws them; the pictures that ship were drawn with
+MUJOCO_GL=osmesa. Run it again only where scenes themselves are meant to change.
 """
 
 import io

@@ -19,7 +19,8 @@ PANELS = {
     "held_out_nll": "NLL, nats an image, held-out scenes",
 }
 UNSETTLED = {"ari_fg": 0.0, "held_out_nll": 0.2}
-"""Share of the steps that do not decide a panel's scale: the first losses are far off the rest."""
+"""Share of the steps, the first ones, that do not count for a panel's scale: the first losses lie
+far from the rest."""
 WIDTH, TOP, LEFT, PLOT, GAP = 6.4, 0.3, 0.6, (2.3, 1.6), 0.85
 
 
@@ -66,10 +67,8 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="PNG, PDF or SVG")
     parser.add_argument("--note", default="", help="a line below the curves")
     parser.add_argument("--mark", type=int, nargs="*", default=[], help="steps to mark")
-    given = parser.parse_args()
-    save(
-        draw(given.log, given.mark, given.note), given.out.with_suffix(""), (given.out.suffix[1:],)
-    )
+    args = parser.parse_args()
+    save(draw(args.log, args.mark, args.note), args.out.with_suffix(""), (args.out.suffix[1:],))
 
 
 if __name__ == "__main__":

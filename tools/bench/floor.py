@@ -11,20 +11,20 @@ from monet.config import ModelConfig
 
 @dataclass(frozen=True)
 class Floor:
-    """What a step computes and moves, and at what rates this machine does."""
+    """How much a step computes and moves, and how fast this machine can do so."""
 
     operations: float
     """Multiplications and additions, forward and backward."""
     operations_per_s: float
-    """Of a large matrix product."""
+    """Rate of a large matrix product."""
     moved_bytes: float
     """Activations and their gradients, written and read."""
     bytes_per_s: float
-    """Of a large copy."""
+    """Rate of a large copy."""
 
     @property
     def seconds(self) -> float:
-        """The larger of both times."""
+        """The time to compute or the time to move, whichever is larger."""
         return max(self.operations / self.operations_per_s, self.moved_bytes / self.bytes_per_s)
 
     def __str__(self) -> str:
@@ -60,18 +60,18 @@ def measured_floor(
         # Backward, each convolution is done twice more: for its input and for its weight.
         3 * 2 * macs * batch,
         operations_per_s,
-        # Each activation is written and read forward; it, its gradient are read and written
-        # backward.
+        # Forward, each activation is written and read; backward, it is read, and its gradient is
+        # written and read.
         5 * numbers * batch * dtype.itemsize,
         bytes_per_s,
     )
 
 
 def multiplications(config: ModelConfig) -> tuple[int, int]:
-    """Returns multiply-adds of one image forward, and the numbers its activations hold.
+    """Returns how many multiply-adds one image takes forward, and how many numbers it stores.
 
-    Counted for the form without tiling, doubling or repeated image parts; linear layers are left
-    out, which are under a hundredth.
+    They are counted for the form without tiling, doubling or repeated image parts. Linear layers,
+    less than a hundredth of all, are left out.
     """
     size, K = config.image_size, config.num_slots
     macs = numbers = 0

@@ -1,8 +1,8 @@
-"""What keeping freed memory saves: processor time of a training step and of a decomposition.
+"""How much processor time keeping freed memory saves, in a training step and a decomposition.
 
     tools/bench/memory.py            preset quick, one thread, four processes of each kind in turns
 
-Processor time, user's and kernel's, and pages that were asked for, as medians over processes.
+It prints processor time in user mode and in the kernel, and page faults: medians over processes.
 """
 
 import argparse
@@ -24,7 +24,7 @@ SCENES = 320
 
 
 def cost(work: Callable[[], object], times: int) -> tuple[float, float, float]:
-    """Returns milliseconds of the user's and the kernel's time and pages, each time."""
+    """Returns milliseconds in user mode, milliseconds in the kernel and page faults, per call."""
     for _ in range(2):
         work()
     before = resource.getrusage(resource.RUSAGE_SELF)

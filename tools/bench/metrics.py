@@ -52,8 +52,8 @@ def loop(true: np.ndarray, pred: np.ndarray) -> dict[str, list[float]]:
         rows["msc"].append(best[objects].mean())
         rows["sc"].append(np.average(best[objects], weights=areas[objects]))
         rows["recall"].append((best[objects] > 0.5).mean())
-        held = linear_sum_assignment(mine, maximize=True)
-        rows["miou"].append(mine[held].sum() / len(mine))
+        matches = linear_sum_assignment(mine, maximize=True)
+        rows["miou"].append(mine[matches].sum() / len(mine))
         rows["count"].append(float(objects[table.argmax(0)].sum() == len(mine)))
     return rows
 

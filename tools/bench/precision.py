@@ -1,10 +1,10 @@
-"""How far bfloat16 goes from float32: means of the loss over 100 steps, of runs side by side.
+"""How far training in bfloat16 departs from float32: mean losses over 100 steps, side by side.
 
     tools/bench/precision.py FILE.h5              preset quick, 2,000 steps
 
 Four columns: float32; the same weights, step by step, with the loss computed in bfloat16; a run in
 bfloat16; a run in float32 whose first weight was changed in its last bit before the first step.
-Training amplifies any difference, so the last column is what no arithmetic can stay below.
+Training amplifies any difference, so no arithmetic can depart by less than the last column does.
 
 A processor without bfloat16 computes its convolutions in float32 from rounded numbers and rounds
 the results, as hardware does; PyTorch's own way of standing in for it is several times slower.
@@ -36,13 +36,13 @@ EVERY = 100
 
 @contextmanager
 def rounded_convolutions() -> Iterator[None]:
-    """Lets convolutions under autocast take and give bfloat16, and compute in float32."""
+    """Makes convolutions under autocast take and return bfloat16 but compute in float32."""
     names = ("conv2d", "conv_transpose2d")
     originals = {name: getattr(F, name) for name in names}
 
     def of(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        def convolve(*given: object, **options: object) -> Tensor:
-            rounded = [x.bfloat16().float() if isinstance(x, Tensor) else x for x in given]
+        def convolve(*inputs: object, **options: object) -> Tensor:
+            rounded = [x.bfloat16().float() if isinstance(x, Tensor) else x for x in inputs]
             with torch.autocast("cpu", enabled=False):
                 return original(*rounded, **options).bfloat16()
 
@@ -68,7 +68,7 @@ def change_last_bit(learner: Learner) -> None:
 
 
 def loss_in_half(learner: Learner, batch: Batch, config: TrainConfig) -> float:
-    """Computes the loss of the step to come in bfloat16, at the learner's weights."""
+    """Returns the loss of the learner's next step, computed in bfloat16 at its weights."""
     model = config.model
     drawn = noise(config.seed, learner.step, len(batch), model.num_slots, model.latent_dim)
     with torch.no_grad(), torch.autocast(learner.device.type, torch.bfloat16):

@@ -50,10 +50,10 @@ CONDITIONS = (
 
 
 def limit(source: ObjectsRoomSource, count: int) -> float:
-    """Returns the CPU seconds a scene of `mjr_render` and the reading of its pixels alone.
+    """Returns the CPU seconds that `mjr_render` and reading its pixels take per scene.
 
-    The scenes are ready before, and each kind of pass is in one go, as in our pipeline: between
-    other work the same passes take 4% longer.
+    The scenes are prepared before, and all passes of one kind follow each other, as in our
+    pipeline: between other work the same passes take 4% longer.
     """
     spent = 0.0
     render, read = mujoco.mjr_render, mujoco.mjr_readPixels
@@ -83,11 +83,11 @@ def limit(source: ObjectsRoomSource, count: int) -> float:
 
 
 def ours(config: ObjectsRoomConfig, parts: int, workers: int) -> tuple[float, float]:
-    """Returns the CPU and the wall seconds a scene, the processes' start left out by subtraction.
+    """Returns the CPU seconds and the wall seconds of our pipeline per scene.
 
-    Each worker makes one part, then in another build `parts` more than that: so all workers start
-    in both, and are busy to the end. The CPU time is that of the workers and of this process, which
-    joins the parts.
+    Two builds are subtracted, so that the start of the processes does not count: in the first each
+    worker makes one part, in the second `parts` more. The CPU time is that of the workers and of
+    this process, which joins the parts.
     """
     spent, rows = [], plan(config.size, 0, MAX_PART_ROWS)[0].rows * workers
     for n in (rows, rows * (1 + parts)):
@@ -159,7 +159,7 @@ def rejected(source: ObjectsRoomSource, count: int, rate: float) -> str:
 
 @contextmanager
 def believed(source: ObjectsRoomSource, *, own_buffer: bool) -> Iterator[None]:
-    """Lets the renderer believe the first byte of MuJoCo's own codes, without any proof."""
+    """Makes the renderer take the first byte of MuJoCo's own codes, without any proof of it."""
     screen = source.renderer._screen
     before = screen._crisp, screen.take, offscreen.read
     if not own_buffer:
@@ -185,7 +185,7 @@ def believed(source: ObjectsRoomSource, *, own_buffer: bool) -> Iterator[None]:
 
 
 def codes(source: ObjectsRoomSource, count: int) -> dict[str, float]:
-    """Returns the CPU seconds a scene of taking it and telling its entities, in three ways."""
+    """Returns the CPU seconds per scene of three ways to draw its entities' codes."""
     seconds = {}
     for name, way in (
         ("in the pictures' buffer, believed", believed(source, own_buffer=False)),
@@ -218,7 +218,7 @@ def second_context(source: ObjectsRoomSource) -> float:
 
 
 def compare_codes(source: ObjectsRoomSource, count: int, rounds: int, scene_s: float) -> None:
-    """Prints what the codes' own buffer and their proof cost, beside a whole scene of ours."""
+    """Prints how much the codes' own buffer and their proof cost, as shares of a whole scene."""
     measured = [codes(source, count) for _ in range(rounds)]
     medians = {name: statistics.median(each[name] for each in measured) for name in measured[0]}
     naive, own, proved = medians.values()

@@ -3,8 +3,8 @@
     tools/bench/train.py                          batch 8, all threads
     tools/bench/train.py --data FILE.h5           measures the loader too
 
-All forms have the same weights and batch and take turns within one run; medians are printed. Those
-with freed memory kept (`scenes.memory`) run in a process of their own: it cannot be undone in one.
+All forms have the same weights and batch and take turns within one run; medians are printed. Forms
+that keep freed memory (`scenes.memory`) run in a process of their own: keeping cannot be undone.
 """
 
 import argparse
@@ -44,7 +44,7 @@ ROUNDS_OF_ROWS = 6
 
 
 def form(masks: bool, posterior: bool, decoder: bool) -> Callable[[Monet, Tensor, Tensor], Tensor]:
-    """Returns the loss with the model's own way in the named places, the naive one elsewhere."""
+    """Returns a loss: by the model's own code in the parts that are true, else by naive code."""
 
     def loss(model: Monet, image: Tensor, noise: Tensor) -> Tensor:
         K = model.config.num_slots
@@ -72,7 +72,7 @@ def make_step(
     in_half: bool,
     cores: ThreadShares | None = None,
 ) -> Callable[[], float]:
-    """Returns what makes a step: of the whole batch, or of a share of it on each core."""
+    """Returns a function that makes a step on the whole batch, or with a share on each core."""
 
     def of_rows(rows: slice) -> Tensor:
         with torch.autocast(image.device.type, torch.bfloat16, enabled=in_half):
@@ -92,8 +92,8 @@ def make_step(
     return step
 
 
-def make_steps(args: argparse.Namespace, kept: bool) -> dict[str, Callable[[], float]]:
-    """Returns what makes a step of each form, in order."""
+def make_steps(args: argparse.Namespace, keeps_memory: bool) -> dict[str, Callable[[], float]]:
+    """Returns a function for each form, in order, that makes a step."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     preset, B = PRESETS[args.preset], args.batch_size
     config = preset.model
@@ -109,7 +109,7 @@ def make_steps(args: argparse.Namespace, kept: bool) -> dict[str, Callable[[], f
         return make_step(image, noise, model, loss, in_half=False)
 
     shared = make_step(image, noise, model, whole, False, cores)
-    if kept:
+    if keeps_memory:
         steps = {"+ freed memory kept": shared}
         if half:
             steps["+ bfloat16"] = make_step(image, noise, model, whole, True, cores)
@@ -141,7 +141,7 @@ def make_steps(args: argparse.Namespace, kept: bool) -> dict[str, Callable[[], f
 
 
 def own_step(args: argparse.Namespace, precision: Precision) -> Callable[[], float]:
-    """Returns what makes a step as monet-train does: from bytes to the average of the weights."""
+    """Returns a function that makes a whole step of monet-train: from bytes to averaged weights."""
     config = replace(
         PRESETS[args.preset], data=args.scenes, batch_size=args.batch_size, precision=precision
     )
@@ -157,13 +157,13 @@ def own_step(args: argparse.Namespace, precision: Precision) -> Callable[[], flo
     return step
 
 
-def serve(connection: Connection, args: argparse.Namespace, kept: bool) -> None:
-    """Makes the steps asked for by name, in a process of their own; answers seconds and loss."""
-    if kept:
+def serve(connection: Connection, args: argparse.Namespace, keeps_memory: bool) -> None:
+    """Makes steps of the forms whose names it receives; sends the seconds and loss of each."""
+    if keeps_memory:
         keep_freed_memory()
     if args.threads:
         torch.set_num_threads(args.threads)
-    steps = make_steps(args, kept)
+    steps = make_steps(args, keeps_memory)
     connection.send(list(steps))
     while (name := connection.recv()) is not None:
         start = time.perf_counter()
@@ -176,12 +176,12 @@ def measure(args: argparse.Namespace) -> tuple[dict[str, float], dict[str, float
     context = multiprocessing.get_context("spawn")
     forms: dict[str, Connection] = {}
     workers = []
-    for kept in (False,) if torch.cuda.is_available() else (False, True):
-        here, there = context.Pipe()
-        worker = context.Process(target=serve, args=(there, args, kept), daemon=True)
+    for keeps_memory in (False,) if torch.cuda.is_available() else (False, True):
+        ours, theirs = context.Pipe()
+        worker = context.Process(target=serve, args=(theirs, args, keeps_memory), daemon=True)
         worker.start()
-        forms |= dict.fromkeys(here.recv(), here)
-        workers.append((worker, here))
+        forms |= dict.fromkeys(ours.recv(), ours)
+        workers.append((worker, ours))
     times: dict[str, list[float]] = {name: [] for name in forms}
     losses: dict[str, float] = {}
     for _ in range(args.rounds + 2):
@@ -197,7 +197,7 @@ def measure(args: argparse.Namespace) -> tuple[dict[str, float], dict[str, float
 
 
 def drop_from_memory(path: Path) -> None:
-    """Lets the system forget what it keeps of a file, so that the next read is the disk's."""
+    """Drops a file from the system's cache, so that the next read comes from the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -222,13 +222,13 @@ def print_loader(path: Path, size: int, batch: int, window_bytes: int, eaten: fl
 
 
 def print_rows(path: Path, args: argparse.Namespace) -> None:
-    """Prints how fast the host prepares the rows of whole steps, staged and by number alone."""
+    """Prints how fast the host prepares whole steps: their images, or only the numbers of these."""
     config = replace(PRESETS[args.preset], data=path, batch_size=args.batch_size)
-    for kept in (False, True):
+    for on_device in (False, True):
         learner = Learner(config, Ranks())
         with SceneFile(path) as file:
             images = TrainingImages(
-                file, config.model.image_size, config.batch_size, 0, on_device=kept
+                file, config.model.image_size, config.batch_size, 0, on_device=on_device
             )
             buffer = StepBuffer(learner, images, STEPS_AHEAD)
             buffer.fill()
@@ -239,7 +239,7 @@ def print_rows(path: Path, args: argparse.Namespace) -> None:
             rate = ROUNDS_OF_ROWS * buffer.steps_ahead / (time.perf_counter() - start)
             buffer.close()
             images.close()
-        where = "images kept on the device" if kept else "images staged"
+        where = "images kept on the device" if on_device else "images staged"
         print(f"rows of whole steps, {where}: {rate:,.0f} steps a second; a GPU is to make 100")
 
 

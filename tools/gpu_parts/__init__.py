@@ -1,1 +1,5 @@
-"""The parts of tools/gpu. Those that draw import no torch: two LLVMs in one process crash."""
+"""The parts of tools/gpu.
+
+A part that draws imports no torch: OSMesa and torch each bring an LLVM, and two of these in one
+process crash.
+"""

@@ -13,25 +13,25 @@ from scenes.render.gl import gl_environment
 
 @dataclass(frozen=True)
 class Bulk:
-    """Which rooms, and who draws them."""
+    """Which rooms are rendered, and how."""
 
     gl: str
     """A value of MUJOCO_GL."""
     by_rays: bool
-    """Whether rays tell the entities."""
+    """Whether rays, not colour codes, tell which entity each pixel shows."""
     size: int
     n: int
     workers: int
     out: str
 
     def command(self) -> list[str]:
-        """Returns what renders them."""
+        """Returns the command line that renders them."""
         return [sys.executable, "-W", "ignore", "-m", __name__, json.dumps(asdict(self))]
 
 
 def main(request: str) -> int:
     bulk = Bulk(**json.loads(request))
-    # It has all the time that the GPU's own work leaves.
+    # Rendering yields the processors to whatever serves the GPU.
     os.nice(10)
     os.environ.update(gl_environment(bulk.gl))
     config = ObjectsRoomConfig(size=bulk.size)

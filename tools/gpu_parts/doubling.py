@@ -1,4 +1,4 @@
-"""Other ways to `DoublingConv2d`: a map doubled by nearest neighbours, a skip, a convolution."""
+"""Other ways to compute `DoublingConv2d`: a convolution of a doubled map beside a skip map."""
 
 import torch
 import torch.nn.functional as F
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def by_nearest(coarse: Tensor, skip: Tensor, weight: Tensor) -> Tensor:
-    """Doubles, concatenates and convolves, as the paper names it."""
+    """Doubles by nearest neighbours, concatenates and convolves, as the paper describes it."""
     doubled = F.interpolate(coarse, scale_factor=2, mode="nearest")
     return F.conv2d(torch.cat([doubled, skip], dim=1), weight, padding=1)
 

@@ -29,14 +29,15 @@ from gpu_parts.doubling import by_nearest, by_pixel_shuffle
 from gpu_parts.scale import Scale
 
 MOST_NAME = 90
-"""Letters of a kernel's name that are kept."""
+"""Most letters of a kernel's name that are shown."""
 
 
 class CastOnce(MeanLoss):
-    """Casts the U-Net's weights to bfloat16 once a step, not in each of its attention steps.
+    """A loss that casts the U-Net's weights to bfloat16 once a training step.
 
-    What each attention step then gives to their gradients is summed in bfloat16. The image's part
-    of the first convolution, and the coordinates' of the decoder, are made once in any form.
+    Otherwise each attention step casts them. The price: the gradients of all attention steps are
+    summed in bfloat16. In every form the first convolution's share of the image and the decoder's
+    share of the coordinates are computed only once.
     """
 
     def __init__(self, *args: object, backend: Backend | None = None) -> None:
@@ -68,21 +69,21 @@ class CastOnce(MeanLoss):
     def split_by(
         self, weights: Mapping[str, Tensor], image_part: Tensor, log_scope: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Makes one attention step by other weights of the U-Net."""
+        """Makes one attention step, with the given weights in place of the U-Net's own."""
         inputs = (image_part, log_scope.clamp(min=LOG_MASK_FLOOR))
         logits = functional_call(self._model.attention.unet, dict(weights), inputs)
         return split_scope(log_scope, at_least_float32(logits))
 
 
 def cast_once(learner: Learner, backend: Backend | None = None) -> CastOnce:
-    """Stands in for `Learner.mean_loss`."""
+    """Replaces `Learner.mean_loss`."""
     config = learner.config
     return CastOnce(learner.model, config.loss, config.ablations, backend=backend)
 
 
 def autotuned(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., object]:
-    """Compiles as `torch.compile(mode="max-autotune-no-cudagraphs")` does."""
-    from torch._inductor import list_mode_options  # it starts Triton, which a CPU may lack
+    """Compiles a graph as `torch.compile(mode="max-autotune-no-cudagraphs")` does."""
+    from torch._inductor import list_mode_options  # starts Triton, which a CPU may lack
     from torch._inductor.compile_fx import compile_fx
 
     options = list_mode_options("max-autotune-no-cudagraphs")
@@ -91,7 +92,7 @@ def autotuned(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[...
 
 @dataclass(frozen=True)
 class Variant:
-    """A form of steps to be timed, and what it changes of the package in its own process."""
+    """A form of steps that is timed, with what it replaces in the package, in its own process."""
 
     name: str
     graph: bool = True
@@ -101,7 +102,7 @@ class Variant:
     autotune: bool = False
 
     def form(self, scale: Scale) -> Form:
-        """Adopts what it changes; returns the form of its steps."""
+        """Replaces those parts of the package; returns the form of the steps."""
         if self.doubling is not None:
             doubling = self.doubling
             DoublingConv2d.forward = lambda conv, coarse, skip: doubling(coarse, skip, conv.weight)
@@ -120,7 +121,7 @@ VARIANTS = (
     Variant("weights cast once a step", cast_once=True),
     Variant("max-autotune", autotune=True),
 )
-"""The last four are `graph and compile` but for one thing each."""
+"""Each of the last four differs from `graph and compile` in one thing."""
 
 
 @dataclass(frozen=True)
@@ -128,35 +129,35 @@ class Ready:
     """A form that has made steps."""
 
     seconds: float
-    """What the first ones took."""
+    """Time of those steps."""
     failure: str
-    """Why it makes simpler steps than it should; empty where it does not."""
+    """Why it fell back to simpler steps; empty where it did not."""
     loss: float
-    """Of the first of them."""
+    """Loss of the first step."""
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """What one kernel takes of a step."""
+    """Time of one kernel in a step."""
 
     name: str
     ms: float
-    """A step."""
+    """Milliseconds per step."""
     share: float
-    """Of all kernels."""
+    """Share of the time of all kernels."""
     calls: float
-    """A step."""
+    """Calls per step."""
 
 
 def make_steps_when_asked(
     connection: Connection, variant: Variant, scale: Scale, config: TrainConfig, data: Path
 ) -> None:
-    """Compiles by a first step, says so (`Ready`), and then answers questions until it is ended.
+    """Compiles by a first step, sends `Ready`, and then answers questions until it is ended.
 
-    `("choose", n)` is answered by `Ready` after `n` steps, the first of which choose cuDNN's
-    kernels and capture the graph: to be asked while no other process is at the GPU. `("window",
-    n)` is answered by the seconds of `n` steps, `("kernels", n)` by the kernels of `n` steps, the
-    largest first, and `("floor", 0)` by the floor of a step here.
+    `("choose", n)` makes `n` steps and answers `Ready`; the first of them choose cuDNN's kernels
+    and capture the graph, so no other process may use the GPU meanwhile. `("window", n)` makes `n`
+    steps and answers their seconds. `("kernels", n)` makes `n` steps and answers their kernels, the
+    largest first. `("floor", 0)` answers the floor of a step on this machine.
     """
     form = variant.form(scale)
     learner = Learner(config, Ranks(), capturable=True)
@@ -209,7 +210,7 @@ def make_steps_when_asked(
 
 
 def kernels(run: Callable[[int], object], steps: int, device: torch.device) -> list[Kernel]:
-    """Returns what each kernel takes, the largest first; on a CPU, each operator."""
+    """Returns the time of each kernel (on a CPU, of each operator), the largest first."""
     gpu = device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if gpu else [])]
     with profile(activities=activities) as profiled:
@@ -217,7 +218,7 @@ def kernels(run: Callable[[int], object], steps: int, device: torch.device) -> l
     spent = [
         (event.key, event.self_device_time_total if gpu else event.self_cpu_time_total, event.count)
         for event in profiled.key_averages()
-        # On a GPU the host's operators, too, are given the time of the kernels that they launch.
+        # On a GPU the profiler also counts each kernel's time for the operator that launched it.
         if not gpu or event.device_type == torch.autograd.DeviceType.CUDA
     ]
     total = sum(us for _, us, _ in spent) or 1.0
@@ -229,7 +230,7 @@ def kernels(run: Callable[[int], object], steps: int, device: torch.device) -> l
 
 
 def tell_device(connection: Connection) -> None:
-    """Answers what torch finds here, in one line; nothing where it finds no GPU."""
+    """Sends a line about the GPU that torch finds; an empty one where it finds none."""
     line = ""
     if torch.cuda.is_available():
         gpu = torch.cuda.get_device_properties(0)

@@ -1,7 +1,7 @@
-"""Part 3: losses of bfloat16 and of float32, beside a run whose first weight has another last bit.
+"""Part 3: losses of a run in float32, one in bfloat16, and one with a weight changed in a last bit.
 
-What bfloat16 changes means little by itself: training is chaotic. The third run shows what any
-change does.
+Training is chaotic: even a change in the last bit of one weight moves the losses. The third run
+shows by how much; only beyond that do the losses of bfloat16 mean anything.
 """
 
 import time
@@ -28,13 +28,13 @@ RUNS = ("float32", "bfloat16", "one last bit")
 
 
 def change_last_bit(learner: Learner) -> None:
-    """Moves the first weight, and its average, to the next number."""
+    """Moves the first weight to the next number."""
     weight = next(learner.model.parameters()).data.view(-1)
     weight[0] = torch.nextafter(weight[0], torch.tensor(torch.inf, device=weight.device))
 
 
 def compare_losses(connection: Connection, scale: Scale, config: TrainConfig, data: Path) -> None:
-    """Sends, for every so many steps of the three runs, the mean loss of each."""
+    """Trains the three runs; sends the mean losses of each every `scale.losses_every` steps."""
     torch.backends.cudnn.benchmark = True
     ranks = Ranks()
     exact, half = (replace(config, precision=name) for name in ("float32", "bfloat16"))
@@ -57,7 +57,7 @@ def compare_losses(connection: Connection, scale: Scale, config: TrainConfig, da
         for _ in range(scale.losses_steps // scale.losses_every):
             means = []
             for learner, maker in zip(learners, makers, strict=True):
-                allow_tf32(learner.precision, ranks.device)  # what the last one allowed is its own
+                allow_tf32(learner.precision, ranks.device)  # each learner has its own setting
                 for _ in range(scale.losses_every):
                     maker.make()
                 means.append(float(np.mean([terms[0] for terms in maker.terms()])))
@@ -72,7 +72,7 @@ def measure_losses(scale: Scale, data: Path, report: Report, until: float) -> st
     """Prints the losses as they come; returns how far they went.
 
     Raises:
-        WorkerError: not even the first were there in time.
+        WorkerError: not even the first losses came in time.
     """
     worker = Worker("losses", compare_losses, scale, scale.measured(), data)
     rows: list[list[float]] = []

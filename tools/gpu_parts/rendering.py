@@ -1,4 +1,4 @@
-"""Part 1: whether OpenGL tells the truth here, how fast it is, and rooms for the other parts."""
+"""Part 1: checks whether OpenGL draws rightly here, times it, and renders rooms for other parts."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ from gpu_parts.worker import Worker, end
 
 WARM_UP, BLOCK = 16, 64
 STOP_S = 10.0
-"""A build that is asked to stop has so long."""
+"""Time that a build has to stop once it is told to."""
 
 
 class RenderingError(Exception):
@@ -37,16 +37,20 @@ class Way:
     """How rooms are drawn for training."""
 
     gl: str
+    """A value of MUJOCO_GL."""
     by_rays: bool
-    """Whether rays tell the entities, as its codes are wrong."""
+    """Whether rays tell which entity each pixel shows, since the colour codes are wrong."""
 
 
 def choose_way(examinations: Mapping[str, Examination], rates: Mapping[str, float]) -> Way | None:
-    """Returns the fastest OpenGL that tells the truth, or else one that draws colours.
+    """Returns the fastest OpenGL that draws rightly, or else the one whose colours are closest.
 
     Args:
-        examinations: what the doctor says of each value of MUJOCO_GL.
-        rates: scenes a second by each.
+        examinations: the doctor's examination of each value of MUJOCO_GL.
+        rates: scenes a second that each draws.
+
+    Returns:
+        The way to draw; `None` where nothing draws at all.
     """
     right = [gl for gl, examination in examinations.items() if not examination.untruths()]
     if right:
@@ -60,7 +64,7 @@ def choose_way(examinations: Mapping[str, Examination], rates: Mapping[str, floa
 
 
 def draw_when_asked(connection: Connection, gl: str, size: int) -> None:
-    """Makes rooms for as many seconds as it is asked for; answers rooms and seconds."""
+    """Receives a number of seconds and draws rooms for that long; sends rooms and seconds."""
     os.environ.update(gl_environment(gl))
     from scenes.objects_room.source import ObjectsRoomSource  # after the choice of OpenGL
 
@@ -68,11 +72,11 @@ def draw_when_asked(connection: Connection, gl: str, size: int) -> None:
     source.rows(range(WARM_UP))
     connection.send("ready")
     seconds = connection.recv()
-    made, start = 0, time.monotonic()
+    rooms, start = 0, time.monotonic()
     while (spent := time.monotonic() - start) < seconds:
-        source.rows(range(made, made + BLOCK))
-        made += BLOCK
-    connection.send((made, spent))
+        source.rows(range(rooms, rooms + BLOCK))
+        rooms += BLOCK
+    connection.send((rooms, spent))
 
 
 def scenes_per_second(gl: str, size: int, processes: int, seconds: float, until: float) -> float:
@@ -93,14 +97,14 @@ def scenes_per_second(gl: str, size: int, processes: int, seconds: float, until:
         answers = [worker.answer(until) for worker in workers]
     finally:
         end(workers)
-    return sum(made / spent for made, spent in answers)
+    return sum(rooms / spent for rooms, spent in answers)
 
 
 def render(bulk: Bulk, until: float) -> None:
-    """Renders a file.
+    """Renders a file of rooms.
 
     Raises:
-        RenderingError: it failed, or was not there in time.
+        RenderingError: rendering failed, or took too long.
     """
     rendering = Rendering(bulk)
     try:
@@ -115,9 +119,9 @@ class Sameness:
     """How far two files of the same scenes are apart."""
 
     different: float
-    """Share of pixels of another entity."""
+    """Share of pixels that show another entity."""
     color: float
-    """Mean absolute difference of the colours, of 255; of the scene furthest off."""
+    """Mean absolute difference of the colours, of 255, in the scene where it is largest."""
 
     def __str__(self) -> str:
         entities = (
@@ -140,10 +144,10 @@ def compare(one: Path, other: Path) -> Sameness:
 
 
 class Rendering:
-    """A file of rooms that is rendered while other things are done.
+    """A file of rooms that is rendered in the background.
 
     Args:
-        bulk: which.
+        bulk: which rooms, and how.
     """
 
     def __init__(self, bulk: Bulk) -> None:
@@ -157,10 +161,10 @@ class Rendering:
             )
 
     def wait(self, seconds: float) -> bool:
-        """Waits for the file; tells whether it is there.
+        """Waits for the file, for some seconds at most; returns whether it is finished.
 
         Raises:
-            RenderingError: it failed.
+            RenderingError: rendering failed.
         """
         try:
             code = self._process.wait(max(0.0, seconds))
@@ -173,7 +177,7 @@ class Rendering:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Keeps it from running while something is timed."""
+        """Pauses rendering while something else is timed."""
         self._signal(signal.SIGSTOP)
         try:
             yield
@@ -181,13 +185,13 @@ class Rendering:
             self._signal(signal.SIGCONT)
 
     def finish(self, until: float) -> int:
-        """Waits for the file, or has one made of the scenes that are there by then.
+        """Waits for the file, or makes one of the scenes that are rendered by then.
 
         Returns:
-            Number of scenes.
+            Number of scenes in the file.
 
         Raises:
-            RenderingError: there is no file.
+            RenderingError: rendering failed, or too few scenes were rendered.
         """
         bulk = self._bulk
         if self.wait(until - time.monotonic()):
@@ -198,15 +202,15 @@ class Rendering:
         finally:
             self.end()
         folder = parts_folder(Path(bulk.out))
-        there = [part.rows for part in plan(bulk.size, 0, bulk.n) if part.path(folder).exists()]
-        n = sum(there) // MAX_PART_ROWS * MAX_PART_ROWS
+        rows = [part.rows for part in plan(bulk.size, 0, bulk.n) if part.path(folder).exists()]
+        n = sum(rows) // MAX_PART_ROWS * MAX_PART_ROWS
         if not n:
             raise RenderingError(f"{bulk.gl}: hardly any scene was rendered")
         render(Bulk(**{**vars(bulk), "n": n}), until + 2 * STOP_S)
         return n
 
     def end(self) -> None:
-        """Ends it; finished parts stay."""
+        """Ends rendering by force; finished parts stay."""
         if self._process.poll() is None:
             self._signal(signal.SIGKILL)
             self._process.wait()
@@ -217,10 +221,10 @@ class Rendering:
 
 
 def need(way: Way | None) -> Way:
-    """Returns a way to draw.
+    """Returns the way to draw.
 
     Raises:
-        CommandError: there is none.
+        CommandError: nothing draws.
     """
     if way is None:
         raise CommandError("nothing draws here: libegl1 or libosmesa6 is missing, or part 1 failed")

@@ -1,4 +1,4 @@
-"""What a run of tools/gpu tells: on the screen, in report.txt and in results.json, as it goes."""
+"""The report of tools/gpu: written as it goes, to the screen, report.txt and results.json."""
 
 import json
 import time
@@ -14,7 +14,7 @@ MOST_FILES, MOST_BYTES = 8, 16 << 20
 
 @dataclass(frozen=True)
 class Row:
-    """A part in the table at the end."""
+    """A part's row of the table at the end."""
 
     part: str
     outcome: str
@@ -37,27 +37,30 @@ class Report:
     rows: list[Row] = field(default_factory=list)
     results: dict[str, Any] = field(default_factory=dict)
     not_run: list[str] = field(default_factory=list)
-    """What a dry run leaves out."""
+    """Lines on what this run could not check."""
 
     def __post_init__(self) -> None:
         (self.out / REPORT).write_text("")
 
     def say(self, text: str) -> None:
-        """Prints lines with the seconds so far, and writes them."""
+        """Prints lines, with the seconds passed so far, and writes them to report.txt."""
         passed = f"[{time.monotonic() - self.started:6.1f}] "
         self._write("\n".join(passed + line for line in text.splitlines()))
 
     def keep(self, key: str, value: object) -> None:
-        """Keeps numbers in results.json."""
+        """Writes a value to results.json, under a key."""
         self.results[key] = value
         (self.out / RESULTS).write_text(json.dumps(self.results, indent=1) + "\n")
 
     def run(self, part: str, work: Callable[[], str]) -> bool:
-        """Does a part; whatever it raises is its row, and what follows goes on.
+        """Does a part and adds its row; an error is recorded there, and the parts after it go on.
 
         Args:
             part: its name.
             work: does it, and returns its figures in a few words.
+
+        Returns:
+            Whether the part was done.
         """
         self.say(f"== {part}")
         start = time.monotonic()
@@ -71,7 +74,7 @@ class Report:
         return outcome == "done"
 
     def finish(self) -> None:
-        """Writes the table, what was not run, and what of the folder breaks its limits."""
+        """Writes the table, what was not run, and which files break the folder's limits."""
         width = max(len(row.part) for row in self.rows)
         lines = [
             f"{row.part:<{width}}  {row.outcome:<6} {row.seconds:6.1f} s  {row.figures}"

@@ -16,7 +16,7 @@ RECIPES = {
 
 
 def called(step):
-    """Stands for `cuda_graph` on a CPU: the step is made anew each time."""
+    """Replaces `cuda_graph` on a CPU: returns the step as it is, uncaptured."""
     return step
 
 
@@ -27,9 +27,9 @@ class Scale:
     dry: bool
     room: ObjectsRoomConfig = field(default_factory=ObjectsRoomConfig)
     compared: int = 64
-    """Scenes drawn with each OpenGL."""
+    """Scenes that each OpenGL draws for comparison."""
     rate_s: float = 3.0
-    """Seconds for which scenes a second are measured."""
+    """Seconds over which the rate of rendering is measured."""
     first: int = 4096
     """Scenes that parts 2 and 3 learn from."""
     scenes: int = 100_000
@@ -37,17 +37,17 @@ class Scale:
     backend: str = "inductor"
     window_steps: int = 50
     rounds: range = range(3, 10)
-    """Fewest windows, and one more than the most."""
+    """Starts at the fewest rounds of timed windows, and stops at one more than the most."""
     profiled_steps: int = 5
     losses_steps: int = 500
     losses_every: int = 50
     save_every_s: float = 60.0
     scores: int = 10
-    """On held-out scenes, over the time of part 4."""
+    """How often part 4 scores held-out scenes."""
 
     @classmethod
     def toy(cls) -> "Scale":
-        """Returns what two cores do in a minute."""
+        """Returns the sizes of a dry run, which two cores do in about a minute."""
         return cls(
             dry=True,
             room=ObjectsRoomConfig(size=32),
@@ -71,7 +71,7 @@ class Scale:
         return Form(self.backend if compiled else None, capture if graph else None)
 
     def sized(self, config: TrainConfig) -> TrainConfig:
-        """Returns a recipe, or its toy."""
+        """Returns a config at these sizes: unchanged on a GPU but for its saves, else a toy."""
         if not self.dry:
             return replace(config, save_every_s=self.save_every_s)
         model = replace(
@@ -94,7 +94,7 @@ class Scale:
 
     @property
     def flags(self) -> str:
-        """What `sized` is to monet-train, beside the preset."""
+        """The flags of monet-train that make of a preset what `sized` makes of it."""
         if not self.dry:
             return ""
         return (
@@ -103,5 +103,5 @@ class Scale:
         )
 
     def measured(self) -> TrainConfig:
-        """Returns the run whose steps parts 2 and 3 make: the paper's model and batch, Muon."""
+        """Returns the config of parts 2 and 3: the paper's model and batch, with Muon."""
         return self.sized(replace(PRESETS["fast"], precision="bfloat16"))

@@ -41,15 +41,15 @@ from gpu_parts.training import RUN, Origin, train
 from gpu_parts.worker import Worker, WorkerError
 
 EARLY_S = 30.0
-"""The command ends so long before the time is over."""
+"""The command ends this long before its time is over."""
 SHARES = {"rendering": 0.15, "losses": 0.32, "steps": 0.50}
-"""By which share of the time each part before training has ended."""
+"""Share of the time after which each part before training must have ended."""
 DRY_S = 1200.0
-"""A dry run's limit, which is there for what hangs."""
+"""Time limit of a dry run, which only a part that hangs reaches."""
 WAIT_S = 60.0
-"""Training waits so long for its scenes, and then takes those that are there."""
+"""Training waits this long for its scenes, and then takes those that are rendered."""
 LIMIT_S = 30.0
-"""An OpenGL that takes longer over a few scenes hangs."""
+"""An OpenGL that needs longer for a few scenes counts as hanging."""
 DRAWING = {"egl": "the GPU's driver draws", "osmesa": "the CPU draws"}
 NOT_RUN = (
     "a GPU's own EGL, alone and in many processes: if EGL drew, it was software",
@@ -61,7 +61,7 @@ NOT_RUN = (
 
 
 def find_device(limit_s: float = 120.0) -> str:
-    """Returns the GPU that torch finds, in one line; nothing where it finds none."""
+    """Returns a line about the GPU that torch finds; an empty one where it finds none."""
     worker = Worker("torch", tell_device)
     try:
         return worker.answer(time.monotonic() + limit_s)
@@ -70,14 +70,14 @@ def find_device(limit_s: float = 120.0) -> str:
 
 
 class Session:
-    """The parts of one run, and what they leave for each other.
+    """The parts of one run, and what each leaves for the next.
 
     Args:
-        scale: sizes.
-        minutes: time in all; a dry run does not heed it.
-        begin: what training begins with.
+        scale: sizes of all parts.
+        minutes: time in all; ignored in a dry run.
+        begin: where training begins.
         work: folder for data.
-        report: where everything is told.
+        report: receives lines and numbers.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Session:
         self._stepping: Stepping | None = None
 
     def run(self) -> bool:
-        """Does all parts; tells whether all were done."""
+        """Does all parts; returns whether none of them failed."""
         report = self._report
         try:
             done = [
@@ -119,7 +119,7 @@ class Session:
     # Part 1
 
     def draw(self) -> str:
-        """Asks each OpenGL, compares and times them, and starts what training learns from."""
+        """Examines, compares and times each OpenGL, and starts rendering the training scenes."""
         until = self._until("rendering")
         examinations = self._ask_doctor(until)
         rates: dict[str, dict[int, float]] = {}
@@ -152,7 +152,7 @@ class Session:
         return "; ".join([*verdicts, *([same] if same else [])])
 
     def _ask_doctor(self, until: float) -> dict[str, Examination]:
-        """Returns what is said of each OpenGL that is installed."""
+        """Returns the doctor's examination of each OpenGL that is installed."""
         examinations: dict[str, Examination] = {}
         for gl, why in DRAWING.items():
             try:
@@ -171,11 +171,14 @@ class Session:
         return examinations
 
     def _compare(self, right: list[str], until: float) -> str:
-        """Draws the same scenes with each OpenGL that tells the truth, and compares two.
+        """Draws the same scenes with each OpenGL that draws rightly, and compares the files.
 
         Args:
-            right: which; one that cannot draw these scenes is taken out.
+            right: these OpenGLs; the method removes those that cannot draw the scenes.
             until: when to give up.
+
+        Returns:
+            The difference in words; empty where there are no two files.
         """
         files: dict[str, Path] = {}
         for gl in list(right):
@@ -198,7 +201,7 @@ class Session:
         return str(apart)
 
     def _time(self, gl: str, until: float) -> dict[int, float]:
-        """Returns scenes a second by number of processes; those that fail are missing."""
+        """Returns scenes a second by number of processes, without the numbers that fail."""
         rates: dict[int, float] = {}
         cores = available_cores()
         for processes in sorted({1, min(4, cores), cores}):
@@ -224,12 +227,12 @@ class Session:
     # Parts 2 and 3
 
     def compile(self) -> str:
-        """Lets all forms of a step begin to compile."""
+        """Starts the processes in which all forms of a step compile."""
         self._stepping = Stepping(self._scale, self._learned_from(), self._report)
         return str(self._stepping)
 
     def steps(self) -> str:
-        """Times forms of a step."""
+        """Times the forms of a step."""
         if self._stepping is None:
             raise WorkerError("no form of steps began to compile")
         try:
@@ -246,7 +249,7 @@ class Session:
         return nullcontext() if self._rendering is None else self._rendering.paused()
 
     def _learned_from(self) -> Path:
-        """Returns the first scenes, or, where none could be drawn, pictures that ship."""
+        """Returns the file that parts 2 and 3 learn from: pictures that ship, if none are drawn."""
         if self._first.exists():
             return self._first
         path = self._work / "shipped.h5"
@@ -289,7 +292,7 @@ class Session:
 
 
 def write_shipped(path: Path, rows: int) -> None:
-    """Writes a file of images alone: the rooms that ship, over and over."""
+    """Writes a file of images alone, which repeats the rooms that ship."""
     images = np.stack([room.image for room in stored_rooms()])
     config = ObjectsRoomConfig(size=images.shape[1])
     fields = {"image": Field(images.shape[1:], "uint8", "RGB")}

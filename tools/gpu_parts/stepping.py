@@ -18,14 +18,14 @@ from gpu_parts.worker import Worker, WorkerError, end
 
 THREADS = "TORCHINDUCTOR_COMPILE_THREADS"
 TIMED_SHARE = 0.6
-"""So much of the time that part 3 leaves is kept for the windows, which want the GPU alone."""
+"""Share of the time after part 3 that is kept for timed windows, which need the GPU alone."""
 AFTER_S = 15.0
-"""Kept for the kernels and the floor."""
+"""Time kept free for the kernels and the floor."""
 SHOWN_KERNELS = 20
 
 
 class Stepping:
-    """Every form of steps, in processes that compile side by side from the start.
+    """All forms of a step, each in a process of its own; they compile side by side from the start.
 
     Args:
         scale: sizes.
@@ -56,8 +56,8 @@ class Stepping:
         """Times every form that compiles in time; returns the best one in a few words.
 
         Args:
-            until: when it has to be done, by `time.monotonic`.
-            quiet: keeps other work of this command from running.
+            until: time, by `time.monotonic`, at which this must be done.
+            quiet: pauses other work of this command.
 
         Raises:
             WorkerError: no form could be timed.
@@ -109,7 +109,7 @@ def _ready(workers: dict[Variant, Worker], report: Report, until: float) -> dict
 
 
 def _chosen(ready: dict[Variant, Worker], report: Report, until: float) -> dict[Variant, Worker]:
-    """Lets each form, alone at the GPU, choose its kernels and capture its graph."""
+    """Makes each form in turn, alone on the GPU, choose its kernels and capture its graph."""
     settled: dict[Variant, Worker] = {}
     for variant, worker in ready.items():
         try:
@@ -128,7 +128,7 @@ def _chosen(ready: dict[Variant, Worker], report: Report, until: float) -> dict[
 def _time(
     ready: dict[Variant, Worker], scale: Scale, batch: int, report: Report, until: float
 ) -> dict[Variant, float]:
-    """Times windows in turn, for as many rounds as there is time for; returns the median rates."""
+    """Times the forms in turn, in as many rounds as time allows; returns the median rates."""
     rates: dict[Variant, list[float]] = {variant: [] for variant in ready}
     longest = 0.0
     for round_number in range(scale.rounds.stop - 1):
@@ -186,7 +186,7 @@ def _show_kernels(worker: Worker, scale: Scale, report: Report, until: float) ->
 
 
 def _show_floor(worker: Worker, report: Report, until: float) -> float | None:
-    """Says the floor; returns its seconds a step, or `None` where it could not be measured."""
+    """Reports the floor; returns its seconds a step, or `None` where it could not be measured."""
     try:
         worker.ask(("floor", 0))
         floor: Floor = worker.answer(until)

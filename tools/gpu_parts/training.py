@@ -1,4 +1,4 @@
-"""Part 4: a recipe is trained for the rest of the time, and what it saves is brought to OUT/run."""
+"""Part 4: trains a recipe for the rest of the time, and copies what it saves to OUT/run."""
 
 import json
 import os
@@ -23,23 +23,23 @@ from gpu_parts.worker import Worker
 
 RUN = "run"
 BROUGHT = (CONFIG, METRICS, PICTURE, WEIGHTS, STATE)
-"""The state last: it is there only with what belongs to it."""
+"""Files to copy, the state last: where it is, the files that belong to it are too."""
 LAST_S = 6.0
-"""Kept for the last state, its scores and their picture."""
+"""Time kept free for the last state, its scores and their picture."""
 LOOK_S = 1.0
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What training begins with."""
+    """Where training begins."""
 
     config: TrainConfig
     state: Path | None
-    """Run folder whose state it goes on from."""
+    """Run folder whose state training goes on from; `None` where it starts anew."""
 
 
 def origin(recipe: str, start: str | None, scale: Scale) -> Origin:
-    """Returns what `--recipe` and `--from` mean.
+    """Returns where training begins by `--recipe` and `--from`.
 
     Args:
         recipe: name of a preset.
@@ -47,8 +47,8 @@ def origin(recipe: str, start: str | None, scale: Scale) -> Origin:
         scale: sizes.
 
     Raises:
-        UsageError: there is no such thing.
-        CommandError: a state's run learns from a place that another machine does not have.
+        UsageError: `start` names neither a run folder nor weights.
+        CommandError: the run of a state learns from an absolute path, of its own machine.
     """
     if start is None:
         return Origin(scale.sized(RECIPES[recipe]), None)
@@ -61,16 +61,16 @@ def origin(recipe: str, start: str | None, scale: Scale) -> Origin:
                 f"--from {folder / WEIGHTS} starts from its weights"
             )
         return Origin(replace(config, save_every_s=scale.save_every_s), folder.resolve())
-    path = find_weights(start)  # refuses what is none
+    path = find_weights(start)
     name = start if path.parent == SHIPPED else str(path.resolve())
     return Origin(scale.sized(replace(RECIPES[recipe], init_from=name)), None)
 
 
 def check_out(out: Path, begin: Origin) -> None:
-    """Refuses to write over a run that is not gone on with.
+    """Checks that no run is overwritten but the one that training goes on from.
 
     Raises:
-        UsageError: there is one in OUT/run.
+        UsageError: OUT/run holds another run.
     """
     target = out / RUN
     if (target / STATE).exists() and begin.state != target.resolve():
@@ -80,14 +80,14 @@ def check_out(out: Path, begin: Origin) -> None:
 def train_until(
     connection: Connection, config: TrainConfig, scores: int, work: Path, until: float
 ) -> None:
-    """Trains in WORK/run on a file under WORK, and says how fast and how far."""
+    """Trains in WORK/run on a file under WORK; sends a line on the pace, then the outcome."""
     os.chdir(work)
     with Trainer(config, Path(RUN)) as trainer:
         first = trainer.step
         costs = trainer.measure(until - time.monotonic())
         connection.send(f"from step {first:,}, {pace_in_words(costs.step_s)}")
         left_s = until - time.monotonic()
-        # About so many scores, whatever the machine makes of the time.
+        # So that the run is scored about `scores` times, however fast the machine is.
         steps = min(left_s / costs.step_s, config.steps - first)
         every = max(1, min(config.score_every, round(steps / scores)))
         trainer.adopt(replace(trainer.config, score_every=every))
@@ -96,15 +96,18 @@ def train_until(
 
 
 def train(begin: Origin, scores: int, work: Path, out: Path, report: Report, until: float) -> str:
-    """Trains; brings what is saved to OUT/run, and prints the scores as they come.
+    """Trains, copies what is saved to OUT/run, and prints the scores as they come.
 
     Args:
-        begin: what it begins with.
-        scores: on held-out scenes, over the time there is.
-        work: folder under which its data lie.
+        begin: where training begins.
+        scores: how often held-out scenes are scored.
+        work: folder under which the run's data lie.
         out: the folder of the whole command.
         report: where lines go.
-        until: when all has to be done, by `time.monotonic`.
+        until: time, by `time.monotonic`, at which all must be done.
+
+    Returns:
+        Steps, scores and folder in a few words.
 
     Raises:
         WorkerError: training failed, or hung.
@@ -141,7 +144,7 @@ def train(begin: Origin, scores: int, work: Path, out: Path, report: Report, unt
 
 
 def _bring(run: Path, target: Path, before: int) -> int:
-    """Copies what was saved since; returns what tells this state from a later one."""
+    """Copies a state newer than `before` with its files; returns the time of the newest state."""
     try:
         saved_ns = (run / STATE).stat().st_mtime_ns
     except FileNotFoundError:
@@ -162,7 +165,7 @@ def _lines(run: Path) -> list[dict]:
 
 
 def _show(run: Path, report: Report, shown: int) -> int:
-    """Prints scores that are new; returns how many lines were seen."""
+    """Prints the scores after the first `shown` lines of the log; returns its number of lines."""
     lines = _lines(run)
     for line in lines[shown:]:
         if "held_out_nll" in line:

@@ -12,16 +12,16 @@ from typing import Any
 from scenes.parts.local_workers import end_with_driver
 
 END_S = 3.0
-"""What ends by itself tidies up: it leaves no semaphores behind."""
+"""Time that a process has to end by itself, which leaves no semaphores behind."""
 
 
 class WorkerError(Exception):
-    """A process failed, died or gave no answer in time."""
+    """A worker failed, died or gave no answer in time."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What a process raised."""
+    """An error that a process raised, in one line and with its traceback."""
 
     line: str
     trace: str
@@ -31,9 +31,9 @@ class Worker:
     """A process that calls `serve(connection, *arguments)` and talks over the connection.
 
     Args:
-        name: for messages.
-        serve: a function of a module; what it raises comes with the next answer.
-        arguments: what it is given.
+        name: name in messages.
+        serve: a function of a module; `answer` raises what it raises.
+        arguments: further arguments of `serve`.
     """
 
     def __init__(self, name: str, serve: Callable[..., None], *arguments: object) -> None:
@@ -46,14 +46,18 @@ class Worker:
         theirs.close()
 
     def ask(self, question: object) -> None:
-        """Asks; `answer` brings what comes of it."""
+        """Sends a question; `answer` returns its answer.
+
+        Raises:
+            WorkerError: the process is gone.
+        """
         try:
             self._connection.send(question)
         except OSError as error:
             raise WorkerError(f"{self.name}: the process is gone") from error
 
     def has_answer(self, wait_s: float = 0.0) -> bool:
-        """Whether an answer, or a failure, is there within some seconds."""
+        """Whether an answer or a failure comes within some seconds."""
         return self._connection.poll(max(0.0, wait_s))
 
     def answer(self, until: float) -> Any:
@@ -63,7 +67,7 @@ class Worker:
             until: when to give up, by `time.monotonic`.
 
         Raises:
-            WorkerError: there was none by then, or the process failed or died.
+            WorkerError: no answer came by then, or the process failed or died.
         """
         if not self.has_answer(until - time.monotonic()):
             raise WorkerError(f"{self.name}: no answer in the time there was")
@@ -81,7 +85,7 @@ class Worker:
         return answer
 
     def end(self) -> None:
-        """Ends the process, whatever it does."""
+        """Ends the process, by force where it does not end by itself."""
         end([self])
 
     def hang_up(self) -> None:
@@ -89,7 +93,7 @@ class Worker:
         self._connection.close()
 
     def kill(self, after_s: float) -> None:
-        """Ends the process, which has some seconds for it."""
+        """Ends the process by force, unless it ends by itself within some seconds."""
         self._process.join(after_s)
         if self._process.is_alive():
             self._process.kill()
@@ -97,7 +101,7 @@ class Worker:
 
 
 def end(workers: Iterable[Worker]) -> None:
-    """Ends several at once: each by itself, or else by force, for which they share some seconds."""
+    """Ends several workers at once, by force those that have not ended after a shared time."""
     workers = list(workers)
     for worker in workers:
         worker.hang_up()
@@ -110,7 +114,7 @@ def _serve(connection: Connection, serve: Callable[..., None], arguments: tuple)
     threading.Thread(target=end_with_driver, daemon=True).start()
     try:
         serve(connection, *arguments)
-    except (EOFError, BrokenPipeError):  # nobody asks any more
+    except (EOFError, BrokenPipeError):  # the other end hung up
         return
     except Exception as error:
         line = " ".join(str(error).split()) or type(error).__name__
