@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Returns the folder of published samples beside the repository, where it is there."""
+    """Returns the folder of published samples beside the repository; skips the test without one."""
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
         pytest.skip("the samples of other projects' files are not beside this repository")
@@ -95,7 +95,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def promise(record_property: Callable[[str, object], None]) -> Promise:
-    """Returns what a test tells its row of docs/reliability.md, after its last assertion."""
+    """Returns a function by which a test, after its last assertion, fills its row of
+    docs/reliability.md."""
 
     def record(promised: str, tried: str, times: int, result: str) -> None:
         assert times > 0

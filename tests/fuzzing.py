@@ -58,7 +58,7 @@ class Target:
 
 @dataclass
 class Outcome:
-    """What became of the cases of one target."""
+    """The results of all cases of one target."""
 
     read: int = 0
     refused: int = 0
@@ -244,7 +244,7 @@ def _written(target: Target, folder: Path, content: bytes) -> Path:
 
 
 def failures_of(targets: Sequence[Target], folder: Path, *, cases: int, seed: int = 0) -> list[str]:
-    """Fuzzes each target; returns what failed, and asserts that the damage was felt at all."""
+    """Fuzzes each target and returns the failures; asserts that some damage was noticed."""
     failures = []
     for target in targets:
         outcome = fuzz(target, folder, cases=cases, seed=seed)

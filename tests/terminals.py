@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def on_a_terminal(command: list[str], folder: Path) -> str:
-    """Runs a command; returns what it wrote to a terminal as wide as most."""
+    """Runs a command on a terminal of the usual width; returns what it wrote."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
     process = subprocess.Popen(

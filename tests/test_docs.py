@@ -29,7 +29,7 @@ def prose(page: Path) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """Returns what a page's headings are linked by: GitHub's form of their words."""
+    """Returns the anchors that GitHub makes of a page's headings."""
     found: set[str] = set()
     for title in re.findall(r"^#+ (.+)$", prose(page), flags=re.MULTILINE):
         kept = re.sub(r"[^\w\- ]", "", title.strip().lower()).replace(" ", "-")

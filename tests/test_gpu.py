@@ -43,7 +43,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def dry(tmp_path_factory: pytest.TempPathFactory, work: Path) -> Path:
-    """Returns what a dry run left, by an interpreter in which this project is not installed."""
+    """Returns the results of a dry run by an interpreter in which this project is not installed."""
     site = tmp_path_factory.mktemp("site")
     for place in Path(sysconfig.get_paths()["purelib"]).iterdir():
         if not place.name.startswith(OWN) and place.suffix != ".pth":

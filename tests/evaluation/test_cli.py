@@ -131,7 +131,7 @@ def test_a_run_that_cannot_be_used_or_was_made_for_other_scenes_is_said(
 
 @pytest.fixture
 def truth(tmp_path: Path, rooms_file: Path) -> Path:
-    """Returns predictions that are the truth itself."""
+    """Returns predictions that equal the truth."""
     path = tmp_path / "truth.h5"
     with h5py.File(rooms_file) as file, h5py.File(path, "w") as predictions:
         segmentation = file["segmentation"][:]

@@ -43,7 +43,7 @@ def scenes(rooms_file: Path) -> TestScenes:
 
 @pytest.fixture(scope="module")
 def parts(model: Monet, scenes: TestScenes) -> Drawable:
-    """Returns what seven slots make of them."""
+    """Returns the decomposition of these rooms by seven slots."""
     return decomposed(model, scenes.images, 7)
 
 

@@ -78,7 +78,7 @@ def write_page(
     slots: int = 5,
     more: tuple[str, ...] = (),
 ) -> None:
-    """Writes a report; `more` are further checkpoints, and flags."""
+    """Writes a report by `eval report`; `more` are further words of its command line."""
     arguments = ["--checkpoint", str(checkpoint), *more, "--data", str(data), "--out", str(out)]
     arguments += ["--results", str(results), "--runs", str(runs)]
     assert main(["report", *arguments, "--n", str(n), "--slots", str(slots)]) == 0
@@ -502,7 +502,7 @@ MARKUP += "document.body.dataset.planted=1><svg onload=document.body.dataset.pla
 
 
 def marked(content: Any, keep: tuple[str, ...] = ()) -> Any:
-    """Returns JSON with markup in every word and every name, those apart that say what it is."""
+    """Returns JSON with markup in every word and name but those that say what the JSON is."""
     if isinstance(content, dict):
         return {
             key if key in keep else key + MARKUP: value if key == "schema" else marked(value, keep)

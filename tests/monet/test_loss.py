@@ -93,7 +93,7 @@ def hard(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def late(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Lets the last slots have a scope of almost nothing."""
+    """Makes the scope that is left to the last slots almost zero."""
     log_masks = tensors["log_masks"].clone()
     log_masks[:, -1] = -1e4
     return {**tensors, "log_masks": log_masks.log_softmax(dim=1)}

@@ -110,7 +110,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def undisturbed_long(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns the file of `command_of(LONG)`, likewise."""
+    """Returns the file of `command_of(LONG)`, made in one go by one process."""
     path = tmp_path_factory.mktemp("undisturbed") / "long.h5"
     build(SPRITES, n=LONG, seed=0, out=path, workers=1)
     return path

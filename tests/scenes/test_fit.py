@@ -9,7 +9,7 @@ from scenes.segmentation import images_at, segmentation_at
 
 
 def marked(height: int, width: int) -> np.ndarray:
-    """Returns an image whose red tells the column's third, and whose green the row's."""
+    """Returns an image whose red says in which third a column is, and whose green, a row."""
     image = np.full((height, width, 3), 9, dtype=np.uint8)
     image[..., 0] = 3 * np.arange(width) // width * 100
     image[..., 1] = (3 * np.arange(height) // height * 100)[:, None]

@@ -50,7 +50,7 @@ def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def kill_halfway(*command: str | Path, cwd: Path, out: Path) -> None:
-    """Kills a command once it has made a part, and not all."""
+    """Kills a command when it has made a part but not all of them."""
     words = [sys.executable, "-m", "scenes.cli", *map(str, command)]
     process = subprocess.Popen(words, cwd=cwd, stderr=subprocess.PIPE, start_new_session=True)
     while not list(parts_folder(out).glob("*.h5")):

@@ -27,7 +27,7 @@ print({count})
 
 
 def page_faults(first: str, count: str) -> int:
-    """Returns how often a process that fills freed memory again must ask the kernel for a page."""
+    """Returns the page faults of a process that fills memory again which it had freed."""
     command = [sys.executable, "-c", FAULTS.format(first=first, count=count)]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 

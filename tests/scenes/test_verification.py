@@ -34,7 +34,7 @@ def sprites(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns a file of 20 rooms with everything that may be asked for."""
+    """Returns a file of 20 rooms with all optional fields."""
     path = tmp_path_factory.mktemp("verify") / "rooms.h5"
     build(ObjectsRoomConfig(split="test", size=32, depth=True), n=20, seed=0, out=path, workers=1)
     return path
@@ -49,7 +49,7 @@ def copy(tmp_path: Path, sprites: Path) -> Path:
 
 
 def read(path: Path) -> dict[str, object]:
-    """Returns all that a reader gets."""
+    """Returns everything that a reader can read from a file."""
     with SceneFile(path) as file:
         got: dict[str, object] = {"/": file.attributes}
         for key in file.keys():  # noqa: SIM118

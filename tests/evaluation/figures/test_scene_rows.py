@@ -29,7 +29,7 @@ QUICK = "objects_room_quick"
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """Returns a list that gets each figure that is saved."""
+    """Returns a list to which each saved figure is appended."""
     figures: list[Figure] = []
     save = scene_rows.save
 

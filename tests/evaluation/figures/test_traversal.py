@@ -19,7 +19,7 @@ SLOT = 2
 
 @pytest.fixture(scope="module")
 def parts(model: Monet, rooms_file: Path) -> Decompositions:
-    """Returns what the model makes of one room."""
+    """Returns the model's decomposition of one room."""
     return model.decompose(read_scenes(rooms_file, 1).images)
 
 

@@ -1,4 +1,4 @@
-"""A thousand random cases that every metric is held against."""
+"""A thousand random cases on which every metric is tested."""
 
 from dataclasses import dataclass
 

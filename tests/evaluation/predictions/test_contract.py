@@ -26,7 +26,7 @@ def images() -> np.ndarray:
 
 @pytest.fixture
 def output(images: np.ndarray) -> SimpleNamespace:
-    """Returns what a model with everything may return."""
+    """Returns an output with every key that a model may give."""
     rng = np.random.default_rng(1)
     drawn = rng.random((N, K, SIZE, SIZE), dtype=np.float32)
     masks = drawn / drawn.sum(axis=1, keepdims=True)

@@ -72,7 +72,7 @@ number = 5
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Returns the current folder, in which a file of models lies."""
+    """Returns a folder with a file of models, made the current one."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", list(__import__("sys").path))
     (tmp_path / "colours.py").write_text(COLOURS)

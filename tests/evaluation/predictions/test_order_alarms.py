@@ -66,7 +66,7 @@ def constant(images: np.ndarray, slots: int, rng: np.random.Generator) -> np.nda
 
 
 def random_colors(images: np.ndarray, slots: int, rng: np.random.Generator) -> np.ndarray:
-    """Returns the nearest of some random colours, which are others in each scene."""
+    """Returns, for each pixel, which of some colours is nearest, drawn anew in each scene."""
     centres = rng.uniform(0, 255, (len(images), slots, 1, 1, 3))
     return np.abs(images[:, None] - centres).sum(axis=-1).argmin(axis=1)
 

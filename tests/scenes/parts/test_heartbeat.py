@@ -168,7 +168,7 @@ def test_a_worker_is_watched_from_its_first_beat_and_each_beat_begins_anew() -> 
     watch, pulse = Watch(hang_s=0.3), Pulse(worker, hang_s=0.3)
 
     def silent_ticks() -> int:
-        """Returns how many ticks it takes to count as hung."""
+        """Returns after how many ticks a worker counts as hung."""
         ticks = 1
         while watch.wait([driver]) == ([], []):
             ticks += 1

@@ -31,14 +31,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets this machine count as one with a GPU and EGL, and MUJOCO_GL as unset."""
+    """Makes this machine look like one with a GPU and EGL, where MUJOCO_GL is not set."""
     monkeypatch.setenv("MUJOCO_GL", "")
     monkeypatch.setattr(gl, "has_gpu", lambda: True)
     monkeypatch.setattr(gl, "_installed", lambda way: True)
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, examination: Examination) -> list[str]:
-    """Gives the question an answer; returns a list that grows by one for each time it is asked."""
+    """Makes the examination give this answer; returns a list that grows by one per examination."""
     asked = []
 
     def examine(way, request, *, limit_s):
