@@ -13,9 +13,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -159,10 +159,10 @@ class Decomposition:
 
     masks: Float[Tensor, "B K H W"]
     """What it is scored by: the decoder's masks, or the attention's. They sum to one over K."""
-    masks_recon: Float[Tensor, "B K H W"]
-    """The decoder's masks."""
+    masks_recon: Float[Tensor, "B K H W"] | None
+    """The decoder's masks, where the attention's are scored; else they would be the same."""
     mask_logits: Float[Tensor, "B K H W"]
-    """The same before they are normalised over slots."""
+    """The decoder's masks before they are normalised over slots."""
     components: Float[Tensor, "B K H W 3"]
     """Colours of each slot in [0, 1], not clipped."""
     reconstruction: Float[Tensor, "B H W 3"]
@@ -217,11 +217,12 @@ class AutoEncoder(nn.Module):
         components, logits = (
             each.unflatten(0, unit.shape[:2]) for each in self.decode(latents.flatten(0, 1))
         )
-        masks = masks_recon = logits.softmax(dim=1)  # (B, K, H, W)
+        masks, masks_recon = logits.softmax(dim=1), None  # (B, K, H, W)
+        reconstruction = (masks[..., None] * components).sum(dim=1)
         if self._by_attention:
             seen = attention.unflatten(2, (self._seen, self._seen))
+            masks_recon = masks
             masks = nn.functional.interpolate(seen, self.image_size, mode="bilinear")
-        reconstruction = (masks_recon[..., None] * components).sum(dim=1)
         return Decomposition(masks, masks_recon, logits, components, reconstruction, latents)
 
     def decode(
@@ -249,10 +250,11 @@ class AutoEncoder(nn.Module):
             self(to_unit(some).to(mu.device), unit.expand(len(some), -1, -1))
             for some in pixels.split(AT_ONCE)
         ]
-        names = (each.name for each in fields(Decomposition))
-        return Decomposition(
-            *(torch.cat([getattr(part, name) for part in parts]) for name in names)
-        )
+        joined: dict[str, Any] = {
+            name: None if value is None else torch.cat([getattr(part, name) for part in parts])
+            for name, value in vars(parts[0]).items()
+        }
+        return Decomposition(**joined)
 
 
 @dataclass(frozen=True)
@@ -309,7 +311,7 @@ def load(*, by_attention: bool = False) -> AutoEncoder:
     folder = Path(os.environ.get(RUN, Command.run))
     model = AutoEncoder(read_recipe(folder, Recipe), by_attention=by_attention)
     model.load_state_dict(read_state(folder).model)
-    model.name = folder.name
+    model.name = f"{folder.name}_attention" if by_attention else folder.name
     return model.to(choose_device("auto"))
 
 
