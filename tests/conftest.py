@@ -17,7 +17,7 @@ os.environ.setdefault("MUJOCO_GL", "osmesa")
 os.environ.setdefault("LP_NUM_THREADS", "0")
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # where there is a GPU too, on which sums have other digits
 
-install_import_hook(["scenes", "monet", "evaluation"], "beartype.beartype")
+install_import_hook(["scenes", "monet", "evaluation", "slot_attention"], "beartype.beartype")
 
 ROOT = Path(__file__).resolve().parent.parent
 

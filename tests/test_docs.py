@@ -59,7 +59,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 @each_page
 def test_every_file_that_is_named_is_there(page: Path) -> None:
-    paths = re.findall(r"\b(?:packages|tests|tools|docs)/[\w./*-]*\w", page.read_text())
+    paths = re.findall(r"\b(?:packages|tests|tools|docs|examples)/[\w./*-]*\w", page.read_text())
     assert [path for path in paths if not list(ROOT.glob(path))] == []
 
 
