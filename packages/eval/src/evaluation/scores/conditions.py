@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scenes.file.errors import FileError
 from scenes.file.reader import SceneFile
 from scenes.objects_room.config import ObjectsRoomConfig, condition_config
-from scenes.objects_room.kinds import Kind
+from scenes.objects_room.kinds import Kind, parse_kind
 
 DATA_FOLDER = Path("data/objects_room")
 """Where test rooms lie unless another folder is named."""
@@ -36,6 +37,15 @@ TITLES = {
     "held_out": "kinds held out",
 }
 """What people read of each condition, in every table, picture and page; files have the names."""
+DESCRIPTIONS = {
+    "test": "as in training: three objects placed, one to three of them in view",
+    **{f"objects_{count}": f"{TITLES[f'objects_{count}']} in view" for count in range(7)},
+    "identical_color": "four to six objects of one colour",
+    "four_identical": "four objects of one colour, on a floor of nearly that colour",
+    "held_in": "as in training, without the kinds of objects that were held out",
+    "held_out": "as in training, with at least one object of the kinds that were held out",
+}
+"""What the scenes of each condition are."""
 COMPARED = ("test", "objects_6", "identical_color")
 """Conditions in which the model stands beside the baselines: where colour helps, where more objects
 are in view than in training, and where colour does not help."""
@@ -61,6 +71,15 @@ def config_of(condition: str, size: int, hold_out: tuple[Kind, ...] = ()) -> Obj
     )
 
 
+def kinds_of(hold_out: Sequence[Kind | str]) -> tuple[Kind, ...]:
+    """Returns kinds of objects, some of which are written as `parse_kind` reads them.
+
+    Raises:
+        ValueError: one is none.
+    """
+    return tuple(parse_kind(kind) if isinstance(kind, str) else kind for kind in hold_out)
+
+
 def hold_out_of(data: Path | None) -> tuple[Kind, ...]:
     """Returns the kinds that a training file held out; none where it is unknown or gone."""
     if data is None or not data.is_file():
@@ -82,9 +101,10 @@ def scene_file(
 ) -> Path:
     """Returns a file with enough scenes of a condition, rendering what is lacking.
 
-    A file `CONDITION.h5` in the folder serves if it is of that condition and seed, its size is a
-    multiple and it holds full extents; otherwise `CONDITION_SIZEpx.h5` is made or extended, or
-    `CONDITION_SIZEpx_seedSEED.h5` for another seed than 0.
+    A file `CONDITION.h5` in the folder, such as `eval conditions` writes, serves if it is of that
+    condition and seed, its size is a multiple and it holds full extents. Otherwise
+    `CONDITION_SIZEpx.h5` is made or extended, or `CONDITION_SIZEpx_seedSEED.h5` for another seed
+    than 0.
 
     Args:
         condition: one of `CONDITIONS` or of `HELD`.
@@ -96,13 +116,13 @@ def scene_file(
         hold_out: kinds of objects that `HELD` is about; their files' names tell them apart.
     """
     config = config_of(condition, size, hold_out)
+    own = folder / f"{condition}.h5"
+    if own.exists() and serves(own, config, seed, n):
+        return own
     if condition in HELD:
         condition = f"{condition}_{hashlib.sha256(repr(hold_out).encode()).hexdigest()[:8]}"
-    own = folder / f"{condition}.h5"
-    if own.exists() and _serves(own, config, seed, n):
-        return own
     rendered = folder / f"{condition}_{size}px{f'_seed{seed}' if seed else ''}.h5"
-    if rendered.exists() and _serves(rendered, config, seed, n):
+    if rendered.exists() and serves(rendered, config, seed, n):
         return rendered
     from scenes.driver import build  # loads MuJoCo: only where scenes lack
 
@@ -139,7 +159,8 @@ class TestRooms:
         )
 
 
-def _serves(path: Path, config: ObjectsRoomConfig, seed: int, n: int) -> bool:
+def serves(path: Path, config: ObjectsRoomConfig, seed: int, n: int) -> bool:
+    """Whether a file holds `n` scenes of a config's condition, of its size or a multiple of it."""
     try:
         with SceneFile(path) as file:
             held = file.config
