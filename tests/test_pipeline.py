@@ -66,6 +66,26 @@ def test_eval_runs_as_a_script_of_its_own_too(pipeline: Path) -> None:
     assert "one colour" in printed
 
 
+MASKS = """
+import h5py, pathlib
+pathlib.Path("masks").mkdir()
+for path in pathlib.Path("data/objects_room").glob("*.h5"):
+    with h5py.File(path) as scenes, h5py.File(f"masks/{path.name}", "w") as masks:
+        masks["segmentation"] = scenes["image"][..., 0] // 64
+"""
+
+
+def test_masks_made_elsewhere_are_scored_in_every_condition(tmp_path: Path) -> None:
+    (tmp_path / "masks.py").write_text(MASKS)
+    printed = shell(
+        "eval conditions --n 2 --size 16 && python masks.py && eval generalise --predictions masks",
+        tmp_path,
+    )
+    assert "masks, 4 slots, 2 scenes of each condition" in printed
+    (scores,) = tmp_path.glob("results/**/scores.json")
+    assert len(json.loads(scores.read_text())["conditions"]) == 10
+
+
 def test_a_finished_file_is_extended_and_a_run_is_continued(pipeline: Path) -> None:
     shell("scenes render --n 616", pipeline)
     with h5py.File(pipeline / "data/objects_room/train.h5") as file:

@@ -14,7 +14,15 @@ from monet.model import Monet
 from scenes.driver import build
 from scenes.objects_room.config import ObjectsRoomConfig
 
-DOCUMENTED = ("Model", "Predictions", "generalise", "represent", "score")
+DOCUMENTED = (
+    "Model",
+    "Predictions",
+    "SegmentationScores",
+    "generalise",
+    "represent",
+    "score",
+    "write_conditions",
+)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,8 @@ from evaluation.scores.conditions import (
     scene_file,
     title_of,
 )
-from evaluation.scores.generalisation import example_scenes, generalise
+from evaluation.scores.example_scenes import example_scenes
+from evaluation.scores.generalisation import generalise
 from evaluation.scores.result_files import from_json, to_json, write_result
 from evaluation.scores.results import Generalisation, ModelIdentity
 from evaluation.terminal_tables import (

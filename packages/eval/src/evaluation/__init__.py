@@ -6,7 +6,9 @@ Scenes are files of the package `scenes`.
     score("rooms.h5", model)            every metric on a file  -> result.metrics["ari_fg"].mean
     score("rooms.h5", "masks.h5")       the same for masks that any program wrote
     generalise(model, slots=9)          more objects than in training, and objects of one colour
+    write_conditions("tests/")          these scenes in files, for masks that are made elsewhere
     represent(model, "rooms.h5")        objects' properties from latents; disentangling
+    SegmentationScores(file.entities)   the metrics batch by batch, in a program of your own
     METRICS                             names of the metrics, in the order of tables
 
 Results are dataclasses (`evaluation.scores.results`), and `out="results/"` writes them as JSON. The
@@ -24,11 +26,22 @@ if TYPE_CHECKING:
     from evaluation.metrics import METRICS
     from evaluation.predictions.contract import Predictions
     from evaluation.predictions.models import Model
+    from evaluation.scores.condition_files import write_conditions
     from evaluation.scores.generalisation import generalise
     from evaluation.scores.representation import represent
     from evaluation.scores.scoring import score
+    from evaluation.scores.segmentation_scores import SegmentationScores
 
-__all__ = ["METRICS", "Model", "Predictions", "generalise", "represent", "score"]
+__all__ = [
+    "METRICS",
+    "Model",
+    "Predictions",
+    "SegmentationScores",
+    "generalise",
+    "represent",
+    "score",
+    "write_conditions",
+]
 
 _HOMES = {
     "METRICS": "evaluation.metrics",
@@ -37,6 +50,8 @@ _HOMES = {
     "generalise": "evaluation.scores.generalisation",
     "represent": "evaluation.scores.representation",
     "score": "evaluation.scores.scoring",
+    "SegmentationScores": "evaluation.scores.segmentation_scores",
+    "write_conditions": "evaluation.scores.condition_files",
 }
 """Where each public name is defined: loaded on first use, as some need scikit-learn."""
 

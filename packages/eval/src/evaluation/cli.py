@@ -9,6 +9,7 @@ from typing import Any
 from scenes.command_line import run_one_of
 from scenes.memory import keep_freed_memory
 
+from evaluation.commands.conditions import Conditions
 from evaluation.commands.decompose import Decompose
 from evaluation.commands.figures import Figures
 from evaluation.commands.generalise import Generalise
@@ -20,6 +21,7 @@ from evaluation.commands.traverse import Traverse
 COMMANDS: dict[str, Any] = {
     "decompose": Decompose,
     "generalise": Generalise,
+    "conditions": Conditions,
     "score": Score,
     "represent": Represent,
     "figures": Figures,

@@ -35,6 +35,8 @@ COMPARED_COLUMNS = (
     ("identical_color", "ari_fg"),
 )
 """Condition and score of each column of `comparison_table`."""
+SHOWN_USE = "objects_6"
+"""Condition of which a table shows what each slot holds."""
 DIGITS = {"mse": 4, "nll": 0, "kl_latent": 1, "kl_mask": 1}
 """Digits after the decimal point; 2 for the others."""
 WIDTH = 128
@@ -87,11 +89,12 @@ def condition_table(title: str, results: Sequence[Generalisation]) -> Table:
 
 
 def comparison_table(results: Sequence[Generalisation]) -> Table:
-    """Returns a table of the model beside the baselines, in some conditions."""
+    """Returns a table of the model beside the baselines, in the conditions that were scored."""
     table = _table("beside segmentations that look at colour or place alone, and the ceiling")
-    for condition, name in COMPARED_COLUMNS:
-        table.add_column(f"{title_of(condition)}\n{name}", justify="right", no_wrap=True)
     first = results[0]
+    columns = [column for column in COMPARED_COLUMNS if column[0] in first.conditions]
+    for condition, name in columns:
+        table.add_column(f"{title_of(condition)}\n{name}", justify="right", no_wrap=True)
     rows: dict[str, Mapping[str, Mapping[str, Statistic]]] = {}
     for result in results:
         rows[of_slots(result.checkpoint, result.num_slots)] = result.conditions
@@ -103,7 +106,7 @@ def comparison_table(results: Sequence[Generalisation]) -> Table:
         rows[as_trained(first.checkpoint, trained.num_slots)] = trained.conditions
     for label, conditions in {**rows, **first.baselines, CEILING: first.ceilings}.items():
         if conditions:
-            cells = (cell(name, conditions[c].get(name)) for c, name in COMPARED_COLUMNS)
+            cells = (cell(name, conditions[c].get(name)) for c, name in columns)
             table.add_row(label, *cells)
     return table
 
@@ -167,6 +170,8 @@ def completion(result: Generalisation) -> str:
     """Returns sentences on how far decoded masks complete objects that are partly hidden."""
     occlusion = result.occlusion.model
     scores = occlusion.completion
+    if not scores and not result.decoded_masks:
+        return "It gives no decoded masks: nothing to say of completion."
     if not scores or not scores["decoded_iou"].count:
         return "No object was both partly hidden and found: nothing to say of completion."
     return (
@@ -213,6 +218,9 @@ def _table(title: str) -> Table:
 
 def verdict(result: Generalisation) -> str:
     """Returns sentences on whether the model beat k-means on colour."""
+    lacking = [title_of(name) for name in VERDICT if name not in result.conditions]
+    if lacking:
+        return f"Not scored {', '.join(lacking)}: nothing to say beside k-means on colour."
     label, colours = result.checkpoint.label, result.baselines["k-means on colour"]
     model, colour = result.conditions["test"]["ari_fg"].mean, colours["test"]["ari_fg"].mean
     same = result.conditions["identical_color"]["ari_fg"].mean
@@ -235,6 +243,8 @@ def verdict(result: Generalisation) -> str:
     )
 
 
+VERDICT = ("test", "identical_color")
+"""Conditions that the verdict is of."""
 ADVICE = (
     "this training has not shown more than colour gives. A longer one may; after tools/demo, "
     "`tools/demo --minutes 60` goes on from there, and `--checkpoint objects_room_quick` scores "
@@ -280,11 +290,14 @@ def print_generalisation(results: Sequence[Generalisation]) -> None:
     )
     terminal = console()
     terminal.print(condition_table(title, results))
-    terminal.print(comparison_table(results))
+    comparison = comparison_table(results)
+    if len(comparison.columns) > 1:
+        terminal.print(comparison)
     terminal.print(verdict(first))
     terminal.print()
     for result in results:
-        terminal.print(slot_table(result, "objects_6"))
+        if SHOWN_USE in result.slot_use:
+            terminal.print(slot_table(result, SHOWN_USE))
     for result in results:
         terminal.print(occlusion_table(result))
         terminal.print(completion(result))

@@ -69,13 +69,13 @@ def run_command(
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             traceback.print_exception(error)
-        message, code = _in_one_line(error)
+        message, code = _message_of(error)
         _discard_stdout()
         return _fail(program, message, code)
     return code or 0
 
 
-def _in_one_line(error: BaseException) -> tuple[str, int]:
+def _message_of(error: BaseException) -> tuple[str, int]:
     """Returns an error as a message for the user, and the exit code."""
     if isinstance(error, (UsageError, ValueError)):
         return str(error), EXIT_USAGE
@@ -213,10 +213,14 @@ def in_words(error: OSError) -> str:
     return f"{where}{error.strerror[0].lower()}{error.strerror[1:]}"
 
 
+def in_one_line(text: str) -> str:
+    """Returns a text on one line, without the control codes that names of files may bring."""
+    line = " ".join(text.split())
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+
+
 def _fail(program: str, error: object, code: int) -> int:
-    """Prints an error on one line, without control codes that names from files may hold."""
-    line = " ".join(str(error).split())
-    plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    """Prints an error on one line."""
     if sys.stderr is not None:  # closed: `print` would take stdout instead
-        print(f"{program}: {plain}", file=sys.stderr)  # noqa: T201
+        print(f"{program}: {in_one_line(str(error))}", file=sys.stderr)  # noqa: T201
     return code

@@ -38,8 +38,8 @@ class Report:
 
     def run(self) -> None:
         """Writes report.html and report.json."""
+        from evaluation.notices import tell
         from evaluation.predictions.cache import cache_of
-        from evaluation.predictions.checkpoints import tell
         from evaluation.predictions.model_choice import choose_models
         from evaluation.report.content import check_metric, read_content
         from evaluation.report.page import write_report

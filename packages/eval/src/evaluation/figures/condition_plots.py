@@ -22,8 +22,9 @@ from evaluation.figures.style import STYLE, save
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.models import ScoredModel
 from evaluation.scores.conditions import title_of
-from evaluation.scores.generalisation import example_scenes
+from evaluation.scores.example_scenes import example_scenes
 from evaluation.scores.labels import of_slots
+from evaluation.scores.predicted_conditions import PredictedConditions
 from evaluation.scores.result_files import write_result
 from evaluation.scores.results import Generalisation
 
@@ -32,7 +33,7 @@ SHOWN_USE = ("objects_0", "objects_3", "objects_6", "identical_color")
 
 
 def write_generalisation(
-    model: ScoredModel,
+    model: ScoredModel | PredictedConditions,
     results: Sequence[Generalisation],
     out: Path,
     data_folder: Path,
@@ -41,7 +42,7 @@ def write_generalisation(
     """Writes scores.json, pictures and plots of one model, as far as its conditions suffice.
 
     Args:
-        model: that was scored.
+        model: that was scored, or the masks.
         results: each with another number of slots; several get a folder each.
         out: folder to write.
         data_folder: folder of the scenes that were scored.

@@ -13,7 +13,7 @@ from scenes.pictures.palette import slot_palette, to_uint8
 from evaluation.figures.drawable import Drawable, drawable
 from evaluation.figures.style import Canvas, note_height
 from evaluation.scores.conditions import title_of
-from evaluation.scores.generalisation import ExampleScenes
+from evaluation.scores.example_scenes import ExampleScenes
 
 SIDE = 0.46
 """Side of a slot's picture in inches, where it is drawn both unmasked and masked."""

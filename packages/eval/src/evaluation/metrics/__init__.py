@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float64, Int64, Integer
+from scenes.entrance import entrance
 from scenes.segmentation import contingency
 
 from evaluation.metrics.ari import ari, ari_fg, ari_fg_sklearn, ari_merged, ari_paper, has_room
@@ -13,6 +15,14 @@ from evaluation.metrics.covering import msc, sc
 from evaluation.metrics.matching import count, miou
 from evaluation.metrics.overlap import mbo, recall
 
+if TYPE_CHECKING:
+    from evaluation.scores.segmentation_scores import SegmentationScores
+
+__all__ = ["METRICS", "SegmentationScores", "metrics_of_images", "metrics_of_tables"]
+
+__getattr__, __dir__ = entrance(
+    __name__, {"SegmentationScores": "evaluation.scores.segmentation_scores"}
+)
 METRICS = (
     "ari",
     "ari_merged",

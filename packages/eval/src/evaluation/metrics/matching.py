@@ -24,8 +24,13 @@ def miou(table: Int64[np.ndarray, "N E K"], num_background: int) -> Float64[np.n
     visible = (table[:, num_background:].sum(2) > 0).sum(1)
     score = np.full(len(table), np.nan)
     for image in np.flatnonzero(visible):
-        rows, columns = linear_sum_assignment(overlap[image], maximize=True)
-        score[image] = overlap[image, rows, columns].sum() / visible[image]
+        # Slots without an object left out, one number for each object: to the last digit the sum
+        # does not depend on how many slots other images of the batch have.
+        own = overlap[image][:, overlap[image].any(0)]
+        rows, columns = linear_sum_assignment(own, maximize=True)
+        matched = np.zeros(len(own))
+        matched[rows] = own[rows, columns]
+        score[image] = matched.sum() / visible[image]
     return score
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from monet.weights import SHIPPED, WEIGHTS, Weights, find_weights, read_weights
 from scenes.command_line import CommandError, UsageError
 
+from evaluation.notices import tell
 from evaluation.predictions.models import ScoredModel, monet_model
 from evaluation.scores.results import ModelIdentity
 
@@ -102,8 +102,3 @@ def _shipped() -> list[Weights]:
     """Returns the weights that come with the package, those for the largest images first."""
     shipped = [read_weights(path) for path in sorted(SHIPPED.glob("*.safetensors"))]
     return sorted(shipped, key=lambda weights: -weights.config.model.image_size)
-
-
-def tell(line: str) -> None:
-    """Says a line on stderr, for what is worth knowing but no error."""
-    print(f"eval: {line}", file=sys.stderr)  # noqa: T201

@@ -50,6 +50,8 @@ class Predictions:
     """Pixels that are left out of every score; `None` leaves out none."""
     names_scenes: bool = False
     """Whether a file of predictions said which scene each prediction is of."""
+    counted: bool = False
+    """Whether `num_slots` is the number of different labels, as nobody said how many slots."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,9 @@ def _fitting(value: object, form: tuple[int | None, ...], name: str, key: str) -
     Raises:
         CommandError: the value is no such array.
     """
-    array = _as_array(value, name, key)
+    array = array_of(value, name, key)
+    if array.dtype.kind != "f":
+        array = array.astype(np.float32)
     fits = len(array.shape) == len(form) and all(
         want in (None, have) for have, want in zip(array.shape, form, strict=True)
     )
@@ -176,7 +180,17 @@ def _fitting(value: object, form: tuple[int | None, ...], name: str, key: str) -
     return array
 
 
-def _as_array(value: Any, name: str, key: str) -> np.ndarray:
+def array_of(value: Any, name: str, key: str) -> np.ndarray:
+    """Returns an array, or a tensor of torch on any device, as NumPy's; half floats as float32.
+
+    Args:
+        value: from a program.
+        name: of the program or model, for the message.
+        key: what the value is.
+
+    Raises:
+        CommandError: it is no array of numbers.
+    """
     if hasattr(value, "detach"):  # a tensor of torch, perhaps on another device
         value = value.detach().cpu()
         if not value.dtype.is_floating_point:
@@ -187,10 +201,9 @@ def _as_array(value: Any, name: str, key: str) -> np.ndarray:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:  # lists of different lengths
         raise CommandError(f"{name}: {key}: is no array: {error}") from error
-    if array.dtype.kind in "biu":
-        return array.astype(np.float32)
-    if array.dtype.kind != "f":
+    if array.dtype.kind not in "biuf":
         raise CommandError(
             f"{name}: {key}: expected an array of numbers, got {type(value).__name__}"
         )
-    return array.astype(np.float32) if array.dtype.itemsize < 4 else array
+    is_half = array.dtype.kind == "f" and array.dtype.itemsize < 4
+    return array.astype(np.float32) if is_half else array

@@ -89,26 +89,28 @@ def choose_subject(
     checkpoint: str | None,
     model: str | None,
     predictions: Path | None,
-    data: Path,
+    data: Path | None = None,
     *,
     slots: Sequence[int | None] = (),
     n: int | None = None,
 ) -> ScoredModel | Path:
-    """Returns what `eval score` scores: a model, or a file of predictions.
+    """Returns what is scored: a model, or predictions in a file or folder.
 
     Args:
         checkpoint: as in `checkpoints.choose_weights`.
         model: `module:factory` or `FILE.py:factory` of any model.
-        predictions: file of predictions.
-        data: file of the scenes to score it on.
+        predictions: file of predictions, or folder of them.
+        data: file of the scenes to score it on. Without one these are test rooms, and a model need
+            not be named.
         slots: as in `choose_model`.
         n: as in `choose_model`.
 
     Raises:
-        UsageError: not exactly one of the three is given, or there is no such thing.
+        UsageError: several of the three are given, or there is no such thing.
         CommandError: the model's code raised an error.
     """
-    if [checkpoint, model, predictions].count(None) != 2:
+    named = 3 - [checkpoint, model, predictions].count(None)
+    if named > 1 or (data is not None and named == 0):
         raise UsageError("give one of --checkpoint and --predictions, or --model")
     return predictions or choose_model(checkpoint, model, data, slots=slots, n=n)
 

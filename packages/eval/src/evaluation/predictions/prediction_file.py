@@ -12,7 +12,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, Integer, UInt8
 from scenes.command_line import CommandError
 from scenes.file.errors import FileError
 from scenes.file.reader import open_hdf5
@@ -106,10 +106,32 @@ def predictions_of_labels(
         CommandError: a label is no whole number from 0 to 65,535.
     """
     segmentation, ignored = without_ignored(labels, ignore_label, source)
-    if num_slots is None:
-        scored = segmentation if ignored is None else segmentation[~ignored]
-        num_slots = max(1, len(np.unique(scored)))
-    return Predictions(segmentation, num_slots, ignored=ignored)
+    predictions = Predictions(segmentation, num_slots or 1, ignored=ignored)
+    if num_slots is not None:
+        return predictions
+    return replace(predictions, num_slots=max(1, len(labels_in(predictions))), counted=True)
+
+
+def labels_in(predictions: Predictions) -> Integer[np.ndarray, " L"]:
+    """Returns the different labels of the pixels that are not ignored, in ascending order."""
+    labels, ignored = predictions.segmentation, predictions.ignored
+    return np.unique(labels if ignored is None else labels[~ignored])
+
+
+def read_first(
+    path: Path, count: int
+) -> tuple[Float[np.ndarray, "N K H W"] | None, Float[np.ndarray, "N H W 3"] | None]:
+    """Reads what a file of predictions that was read before has for pictures of its first scenes.
+
+    Returns:
+        Masks and reconstruction, `None` where it has none.
+    """
+    with open_hdf5(path) as file:
+        masks, reconstruction = (
+            file[name][:count].astype(np.float32) if name in file else None
+            for name in ("masks", "reconstruction")
+        )
+    return masks, reconstruction
 
 
 _NAMES = {"iu": "integers", "f": "floats in [0, 1]", "biuf": "numbers"}

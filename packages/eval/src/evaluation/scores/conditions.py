@@ -6,13 +6,14 @@ A condition is a law of scenes, such as six objects in each.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scenes.file.errors import FileError
 from scenes.file.reader import SceneFile
 from scenes.objects_room.config import ObjectsRoomConfig, condition_config
-from scenes.objects_room.kinds import Kind
+from scenes.objects_room.kinds import Kind, parse_kind
 
 from evaluation.room_folder import RoomFolder
 
@@ -41,6 +42,15 @@ TITLES = {
     "held_out": "kinds held out",
 }
 """Titles of the conditions in tables, pictures and pages; files have the names."""
+DESCRIPTIONS = {
+    "test": "as in training: three objects placed, one to three of them in view",
+    **{f"objects_{count}": f"{TITLES[f'objects_{count}']} in view" for count in range(7)},
+    "identical_color": "four to six objects of one colour",
+    "four_identical": "four objects of one colour, on a floor of nearly that colour",
+    "held_in": "as in training, without the kinds of objects that were held out",
+    "held_out": "as in training, with at least one object of the kinds that were held out",
+}
+"""What the scenes of each condition are."""
 COMPARED = ("test", "objects_6", "identical_color")
 """Conditions in which the model is compared with the baselines: where colour helps, where more
 objects are in view than in training, and where colour does not help."""
@@ -66,6 +76,15 @@ def config_of(condition: str, size: int, hold_out: tuple[Kind, ...] = ()) -> Obj
     )
 
 
+def kinds_of(hold_out: Sequence[Kind | str]) -> tuple[Kind, ...]:
+    """Returns kinds of objects, some of which are written as `parse_kind` reads them.
+
+    Raises:
+        ValueError: one is none.
+    """
+    return tuple(parse_kind(kind) if isinstance(kind, str) else kind for kind in hold_out)
+
+
 def hold_out_of(data: Path | None) -> tuple[Kind, ...]:
     """Returns the kinds that a training file held out; none where the file is unknown or gone."""
     if data is None or not data.is_file():
@@ -87,9 +106,10 @@ def scene_file(
 ) -> Path:
     """Returns a file with enough scenes of a condition; missing scenes are rendered.
 
-    A file `CONDITION.h5` in the folder is used if it is of that condition and seed, its image size
-    is a multiple of `size`, and it has full extents. Otherwise `CONDITION_SIZEpx.h5` is made or
-    extended, or `CONDITION_SIZEpx_seedSEED.h5` for another seed than 0.
+    A file `CONDITION.h5` in the folder, such as `eval conditions` writes, is used if it is of that
+    condition and seed, its image size is a multiple of `size`, and it has full extents. Otherwise
+    `CONDITION_SIZEpx.h5` is made or extended, or `CONDITION_SIZEpx_seedSEED.h5` for another seed
+    than 0.
 
     Args:
         condition: one of `CONDITIONS` or of `HELD`.
@@ -101,13 +121,13 @@ def scene_file(
         hold_out: kinds of objects that `HELD` is about, on which the names of its files depend.
     """
     config = config_of(condition, size, hold_out)
+    own = folder / f"{condition}.h5"
+    if own.exists() and serves(own, config, seed, n):
+        return own
     if condition in HELD:
         condition = f"{condition}_{hashlib.sha256(repr(hold_out).encode()).hexdigest()[:8]}"
-    own = folder / f"{condition}.h5"
-    if own.exists() and _serves(own, config, seed, n):
-        return own
     rendered = folder / f"{condition}_{size}px{f'_seed{seed}' if seed else ''}.h5"
-    if rendered.exists() and _serves(rendered, config, seed, n):
+    if rendered.exists() and serves(rendered, config, seed, n):
         return rendered
     from scenes.driver import build  # not at the top: only where scenes must be rendered
 
@@ -155,7 +175,8 @@ def rooms_in(folder: RoomFolder, n: int, size: int) -> TestRooms:
     return TestRooms(folder.data_folder, folder.seed, n, size, folder.workers)
 
 
-def _serves(path: Path, config: ObjectsRoomConfig, seed: int, n: int) -> bool:
+def serves(path: Path, config: ObjectsRoomConfig, seed: int, n: int) -> bool:
+    """Whether a file holds `n` scenes of a config's condition, of its size or a multiple of it."""
     try:
         with SceneFile(path) as file:
             present = file.config

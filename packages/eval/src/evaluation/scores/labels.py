@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from evaluation.scores.results import ModelIdentity
 
+MODEL, TRAINED = "model", "trained slots"
+"""Keys of what is scored: a model, or the predictions of any; the same with its own slots."""
 DECODED, REFINED = "decoded_masks", "refined"
 FURTHER = {DECODED: "its decoded masks", REFINED: "its refined masks"}
 """A model's other segmentations, by their names in scores.json (docs/metrics.md)."""

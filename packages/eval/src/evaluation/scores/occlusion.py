@@ -57,16 +57,19 @@ def objects_in_view(scenes: TestScenes, predictions: Predictions) -> ObjectsInVi
     """
     if scenes.amodal is None:
         raise ValueError("these scenes do not hold the objects' full extents")
-    table = contingency(scenes.segmentation, predictions.segmentation)
+    true = scenes.truth.counted
+    table = contingency(true, predictions.segmentation)
     objects = scenes.amodal.shape[1]
     first = scenes.num_background
     missing = max(0, first + objects - table.shape[1])
     table = np.pad(table, ((0, 0), (0, missing), (0, 0)))[:, : first + objects]
     image, number = np.nonzero(table[:, first:].sum(2))
     slot = match_objects(table, first)[image, number]
-    part = scenes.segmentation[image] == (first + number)[:, None, None]
+    part = true[image] == (first + number)[:, None, None]
     # After averaging down, the part in view may have pixels outside the full extent.
     full = scenes.amodal[image, number] | part
+    if scenes.ignored is not None:
+        full &= ~scenes.ignored[image]
     attention = predictions.segmentation[image] == slot[:, None, None]
     decoded_iou, largest_iou, hidden = np.full((3, len(image)), np.nan)
     if predictions.decoded is not None:

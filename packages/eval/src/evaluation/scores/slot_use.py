@@ -29,7 +29,7 @@ def slot_use(
     """Returns the use of each slot over the scenes of one condition, in the order of the slots.
 
     Args:
-        true: entity index of each pixel.
+        true: entity index of each pixel; a pixel of any further index is left out.
         pred: slot index of each pixel.
         entities: names of the entities.
         num_slots: number of slots, empty ones included.
@@ -42,7 +42,7 @@ def slot_use(
         pixels[:, : table.shape[2], kinds.index(kind)] += table[:, index]
     used = np.asarray(pixels.any(2))
     most = (pixels.argmax(2)[..., None] == np.arange(len(kinds))) & used[..., None]
-    area, mostly = pixels.sum(0) / true.size, most.mean(0)  # (K, kinds)
+    area, mostly = pixels.sum(0) / max(1, pixels.sum()), most.mean(0)  # (K, kinds)
     return tuple(
         SlotUse(
             used=float(share),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Integer, UInt8
 from scenes.command_line import UsageError
 from scenes.file.reader import SceneFile
 from scenes.progress import counting
@@ -25,6 +25,20 @@ class Truth:
     segmentation: UInt8[np.ndarray, "N H W"]
     entities: tuple[str, ...]
     num_background: int
+    ignored: Bool[np.ndarray, "N H W"] | None = None
+    """Pixels that are left out of every score; `None` leaves out none."""
+
+    @property
+    def counted(self) -> Integer[np.ndarray, "N H W"]:
+        """The entity of each pixel, and the number of entities where it is left out."""
+        if self.ignored is None:
+            return self.segmentation
+        return np.where(self.ignored, len(self.entities), self.segmentation)
+
+    def rows(self, rows: slice) -> Truth:
+        """Returns the truth of some of the scenes."""
+        ignored = None if self.ignored is None else self.ignored[rows]
+        return replace(self, segmentation=self.segmentation[rows], ignored=ignored)
 
 
 @dataclass(frozen=True)
@@ -45,7 +59,7 @@ class TestScenes:
     @property
     def truth(self) -> Truth:
         """The truth alone."""
-        return Truth(self.segmentation, self.entities, self.num_background)
+        return Truth(self.segmentation, self.entities, self.num_background, self.ignored)
 
     def rows(self, rows: list[int]) -> TestScenes:
         """Returns some of the scenes, in this order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float64, Int64, Integer
@@ -14,32 +15,51 @@ from evaluation.metrics.reconstruction import mse
 from evaluation.predictions.contract import TERMS, Predictions
 from evaluation.scores.intervals import statistics
 from evaluation.scores.results import Statistic
-from evaluation.scores.truth import TestScenes
+from evaluation.scores.truth import TestScenes, Truth
 
 BOOTSTRAP_SEED = 0
 MOST_ENTITIES = 256
 """Most entities of a file of scenes."""
 CELLS_AT_ONCE = 2**24
 """Most pairs of entity and slot that are counted at once, eight bytes each."""
-
-
+Value = TypeVar("Value")
 NAMES = (*METRICS, "slots_used", "slots_empty", "mse", *TERMS)
 """Every score that a scene may have, in the order of the files."""
 
 
 def values_of(scenes: TestScenes, predictions: Predictions) -> dict[str, Float64[np.ndarray, " N"]]:
     """Returns every score of every scene, by name, in the order of `NAMES`; NaN where undefined."""
-    parts = [
-        _values_of_segmentations(scenes, predictions, rows)
-        for rows in _few_at_once(predictions.segmentation)
-    ]
-    values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    values = values_of_segmentations(scenes.truth, predictions.segmentation)
     values["slots_empty"] = predictions.num_slots - values["slots_used"]
     if predictions.reconstruction is not None:
         values["mse"] = mse(scenes.images, predictions.reconstruction)
-    values |= predictions.terms
+    return in_order({**values, **predictions.terms})
+
+
+def in_order(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Returns values by name in the order of `NAMES`, those of any other name behind them."""
     order = [*NAMES, *sorted(values.keys() - set(NAMES))]
     return {name: values[name] for name in order if name in values}
+
+
+def values_of_segmentations(
+    truth: Truth, segmentation: Integer[np.ndarray, "N H W"]
+) -> dict[str, Float64[np.ndarray, " N"]]:
+    """Returns the metrics of each scene, and its slots with a pixel, by name.
+
+    An image's values depend on that image alone, not on those beside it.
+
+    Args:
+        truth: of the scenes.
+        segmentation: slot of each pixel.
+    """
+    parts = []
+    for rows in _few_at_once(segmentation):
+        table = _table(truth.rows(rows), segmentation[rows])
+        # As are the scores of a scene whose every pixel is left out.
+        used = np.where(table.any((1, 2)), table.any(1).sum(1), np.nan)
+        parts.append({**_metrics(table, truth), "slots_used": used})
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _few_at_once(segmentation: Integer[np.ndarray, "N H W"]) -> list[slice]:
@@ -49,37 +69,21 @@ def _few_at_once(segmentation: Integer[np.ndarray, "N H W"]) -> list[slice]:
     return [slice(start, start + step) for start in range(0, len(segmentation), step)]
 
 
-def _values_of_segmentations(
-    scenes: TestScenes, predictions: Predictions, rows: slice
-) -> dict[str, Float64[np.ndarray, " N"]]:
-    table = _table(scenes, predictions.segmentation[rows], rows)
-    values = _metrics(table, scenes)
-    # A scene of which every pixel is left out has no score at all.
-    used = np.where(table.any((1, 2)), table.any(1).sum(1), np.nan)
-    return {**values, "slots_used": used, "slots_empty": used}
-
-
 def _metrics(
-    table: Int64[np.ndarray, "N E K"], scenes: TestScenes
+    table: Int64[np.ndarray, "N E K"], truth: Truth
 ) -> dict[str, Float64[np.ndarray, " N"]]:
-    values = metrics_of_tables(table, scenes.entities, scenes.num_background)
+    values = metrics_of_tables(table, truth.entities, truth.num_background)
     has_pixels = table.any((1, 2))
     return {name: np.where(has_pixels, row, np.nan) for name, row in values.items()}
 
 
-def _table(
-    scenes: TestScenes, segmentation: Integer[np.ndarray, "N H W"], rows: slice
-) -> Int64[np.ndarray, "N E K"]:
+def _table(truth: Truth, segmentation: Integer[np.ndarray, "N H W"]) -> Int64[np.ndarray, "N E K"]:
     """Counts the pixels that each entity shares with each slot, except for pixels left out."""
-    true = scenes.segmentation[rows]
     if int(segmentation.max(initial=0)) >= MOST_ENTITIES:  # smaller numbers make a smaller table
         segmentation = np.stack(
             [np.unique(one, return_inverse=True)[1].reshape(one.shape) for one in segmentation]
         )
-    if scenes.ignored is None:
-        return contingency(true, segmentation)
-    nowhere = len(scenes.entities)
-    return contingency(np.where(scenes.ignored[rows], nowhere, true), segmentation)[:, :nowhere]
+    return contingency(truth.counted, segmentation)[:, : len(truth.entities)]
 
 
 def statistics_of(scenes: TestScenes, predictions: Predictions) -> dict[str, Statistic]:
@@ -102,8 +106,8 @@ def ceiling_values(scenes: TestScenes) -> dict[str, Float64[np.ndarray, " N"]] |
     """
     if not has_room(scenes.entities):
         return None
-    table = _table(scenes, scenes.segmentation, slice(None))
-    return _metrics(walls_and_sky_in_one_slot(table, scenes.entities), scenes)
+    table = _table(scenes.truth, scenes.segmentation)
+    return _metrics(walls_and_sky_in_one_slot(table, scenes.entities), scenes.truth)
 
 
 def statistics_of_rows(
