@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -16,6 +16,7 @@ PNG_KEYS = ("image", "segmentation")
 """Fields that are PNG in every form."""
 
 
+@runtime_checkable
 class ShardForm(Protocol):
     """One format's shards of one split."""
 
