@@ -21,7 +21,7 @@ BLOCKS_AHEAD = 2
 class Encoder:
     """Encodes rows of a file: memory has a few blocks of them, however many there are.
 
-    Threads, not processes: compressing images takes most of the time, and lets others run meanwhile.
+    By threads: compressing images takes most of the time, and lets other threads run meanwhile.
 
     Args:
         rows: of the file.
