@@ -93,11 +93,12 @@ class ParquetShards:
 
 def _row(file: pq.ParquetFile, number: int) -> dict[str, Any]:
     """Returns one row as Python's objects, of which only its row group is read."""
+    start = 0
     for group in range(file.num_row_groups):
-        count = file.metadata.row_group(group).num_rows
-        if number < count:
-            return file.read_row_group(group).slice(number, 1).to_pylist()[0]
-        number -= count
+        stop = start + file.metadata.row_group(group).num_rows
+        if start <= number < stop:
+            return file.read_row_group(group).slice(number - start, 1).to_pylist()[0]
+        start = stop
     raise KeyError(f"it has no row {number}")
 
 
