@@ -38,12 +38,13 @@ FORMS: tuple[ExportFormat, ...] = (
     "webdataset",
 )
 PEAK = """
-import resource, sys
+import re, sys
 from pathlib import Path
 from scenes.formats.export import export
 export(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024)
 """
+"""Prints its own peak; `getrusage` would also count what its parent had before `exec`."""
 
 
 def limit(path: Path) -> Callable[[Path, Path], None]:

@@ -15,6 +15,12 @@ from scenes.formats.shards.options import ShardOptions
 from scenes.formats.shards.tar_shards import TarShards
 from scenes.scene import Field
 
+# Both libraries leave the last shard's file to the garbage collector.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
 
 @pytest.mark.parametrize("name", ["sprites", "rooms"])
 def test_webdataset_iterates_every_pixel_and_factor(request, tmp_path, name):

@@ -44,7 +44,9 @@ def forked(work: Callable[[], int]) -> tuple[int, str]:
         def child() -> None:
             os.dup2(said.fileno(), 2)
             sys.stderr = os.fdopen(2, "w", closefd=False)
-            os._exit(work())
+            code = work()
+            sys.stderr.flush()
+            os._exit(code)
 
         process = multiprocessing.get_context("fork").Process(target=child)
         process.start()

@@ -87,7 +87,7 @@ class ParquetShards:
             try:
                 row = _row(pq.ParquetFile(stream), number)
                 return {key: _value(row[key], key, field) for key, field in self._fields.items()}
-            except (pa.ArrowException, KeyError, TypeError, OverflowError) as error:
+            except (pa.ArrowException, KeyError, TypeError, ValueError, OverflowError) as error:
                 raise ValueError(f"{path}: {error}") from error
 
 

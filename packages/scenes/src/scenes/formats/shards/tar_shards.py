@@ -78,7 +78,7 @@ class TarShards:
                 return {
                     key: _value(key, field, members, values) for key, field in self._fields.items()
                 }
-            except (tarfile.TarError, KeyError, TypeError, OverflowError) as error:
+            except (tarfile.TarError, KeyError, TypeError, ValueError, OverflowError) as error:
                 raise ValueError(f"{path}: {error!r}") from error
 
 
