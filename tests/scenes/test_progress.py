@@ -12,7 +12,12 @@ from scenes.progress import SPEED_S, RateColumn, counting, in_turn, progress_bar
 from terminals import on_a_terminal
 
 N = 40
-EXPORTS = {"tfrecord": "sprites.tfrecords", "object-centric-library": "sprites-ocl.hdf5"}
+EXPORTS = {
+    "tfrecord": "sprites.tfrecords",
+    "object-centric-library": "sprites-ocl.hdf5",
+    "parquet": "sprites_parquet",
+    "webdataset": "sprites_webdataset",
+}
 
 
 @pytest.fixture(scope="module")

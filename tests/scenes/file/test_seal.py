@@ -135,7 +135,7 @@ def test_a_part_of_another_seed_is_not_joined(tmp_path: Path) -> None:
         build(SPRITES, n=600, seed=0, out=out, workers=1)
 
 
-@pytest.mark.parametrize("form", ["tfrecord", "object-centric-library"])
+@pytest.mark.parametrize("form", ["tfrecord", "object-centric-library", "parquet", "webdataset"])
 @pytest.mark.parametrize("change", [change_attribute, change_name, remove_seal])
 def test_a_changed_file_is_not_exported(
     sound: Path,

@@ -172,12 +172,20 @@ def test_what_can_be_refused_is_refused_before_the_work(files, tmp_path, capsys,
 
 
 def test_an_unknown_format_names_those_there_are(files, tmp_path, capsys):
-    assert main(command(files[0], "parquet", tmp_path / "a")) == 2
+    assert main(command(files[0], "pickle", tmp_path / "a")) == 2
     said = capsys.readouterr().err
-    assert all(form in said for form in FORMS)
+    assert all(form in said for form in (*FORMS, "parquet", "webdataset"))
     unchecked = inspect.unwrap(export)  # the tests' own check of types comes before it
-    with pytest.raises(UsageError, match="--format parquet: there are tfrecord, object-centric"):
-        unchecked(files[0], tmp_path / "a", "parquet")
+    words = "--format pickle: there are tfrecord, object-centric-library, parquet, webdataset"
+    with pytest.raises(UsageError, match=words):
+        unchecked(files[0], tmp_path / "a", "pickle")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_one_file_has_no_splits(files, tmp_path, capsys, form):
+    assert main(command(files[0], form, tmp_path / "a", "--split", "test")) == 2
+    said = f"scenes: --format {form} has no splits or shards; parquet and webdataset have\n"
+    assert capsys.readouterr().err == said
 
 
 def limited(size: int):

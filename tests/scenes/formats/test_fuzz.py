@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import shutil
 import zlib
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from scenes.clevr.scenes_json import read_scenes
 from scenes.cli import main
 from scenes.formats.image_file import read_indices, read_rgb
 from scenes.formats.multi_object_datasets import ImportedSource, describe
+from scenes.formats.shards.verification import verify_shards
 from scenes.formats.tfrecord import NoSuchRecordError, encode, read_records, write_record
 from scenes.image_folder.reading import FORMATS, MASK_FORMATS
 
@@ -160,6 +162,23 @@ def test_scenes_jsons(tmp_path, promise):
     target = Target("scenes", text, ".json", read_scenes)
     cases = check([target], tmp_path, cases=1500)
     promise("Damaged scenes JSONs crash or hang nothing", MUTATED, cases, NEVER)
+
+
+def test_manifests_of_shards(tmp_path):
+    folder = tmp_path / "shards"
+    (tmp_path / "damaged").mkdir()
+    assert main(["sprites", "--n", "40", "--workers", "1", "--out", str(tmp_path / "a.h5")]) == 0
+    export = ["export", str(tmp_path / "a.h5"), "--format", "webdataset", "--out", str(folder)]
+    assert main([*export, "--per-shard", "16"]) == 0
+    manifest = folder / "manifests" / "train.json"
+
+    def read(path: Path) -> None:
+        shutil.copy(path, manifest)
+        if problems := verify_shards(folder).problems:
+            raise ValueError(problems[0])
+
+    target = Target("manifest", manifest.read_bytes(), ".json", read, says_where=False)
+    check([target], tmp_path / "damaged", cases=300)
 
 
 def read_picture(path: Path) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from scenes.command_line import CommandError
 from scenes.commands.one_file import OneFile, only
 from scenes.formats import ExportFormat
+from scenes.formats.shards.options import ShardOptions
 
 
 @dataclass(frozen=True)
@@ -47,19 +51,22 @@ class Export:
     file: OneFile
     """The file to export."""
     format: ExportFormat = "tfrecord"
-    """multi_object_datasets' TFRecord, or object-centric-library's HDF5 and metadata."""
+    """multi_object_datasets' TFRecord; object-centric-library's HDF5 and metadata; a folder of
+    Parquet shards with a card, for datasets.load_dataset; or one of tar shards, for webdataset."""
     out: Path | None = None
-    """File to write; beside the file by default."""
+    """File to write, or folder of the shards, which may hold other splits; beside the file by
+    default."""
+    shards: Annotated[ShardOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=ShardOptions)
     overwrite: bool = False
     """Replace what is something else."""
 
     def run(self) -> int:
-        """Writes the file."""
+        """Writes the file, or the shards."""
         from scenes.formats.export import default_name, export
 
         file = only(self.file, "scenes export")
         out = self.out or default_name(file, self.format)
-        exported = export(file, out, self.format, overwrite=self.overwrite)
+        exported = export(file, out, self.format, overwrite=self.overwrite, shards=self.shards)
         for remark in exported.remarks:
             print(f"scenes: {remark}", file=sys.stderr)
         print(f"{out}: {exported.n:,} scenes{', already there' if exported.was_there else ''}")

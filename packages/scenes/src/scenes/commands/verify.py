@@ -15,12 +15,14 @@ class Verify:
     """Check a file: checksums, counts, ranges, masks, and scenes made again from their seed."""
 
     file: OneFile
-    """The file to check."""
+    """The file to check, or a folder of shards that `scenes export` wrote."""
     n: int = 4
-    """Scenes to make again and compare, spread over the file; 0 for none."""
+    """Scenes to make again and compare, spread over the file; 0 for none. Of shards, scenes to
+    compare with --source."""
     source: Path | None = None
     """What the scenes were read from, to read some again: pictures, a TFRecord, dSprites' npz file,
-    or the file of a split. Without it none is, as a path that a file names is not opened."""
+    the file of a split, or that of the shards. Without it none is, as a path that a file names is
+    not opened."""
     scenes: Path | None = None
     """CLEVR's scenes JSON, or a folder of them; looked for beside --source by default."""
     masks: Path | None = None
@@ -28,16 +30,25 @@ class Verify:
 
     def run(self) -> int:
         """Checks the file; the exit code is 1 where anything is wrong."""
-        from scenes.verification import verify
+        from scenes.formats.shards.verification import (
+            ShardVerification,
+            is_shard_folder,
+            verify_shards,
+        )
+        from scenes.verification import Verification, verify
 
         file = only(self.file, "scenes verify")
         if self.n < 0:
             raise UsageError(f"--n must be at least 0, got {self.n}")
         if not file.exists():
             raise UsageError(f"{file}: no such file")
-        report = verify(
-            file, remade=self.n, source=self.source, scenes=self.scenes, masks=self.masks
-        )
+        report: Verification | ShardVerification
+        if is_shard_folder(file):
+            report = verify_shards(file, compared=self.n, source=self.source)
+        else:
+            report = verify(
+                file, remade=self.n, source=self.source, scenes=self.scenes, masks=self.masks
+            )
         for problem in report.problems[:-1]:
             print(f"scenes: {problem}", file=sys.stderr)
         if report.problems:

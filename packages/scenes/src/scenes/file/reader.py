@@ -287,12 +287,20 @@ class SceneFile:
             FileError: a pixel's entity has no name, or the rows are damaged.
         """
         labels = np.asarray(self["segmentation"][rows])
+        self.check_entities(labels)
+        return labels
+
+    def check_entities(self, labels: UInt8[np.ndarray, "*N H W"]) -> None:
+        """Refuses rows of the segmentation in which a pixel is of no entity.
+
+        Raises:
+            FileError: one is.
+        """
         if (highest := int(labels.max(initial=0))) >= len(self.entities):
             raise FileError(
                 f"{self.path}: segmentation: has entity {highest}, and names of "
                 f"{len(self.entities)}"
             )
-        return labels
 
     def masks(self, rows: slice) -> Bool[np.ndarray, "N E H W"]:
         """Returns one mask per entity: disjoint, together covering every pixel."""

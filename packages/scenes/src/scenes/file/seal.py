@@ -116,10 +116,10 @@ def check_rows(path: Path, file: h5py.File, n: int, advance: Callable[[int], Non
         advance(stop - start)
 
 
-def block_rows(fields: Mapping[str, Any]) -> int:
-    """Returns how many rows of fields to read at once: whole chunks, of some `BLOCK_BYTES`."""
+def block_rows(fields: Mapping[str, Any], most_bytes: int = BLOCK_BYTES) -> int:
+    """Returns how many rows of fields to read at once: whole chunks, of some `most_bytes`."""
     row = sum(field.dtype.itemsize * int(np.prod(field.shape[1:])) for field in fields.values())
-    return max(1, BLOCK_BYTES // max(1, row) // CHUNK_ROWS) * CHUNK_ROWS
+    return max(1, most_bytes // max(1, row) // CHUNK_ROWS) * CHUNK_ROWS
 
 
 def changed_chunks(

@@ -1,4 +1,8 @@
-"""Finished files in other projects' formats, written whole or not at all, and known again."""
+"""Finished files in other projects' formats, written whole or not at all, and known again.
+
+An export is a file, with metadata beside it in one format, or a folder of shards with a card
+(`scenes.formats.shards`).
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,15 @@ from pathlib import Path
 from scenes.command_line import UsageError
 from scenes.file.reader import SceneFile
 from scenes.file.seal import check_seal
-from scenes.formats import ExportFormat
+from scenes.formats import ExportFormat, ShardFormat
 from scenes.formats.object_centric_library import (
     columns_of,
     knows_camera,
     metadata_path,
     write_object_centric_library,
 )
+from scenes.formats.shards.options import ShardOptions
+from scenes.formats.shards.writing import write_shards
 from scenes.formats.tfrecord_export import layout_of, write_tfrecord
 from scenes.regular_files import check_regular, open_regular
 
@@ -54,16 +60,18 @@ class _Form:
         return [out] if self.beside is None else [out, self.beside(out)]
 
 
-_FORMS: dict[ExportFormat, _Form] = {
+_FORMS: dict[str, _Form] = {
     "tfrecord": _Form(".tfrecords", layout_of, write_tfrecord),
     "object-centric-library": _Form(
         "_ocl.hdf5", columns_of, write_object_centric_library, metadata_path
     ),
 }
+_SHARDS: dict[str, str] = {"parquet": "_parquet", "webdataset": "_webdataset"}
+"""Endings of the default names of folders."""
 
 
 def default_name(path: Path, form: ExportFormat) -> Path:
-    """Returns the name of an export beside its file.
+    """Returns the name of an export beside its file, of shards that of their folder.
 
     Without dashes where their loader takes the part before the first one for the dataset's name.
 
@@ -72,27 +80,44 @@ def default_name(path: Path, form: ExportFormat) -> Path:
     """
     if not path.name:
         raise UsageError(f"{path}: a folder, not a file")
+    if form in _SHARDS:
+        return path.with_name(f"{path.stem}{_SHARDS[form]}")
     ending = _FORMS[form].ending
     stem = path.stem if ending.startswith(".") else path.stem.replace("-", "_")
     return path.with_name(f"{stem}{ending}")
 
 
-def export(path: Path, out: Path, form: ExportFormat, *, overwrite: bool = False) -> Exported:
+def export(
+    path: Path,
+    out: Path,
+    form: ExportFormat,
+    *,
+    overwrite: bool = False,
+    shards: ShardOptions | None = None,
+) -> Exported:
     """Writes a file in another project's format.
 
     Args:
         path: the file.
-        out: where it goes. What an earlier command wrote there of the same scenes is left.
-        form: multi_object_datasets' TFRecord, or object-centric-library's HDF5 and metadata.
+        out: where it goes: a file, or the folder of shards, which may hold other splits. What an
+            earlier command wrote there of the same scenes is left.
+        form: multi_object_datasets' TFRecord, object-centric-library's HDF5 and metadata, or shards
+            of Parquet or of tar.
         overwrite: replace what is something else.
+        shards: how shards are cut and called.
 
     Raises:
-        FileError: the file has no such form.
+        FileError: the file has no such form, or rows that are not as they were written.
         UsageError: there is no such format, or something else lies at `out`, or may not.
+        CommandError: what writes the format is not installed.
         OSError: it could not be written.
     """
+    if form == "parquet" or form == "webdataset":
+        return _export_shards(path, out, form, shards or ShardOptions(), overwrite=overwrite)
     if form not in _FORMS:
-        raise UsageError(f"--format {form}: there are {', '.join(_FORMS)}")
+        raise UsageError(f"--format {form}: there are {', '.join([*_FORMS, *_SHARDS])}")
+    if shards not in (None, ShardOptions()):
+        raise UsageError(f"--format {form} has no splits or shards; {' and '.join(_SHARDS)} have")
     _check_place(path, out, form)
     with SceneFile(path) as file:
         check_seal(path, file.hdf5)
@@ -109,6 +134,13 @@ def export(path: Path, out: Path, form: ExportFormat, *, overwrite: bool = False
             raise UsageError(f"{there[0]} exists; --overwrite replaces it")
         _FORMS[form].write(file, out, mark)
         return Exported(file.n, was_there=False, remarks=remarks)
+
+
+def _export_shards(
+    path: Path, out: Path, form: ShardFormat, options: ShardOptions, *, overwrite: bool
+) -> Exported:
+    written = write_shards(path, out, form, options, overwrite=overwrite)
+    return Exported(written.manifest.origin.n, written.was_there, written.remarks)
 
 
 def _check_place(path: Path, out: Path, form: ExportFormat) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
+from scenes.file.checked_rows import CheckedRows
 from scenes.file.errors import FileError
 from scenes.file.reader import SceneFile
-from scenes.file.schema import CHECKSUMS, CHUNK_ROWS, dataset_keys
-from scenes.file.seal import SEALED_BY, changed_chunks, check_seal
+from scenes.file.schema import CHUNK_ROWS, dataset_keys
+from scenes.file.seal import SEALED_BY, check_seal
 from scenes.file.writer import field_of
 from scenes.parts.heartbeat import Beat, no_beat
 from scenes.scene import Field, Scene
@@ -40,13 +41,12 @@ class SplitSource:
     dataset = SplitConfig.dataset
 
     def __init__(self, config: SplitConfig, seed: int) -> None:
-        path = Path(config.file)
-        if seal_of(path) != config.content:
-            raise FileError(f"{path}: it changed since its rows were chosen")
+        self._file = SceneFile(Path(config.file))
+        self._rows_of_file = CheckedRows(self._file)
+        if self._file.attributes[SEALED_BY] != config.content:
+            raise FileError(f"{config.file}: it changed since its rows were chosen")
         self.config = config
         self.seed = seed
-        self._file = SceneFile(path)
-        self._checksums = self._file.hdf5[CHECKSUMS][:]
         self.entities = self._file.entities
         self.provenance: Mapping[str, str] = json.loads(self._file.attributes["provenance"])
         hdf5 = self._file.hdf5
@@ -80,10 +80,7 @@ class SplitSource:
     def _chosen(self, block: range, wanted: Int64[np.ndarray, " M"]) -> dict[str, np.ndarray]:
         """Returns those of the wanted rows that lie in a block of whole chunks."""
         self.beat()
-        whole = self._file[block.start : min(block.stop, self._file.n)]
-        for changed in changed_chunks(whole, block.start, self._checksums):
-            between = f"rows {changed[0]} to {changed[-1]}"
-            raise FileError(f"{self._file.path}: {between} are not as written")
+        whole = self._rows_of_file.read(block.start, block.stop)
         first, last = np.searchsorted(wanted, (block.start, block.stop))
         inside = wanted[first:last] - block.start
         return {key: values[inside] for key, values in whole.items()}
