@@ -12,6 +12,7 @@ from scenes.memory import keep_freed_memory
 from evaluation.commands.decompose import Decompose
 from evaluation.commands.figures import Figures
 from evaluation.commands.generalise import Generalise
+from evaluation.commands.leaderboard import Leaderboard
 from evaluation.commands.report import Report
 from evaluation.commands.represent import Represent
 from evaluation.commands.score import Score
@@ -25,6 +26,7 @@ COMMANDS: dict[str, Any] = {
     "figures": Figures,
     "traverse": Traverse,
     "report": Report,
+    "leaderboard": Leaderboard,
 }
 
 

@@ -26,6 +26,7 @@ from evaluation.predictions.models import (
     scored_model,
     with_trained_slots,
 )
+from evaluation.scores.benchmark_scenes import benchmark_scenes
 from evaluation.scores.conditions import (
     COMPARED,
     CONDITIONS,
@@ -41,6 +42,7 @@ from evaluation.scores.labels import DECODED, REFINED
 from evaluation.scores.occlusion import ObjectsInView, objects_in_view, occlusion
 from evaluation.scores.results import (
     AsTrained,
+    BenchmarkScenes,
     Generalisation,
     ModelIdentity,
     OcclusionScores,
@@ -173,7 +175,9 @@ def _generalise(
             progress.update(task, note=f"rendering: {title_of(condition)}")
             path = rooms.file(condition)
             progress.update(task, note=f"scoring: {title_of(condition)}")
-            scores.add(condition, read_scenes(path, rooms.n, rooms.size), model, slots, cache)
+            scenes = read_scenes(path, rooms.n, rooms.size)
+            scores.add(condition, scenes, model, slots, cache)
+            scores.benchmarks[condition] = benchmark_scenes(path, scenes)
             progress.advance(task)
     return scores.result(with_trained_slots(model), slots, rooms.n, rooms.seed)
 
@@ -216,6 +220,7 @@ class _ScoredConditions:
     rows: dict[str, dict[str, dict[str, Statistic]]] = field(default_factory=dict)
     slot_use: dict[str, tuple[SlotUse, ...]] = field(default_factory=dict)
     objects: dict[str, list[ObjectsInView]] = field(default_factory=dict)
+    benchmarks: dict[str, BenchmarkScenes | None] = field(default_factory=dict)
 
     def add(
         self,
@@ -270,4 +275,5 @@ class _ScoredConditions:
                 occlusion(self.objects[_MODEL]),
                 {name: occlusion(self.objects[name]) for name in BASELINES},
             ),
+            benchmarks={name: known for name, known in self.benchmarks.items() if known},
         )

@@ -16,6 +16,7 @@ from evaluation.predictions.contract import Predictions
 from evaluation.predictions.models import ROUNDS, Model, ScoredModel, check_slots, scored_model
 from evaluation.predictions.order import check_order
 from evaluation.predictions.prediction_file import read_predictions
+from evaluation.scores.benchmark_scenes import benchmark_scenes
 from evaluation.scores.labels import CEILING, DECODED, REFINED
 from evaluation.scores.result_files import write_result
 from evaluation.scores.results import FileScores
@@ -102,6 +103,7 @@ def score(
         refined=rows.get(REFINED),
         baselines={name: rows[name] for name in names},
         ceiling=rows.get(CEILING),
+        benchmark=benchmark_scenes(data, scenes),
     )
     if out is not None:
         write_result(result, Path(out))
