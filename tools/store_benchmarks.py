@@ -1,11 +1,11 @@
-"""Makes the benchmarks anew, and stores their checksums and the pixels of a few of their scenes.
+"""Makes benchmarks anew, and stores their checksums and the pixels of a few of their scenes.
 
 Run it only where the scenes themselves are meant to change, and then with a new `VERSION` in
-scenes/benchmarks/table.py. The files must not be in data/benchmark
-yet, and stay there. It prints the rows of the table in
-docs/benchmark.md.
+scenes/benchmarks/table.py; without names, for all of them, first with 320 scenes, then with 10,000.
+The files stay in data/benchmark. It prints the rows of the table in docs/benchmark.md.
 """
 
+import argparse
 import io
 import json
 from dataclasses import asdict
@@ -20,20 +20,29 @@ from scenes.file.reader import SceneFile
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", metavar="NAME", nargs="*", default=list(BENCHMARKS))
+    parser.add_argument("--n", type=int, nargs="+", choices=ROWS, default=ROWS)
+    arguments = parser.parse_args()
     REFERENCE.mkdir(exist_ok=True)
-    stored: dict[str, dict] = {name: {"rows": {}} for name in BENCHMARKS}
-    for n in ROWS:
-        for name, benchmark in BENCHMARKS.items():
-            path = file_of(name)
-            with drawn_by_osmesa():
-                build(benchmark.config, n=n, seed=SEED, out=path)
-            with SceneFile(path) as file:
-                store_pictures(file, name)
-                found = digests(file, n)
-                stored[name]["provenance"] = json.loads(file.attributes["provenance"])
-            stored[name]["rows"][str(n)] = asdict(found)
-            print(f"| `{name}` | {n:,} | `{found.factors}` | `{found.pixels}` |", flush=True)
-            DIGESTS.write_text(json.dumps(stored, indent=1) + "\n")
+    for n in arguments.n:
+        for name in arguments.names:
+            store(name, n)
+
+
+def store(name: str, n: int) -> None:
+    """Makes a benchmark of `n` scenes, and stores what is asked of it elsewhere."""
+    with drawn_by_osmesa():
+        build(BENCHMARKS[name].config, n=n, seed=SEED, out=file_of(name))
+    with SceneFile(file_of(name)) as file:
+        store_pictures(file, name)
+        found, provenance = digests(file, n), json.loads(file.attributes["provenance"])
+    print(f"| `{name}` | {n:,} | `{found.factors}` | `{found.pixels}` |", flush=True)
+    stored = json.loads(DIGESTS.read_text()) if DIGESTS.exists() else {}
+    rows = stored.get(name, {}).get("rows", {})
+    stored[name] = {"provenance": provenance, "rows": {**rows, str(n): asdict(found)}}
+    ordered = {name: stored[name] for name in BENCHMARKS if name in stored}
+    DIGESTS.write_text(json.dumps(ordered, indent=1) + "\n")
 
 
 def store_pictures(file: SceneFile, name: str) -> None:

@@ -1,5 +1,6 @@
 """A file is a benchmark by what it holds: exactly, or within the bounds for another OpenGL."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -29,8 +30,8 @@ def compared(path: Path) -> Comparison:
 def drawn_elsewhere(path: Path) -> None:
     """Lets a file say that another OpenGL drew it, by the same version of the drawing."""
     with h5py.File(path, "r+") as file:
-        drawing = SceneFile(path).attributes["provenance"]
-        file.attrs["provenance"] = drawing.replace("{", '{"gl_renderer": "another", ', 1)
+        provenance = json.loads(file.attrs["provenance"])
+        file.attrs["provenance"] = json.dumps({**provenance, "gl_renderer": "another"})
 
 
 def test_a_file_made_here_is_the_benchmark_exactly(sprites: Path) -> None:

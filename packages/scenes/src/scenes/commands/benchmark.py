@@ -15,7 +15,7 @@ from scenes.command_line import UsageError
 class Benchmark:
     """Make fixed test files by OSMesa, and compare them with their checksums."""
 
-    name: Annotated[str, tyro.conf.Positional]
+    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
     """rooms_test, rooms_six_objects, rooms_identical_color, rooms_empty, multi_dsprites or
     clevr_like; rooms for the first four, all for all of them."""
     n: Literal[320, 10_000] = 320
