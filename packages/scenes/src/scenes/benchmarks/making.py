@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scenes.benchmarks.comparison import Comparison, compare, is_made_as
-from scenes.benchmarks.table import BENCHMARKS, SEED, Benchmark, names_of, rows_of
+from scenes.benchmarks.table import BENCHMARKS, SEED, Benchmark, check_rows, names_of
 from scenes.command_line import CommandError, UsageError
 from scenes.driver import build
 from scenes.file.errors import FileError
@@ -50,9 +50,7 @@ def build_benchmark(
     if name not in BENCHMARKS:
         names_of(name)  # names what there is, if there is no such family either
         raise UsageError(f"{name} is several benchmarks; make one at a time")
-    if n not in (known := rows_of(name)):
-        listed = " and ".join(f"{rows:,}" for rows in known)
-        raise UsageError(f"--n {n:,}: {name} has checksums of {listed} scenes")
+    check_rows(name, n)
     benchmark = BENCHMARKS[name]
     path = file_of(name) if out is None else Path(out)
     if overwrite or not _has_more(path, benchmark, n):

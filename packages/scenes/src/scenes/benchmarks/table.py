@@ -95,6 +95,17 @@ def rows_of(name: str) -> tuple[int, ...]:
     return tuple(map(int, _stored()[name]["rows"]))
 
 
+def check_rows(name: str, rows: int) -> None:
+    """Refuses a number of scenes that a benchmark has no checksums of.
+
+    Raises:
+        UsageError: it has none.
+    """
+    if rows not in (known := rows_of(name)):
+        listed = " and ".join(f"{number:,}" for number in known)
+        raise UsageError(f"--n {rows:,}: {name} has checksums of {listed} scenes")
+
+
 def digests_of(name: str, rows: int) -> Digests:
     """Returns the checksums of a benchmark's first rows, one of `rows_of` it."""
     return Digests(**_stored()[name]["rows"][str(rows)])
