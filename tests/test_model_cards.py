@@ -29,7 +29,8 @@ def test_a_card_has_every_stage_seeds_scores_and_limits(name: str) -> None:
     for step in (*(stage.step for stage in weights.stages), weights.step):
         assert re.search(rf"^\| \d+ \|.*\| {step:,} \|", text, flags=re.MULTILINE)
     assert steps_in_words(weights.step, weights.earlier_steps) in text
-    assert f"commit `{weights.notes['commit']}`" in text or "commit" not in weights.notes
+    commit = weights.notes.get("commit")
+    assert f"| commit | {f'`{commit}`' if commit else 'not recorded'} |" in text
     assert f"| seed | {weights.notes.get('seed', weights.config.seed)}" in text
     for words in ("| other seeds | ", "its refined masks", "felzenszwalb", "## Limits", "refine=3"):
         assert words in text

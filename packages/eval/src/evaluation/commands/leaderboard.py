@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import tyro
+from scenes.commands.one_file import Folders
 
 RESULTS = Path("results/leaderboard")
 
@@ -15,7 +14,7 @@ RESULTS = Path("results/leaderboard")
 class Leaderboard:
     """Put scores of any models and seeds side by side, a table for each benchmark."""
 
-    folders: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
+    folders: Folders
     """Folders below which scores.json files of `eval score` and `eval generalise` lie; seeds of a
     model in MODEL/seed0, MODEL/seed1."""
     out: Path | None = None
