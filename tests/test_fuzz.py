@@ -12,6 +12,7 @@ from pathlib import Path
 
 import evaluation.cli
 import h5py
+import leaderboards
 import numpy as np
 import pytest
 import scenes.cli
@@ -19,7 +20,7 @@ from evaluation.json_files import read_json
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.contract import Predictions
 from evaluation.report.content import read_runs, read_scores
-from evaluation.scores.result_files import from_content
+from evaluation.scores.result_files import from_content, to_json
 from evaluation.training_log import read_log
 from fuzzing import MUTATED, NEVER, Target, check, damaged, reader_of
 from monet.config import ModelConfig, OptimiserConfig, TrainConfig
@@ -296,6 +297,16 @@ def test_scores(promise: Promise, sound: Path, run: Path, tmp_path: Path) -> Non
 
     cases = check([Target("scores", valid, ".json", read, stem="scores")], tmp_path, cases=1500)
     promise("Damaged scores crash or hang nothing", MUTATED, cases, NEVER)
+
+
+def test_scores_of_a_leaderboard(tmp_path: Path) -> None:
+    folder = tmp_path / "m" / "seed0"
+    folder.mkdir(parents=True)
+    valid = to_json(leaderboards.scores(0.5, leaderboards.scenes_of())).encode()
+    command = ["leaderboard", str(folder), "--out", str(tmp_path / "out")]
+    reader = reader_of(evaluation.cli.main, *command)
+    target = Target("leaderboard", valid, ".json", reader, stem="scores")
+    assert check([target], folder, cases=400) == 400
 
 
 def test_cache_entries(promise: Promise, tmp_path: Path) -> None:

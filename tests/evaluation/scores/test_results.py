@@ -95,7 +95,9 @@ def test_other_content_is_refused_with_its_key(change: dict[str, object], messag
 def test_what_is_no_result_is_refused() -> None:
     with pytest.raises(ValueError, match="is no JSON"):
         from_json("{")
-    with pytest.raises(ValueError, match="has none of conditions, metrics, dci, ranked: no"):
+    with pytest.raises(
+        ValueError, match="has none of conditions, metrics, dci, ranked, tables: no"
+    ):
         from_json("[]")
     for content in ("3", "null", '"metrics"', '{"metrics": 1}', '{"conditions": {}, "dci": 1}'):
         with pytest.raises(ValueError, match=r"has none of|required field missing"):

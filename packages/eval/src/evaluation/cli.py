@@ -13,6 +13,7 @@ from evaluation.commands.conditions import Conditions
 from evaluation.commands.decompose import Decompose
 from evaluation.commands.figures import Figures
 from evaluation.commands.generalise import Generalise
+from evaluation.commands.leaderboard import Leaderboard
 from evaluation.commands.report import Report
 from evaluation.commands.represent import Represent
 from evaluation.commands.score import Score
@@ -27,6 +28,7 @@ COMMANDS: dict[str, Any] = {
     "figures": Figures,
     "traverse": Traverse,
     "report": Report,
+    "leaderboard": Leaderboard,
 }
 
 

@@ -9,10 +9,11 @@ A scene is a function of (config, seed, number), so a file is its config, its se
     ((16, 64, 64, 3), ('background', 'object_0'))
 
 `build` makes or extends a file, `SceneFile` reads one, `verify` checks one against its config.
-`write_arrays` makes a file of arrays, `split` training and test files of one, and `open_source`
-gives scenes without a file. There is a config for each dataset: `ObjectsRoomConfig`,
-`MultiDSpritesConfig`, `ClevrConfig`, `ClevrLikeConfig`, `ImageFolderConfig`, `ImportedConfig`.
-`images_at` and `segmentation_at` average down. A file that cannot be used raises a `FileError`.
+`write_arrays` makes a file of arrays, `split` training and test files of one, `build_benchmark` a
+fixed test file, and `open_source` gives scenes without a file. There is a config for each dataset:
+`ObjectsRoomConfig`, `MultiDSpritesConfig`, `ClevrConfig`, `ClevrLikeConfig`, `ImageFolderConfig`,
+`ImportedConfig`. `images_at` and `segmentation_at` average down. A file that cannot be used raises
+a `FileError`.
 
 Further in: `scenes.file.schema` says what a file holds, `scenes.source_list` lists the datasets,
 and `scenes.cli` the commands, which are calls of these names.
@@ -24,6 +25,7 @@ from scenes.entrance import entrance
 
 if TYPE_CHECKING:
     from scenes.arrays.writing import write_arrays
+    from scenes.benchmarks.making import build_benchmark
     from scenes.clevr.config import ClevrConfig, ClevrLikeConfig
     from scenes.driver import build
     from scenes.file.errors import FileError
@@ -47,6 +49,7 @@ __all__ = [
     "ObjectsRoomConfig",
     "SceneFile",
     "build",
+    "build_benchmark",
     "images_at",
     "open_source",
     "segmentation_at",
@@ -66,6 +69,7 @@ _HOMES = {
     "ObjectsRoomConfig": "scenes.objects_room.config",
     "SceneFile": "scenes.file.reader",
     "build": "scenes.driver",
+    "build_benchmark": "scenes.benchmarks.making",
     "images_at": "scenes.segmentation",
     "open_source": "scenes.source_list",
     "segmentation_at": "scenes.segmentation",

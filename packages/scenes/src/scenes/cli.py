@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from scenes.command_line import run_one_of
+from scenes.commands.benchmark import Benchmark
 from scenes.commands.clevr import Clevr, ClevrLike
 from scenes.commands.conversion import Export, Import
 from scenes.commands.doctor import Doctor
@@ -28,6 +29,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "split": Split,
     "show": Show,
     "verify": Verify,
+    "benchmark": Benchmark,
     "doctor": Doctor,
 }
 

@@ -9,11 +9,13 @@ from scenes.progress import progress_bar
 
 from evaluation.predictions.baselines import BASELINES
 from evaluation.predictions.cache import Cache
+from evaluation.scores.benchmark_scenes import benchmark_scenes
 from evaluation.scores.conditions import COUNTS, TestRooms, title_of
 from evaluation.scores.labels import CEILING, DECODED, MODEL, REFINED, TRAINED
 from evaluation.scores.occlusion import ObjectsInView, objects_in_view, occlusion
 from evaluation.scores.results import (
     AsTrained,
+    BenchmarkScenes,
     Generalisation,
     OcclusionScores,
     SlotUse,
@@ -43,7 +45,8 @@ def score_conditions(
             progress.update(task, note=f"rendering: {title_of(condition)}")
             path = rooms.file(condition)
             progress.update(task, note=f"scoring: {title_of(condition)}")
-            scores.add(condition, read_scenes(path, rooms.n, rooms.size), subject, cache)
+            scenes = scores.add(condition, read_scenes(path, rooms.n, rooms.size), subject, cache)
+            scores.benchmarks[condition] = benchmark_scenes(path, scenes)
             progress.advance(task)
     return scores.result(subject, rooms)
 
@@ -55,9 +58,10 @@ class _ScoredConditions:
     rows: dict[str, dict[str, dict[str, Statistic]]] = field(default_factory=dict)
     slot_use: dict[str, tuple[SlotUse, ...]] = field(default_factory=dict)
     objects: dict[str, list[ObjectsInView]] = field(default_factory=dict)
+    benchmarks: dict[str, BenchmarkScenes | None] = field(default_factory=dict)
 
-    def add(self, condition: str, scenes: TestScenes, subject: Subject, cache: Cache) -> None:
-        """Scores one condition."""
+    def add(self, condition: str, scenes: TestScenes, subject: Subject, cache: Cache) -> TestScenes:
+        """Scores one condition; returns its scenes, with the pixels that were left out of them."""
         own = subject.rows(condition, scenes)
         predictions = own[MODEL]
         beside = of_baselines(scenes.images, cache)
@@ -73,6 +77,7 @@ class _ScoredConditions:
             scenes.entities,
             predictions.num_slots,
         )
+        return scenes
 
     def result(self, subject: Subject, rooms: TestRooms) -> Generalisation:
         """Returns the scores of all conditions."""
@@ -93,4 +98,5 @@ class _ScoredConditions:
                 occlusion(self.objects[MODEL]),
                 {name: occlusion(self.objects[name]) for name in BASELINES},
             ),
+            benchmarks={name: known for name, known in self.benchmarks.items() if known},
         )

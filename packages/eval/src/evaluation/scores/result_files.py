@@ -15,6 +15,7 @@ from scenes.atomic import write_whole
 from scenes.command_line import CommandError
 
 from evaluation.json_files import parse_json
+from evaluation.scores.leaderboard_results import Leaderboard
 from evaluation.scores.report_results import Report
 from evaluation.scores.results import (
     SCHEMA,
@@ -27,12 +28,14 @@ from evaluation.scores.results import (
 )
 
 SCORES, REPRESENTATION, REPORT = "scores.json", "representation.json", "report.json"
-Result = FileScores | Generalisation | Representation | Report
+LEADERBOARD = "leaderboard.json"
+Result = FileScores | Generalisation | Representation | Report | Leaderboard
 NAMES: dict[type[Result], str] = {
     FileScores: SCORES,
     Generalisation: SCORES,
     Representation: REPRESENTATION,
     Report: REPORT,
+    Leaderboard: LEADERBOARD,
 }
 """What the file of each is called."""
 _TELLING = {
@@ -40,6 +43,7 @@ _TELLING = {
     "metrics": FileScores,
     "dci": Representation,
     "ranked": Report,
+    "tables": Leaderboard,
 }
 """Which result has a key that no other has."""
 
@@ -51,14 +55,18 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook(float, _as_float)
     for kind in (int, str):
         converter.register_structure_hook(kind, _as_it_is)
+    if_known = override(omit_if_default=True)
     converter.register_unstructure_hook(
         ModelIdentity,
         make_dict_unstructure_fn(
-            ModelIdentity,
-            converter,
-            trained_slots=override(omit_if_default=True),
-            earlier_steps=override(omit_if_default=True),
+            ModelIdentity, converter, trained_slots=if_known, earlier_steps=if_known
         ),
+    )
+    converter.register_unstructure_hook(
+        FileScores, make_dict_unstructure_fn(FileScores, converter, benchmark=if_known)
+    )
+    converter.register_unstructure_hook(
+        Generalisation, make_dict_unstructure_fn(Generalisation, converter, benchmarks=if_known)
     )
     return converter
 

@@ -68,6 +68,25 @@ class ModelIdentity:
         return self.name if self.step is None else "MONet"
 
 
+@dataclass(frozen=True)
+class BenchmarkScenes:
+    """Which fixed test scenes were scored (`scenes benchmark`, docs/benchmark.md)."""
+
+    name: str
+    version: int
+    """Of the benchmarks."""
+    rows: int
+    """Number of scenes."""
+    size: int
+    """Side in pixels at which they were scored."""
+    factors: str
+    """SHA-256 of the scenes' factors, which are the benchmark's bit for bit."""
+    pixels: str
+    """SHA-256 of how they were drawn."""
+    exact: bool
+    """Whether these are the benchmark's own pixels; otherwise another OpenGL's, within bounds."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class FileScores:
     """Scores of a model, or of predictions, on a file of scenes."""
@@ -91,6 +110,8 @@ class FileScores:
     baselines: Mapping[str, Row] = field(default_factory=dict)
     ceiling: Row | None = None
     """Scores of a perfect result with walls and sky in one slot, as the paper's."""
+    benchmark: BenchmarkScenes | None = None
+    """Which benchmark the scenes are of; `None` where they are of none that is known."""
 
     @property
     def name(self) -> str:
@@ -180,6 +201,8 @@ class Generalisation:
     """By condition, an entry for each slot."""
     occlusion: OcclusionScores
     """Scores of the objects of the conditions `objects_0` to `objects_6` together."""
+    benchmarks: Mapping[str, BenchmarkScenes] = field(default_factory=dict)
+    """By condition, which benchmark its scenes are of; conditions of none are left out."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from evaluation.folders import check_writable
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.contract import Predictions
 from evaluation.predictions.models import ROUNDS, Model, ScoredModel, check_slots, scored_model
+from evaluation.scores.benchmark_scenes import benchmark_scenes
 from evaluation.scores.labels import CEILING, DECODED, MODEL, REFINED
 from evaluation.scores.predicted_scenes import predictions_of
 from evaluation.scores.result_files import write_result
@@ -87,6 +88,7 @@ def score(
         refined=scores.get(REFINED),
         baselines={name: scores[name] for name in beside},
         ceiling=scores.get(CEILING),
+        benchmark=benchmark_scenes(data, scenes),
     )
     if out is not None:
         write_result(result, Path(out))

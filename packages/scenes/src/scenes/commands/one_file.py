@@ -1,4 +1,4 @@
-"""The file that a command takes: one, and a line that says so where there are more."""
+"""Files and folders that a command takes without a flag, and a line where it takes one alone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ OneFile = Annotated[
     tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILE", help_behavior_hint="")
 ]
 """The type of a command's field for its file: any number is read, so that more can be counted."""
+
+Folders = Annotated[
+    tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")
+]
+"""The type of a command's field for any number of folders."""
 
 
 def only(files: tuple[Path, ...], command: str) -> Path:

@@ -1,0 +1,1 @@
+"""Tables in which any models stand, with their seeds, on the same scenes (docs/benchmark.md)."""

@@ -1,0 +1,72 @@
+"""A leaderboard as one HTML file that needs nothing else, with its Markdown and JSON beside it."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from scenes.atomic import write_whole
+from scenes.pictures.policy import content_policy
+
+from evaluation.folders import check_writable
+from evaluation.leaderboard.markdown import ANOTHERS, OWN, heading, to_markdown
+from evaluation.leaderboard.tables import shown
+from evaluation.scores.leaderboard_results import Leaderboard
+from evaluation.scores.meanings import MEANINGS
+from evaluation.scores.result_files import write_result
+
+PAGE, MARKDOWN = "leaderboard.html", "leaderboard.md"
+
+
+def write_leaderboard(board: Leaderboard, folder: Path) -> list[Path]:
+    """Writes the page, the Markdown and the JSON; returns their paths.
+
+    Raises:
+        UsageError: the folder cannot be written to.
+    """
+    check_writable(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    page, markdown = folder / PAGE, folder / MARKDOWN
+    write_whole(page, to_html(board).encode(errors="backslashreplace"))
+    write_whole(markdown, to_markdown(board).encode(errors="backslashreplace"))
+    return [page, markdown, write_result(board, folder)]
+
+
+def to_html(board: Leaderboard) -> str:
+    """Returns the page."""
+    return (
+        _environment()
+        .get_template(PAGE)
+        .render(
+            policy=content_policy(""),
+            style=_styles(),
+            board=board,
+            tables=[(heading(table), table, shown(table)) for table in board.tables],
+            meanings=MEANINGS,
+            own=OWN,
+            anothers=ANOTHERS,
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("evaluation.leaderboard", "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _styles() -> Markup:
+    """Returns the report's style, and what this page adds to it."""
+    sheets = (("evaluation.report", "report.css"), ("evaluation.leaderboard", "leaderboard.css"))
+    return Markup("\n").join(
+        Markup((files(package) / "assets" / name).read_text(encoding="utf-8"))
+        for package, name in sheets
+    )
