@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGES = Path(__file__).resolve().parent.parent / "packages"
-MODULES = {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+MODULES = {"pickle", "cloudpickle", "dill", "shelve", "marshal"}
 """Whose `load` and `loads` run what they read."""
 
 
@@ -15,8 +15,10 @@ def loads_in(tree: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.Import):
             names = [alias.name.split(".")[0] for alias in node.names]
             yield from (f"{node.lineno}: import {name}" for name in names if name in MODULES)
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in MODULES:
-            yield f"{node.lineno}: from {node.module}"
+        elif isinstance(node, ast.ImportFrom):
+            loads = node.module == "joblib" and any(each.name == "load" for each in node.names)
+            if loads or (node.module or "").split(".")[0] in MODULES:
+                yield f"{node.lineno}: from {node.module}"
         elif isinstance(node, ast.Call):
             yield from _of_call(node)
 
@@ -28,7 +30,7 @@ def _of_call(node: ast.Call) -> Iterator[str]:
         yield f"{node.lineno}: {called}(allow_pickle=True)"
     if called == "torch.load" and words.get("weights_only") != "True":
         yield f"{node.lineno}: torch.load without weights_only=True"
-    if called.endswith("read_pickle"):
+    if called.endswith("read_pickle") or called == "joblib.load":
         yield f"{node.lineno}: {called}"
 
 

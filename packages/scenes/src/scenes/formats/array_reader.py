@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 
 from scenes.file.schema import MOST_ENTITIES
-from scenes.formats.known_fields import columns_of, fields_of, values_of
+from scenes.formats.known_fields import columns_of, fields_of, objects_in, values_of
 from scenes.formats.npy_stream import Column
 from scenes.formats.records import (
     OF_OBJECTS,
@@ -74,11 +74,16 @@ class ArrayReader:
         others = [name for name in columns if name not in (image, self._mask)]
         first = self._first([image, *others, *([self._mask] if self._mask else [])])
         if self._axis is not None:
-            self._of_objects = not cover_exactly(self._planes(first[self._mask or ""]))
+            try:
+                self._of_objects = not cover_exactly(self._planes(first[self._mask or ""]))
+            except ValueError as error:
+                raise RecordError(f"{path}: record 0: {self._mask}: {error}") from error
             self._fixed = columns[self._mask or ""].shape[self._axis] + self._of_objects
         features = {name: first[name] for name in others}
         rows = None if self._of_objects else self._fixed
         self._features, left = columns_of(features, len(background), rows)
+        objects = objects_in(self._features, features)
+        self._least = len(background) + objects if objects else 0
         height, width = columns[image].shape[1:3]
         self.contents = Contents(
             layout,
@@ -91,13 +96,14 @@ class ArrayReader:
         )
 
     def entities(self) -> Iterator[int]:
-        """Yields how many entities each scene tells apart."""
+        """Yields how many entities each scene has."""
         if self._mask is None or self._fixed is not None:
-            name = self._mask or self._image
-            yield from repeat(self._fixed or 0, self._columns[name].shape[0])
+            n = self._columns[self._image].shape[0]
+            yield from repeat(max(self._fixed or 0, self._least), n)
             return
         for number, row in enumerate(self._rows(0, [self._mask])):
-            yield self._labels(row, number)[1]
+            highest = int(self._labels(row, number)[0].max(initial=0))
+            yield max(highest + 1, self._least)
 
     def records(self, start: int) -> Iterator[Record]:
         """Yields the scenes from number `start` on."""
@@ -113,18 +119,16 @@ class ArrayReader:
             if self._mask is None:
                 yield Record(image, values=values)
                 continue
-            labels, entities, conflicts = self._labels(row, number)
-            yield Record(image, labels, entities, conflicts, values)
+            yield Record(image, *self._labels(row, number), values)
 
     def _labels(
         self, row: Mapping[str, np.ndarray], number: int
-    ) -> tuple[UInt8[np.ndarray, "H W"], int, int]:
-        """Returns labels, the number of entities, and of pixels that are not in one mask."""
+    ) -> tuple[UInt8[np.ndarray, "H W"], int]:
+        """Returns labels, and how many pixels are not in one mask."""
         values = row[self._mask or ""]
         try:
             if self._axis is not None:
-                labels, odd = labels_of_masks(self._planes(values), of_objects=self._of_objects)
-                return labels, self._fixed or 0, odd
+                return labels_of_masks(self._planes(values), of_objects=self._of_objects)
             height, width = self._columns[self._image].shape[1:3]
             labels = check_labels(values.reshape(height, width))
         except ValueError as error:
@@ -134,7 +138,7 @@ class ArrayReader:
             raise RecordError(
                 f"{self.path}: record {number}: has entity {highest} of {self._fixed}", number
             )
-        return labels, self._fixed or highest + 1, 0
+        return labels, 0
 
     def _planes(self, masks: np.ndarray) -> Shaped[np.ndarray, "K H W"]:
         """Returns the masks of a scene, the entity first.

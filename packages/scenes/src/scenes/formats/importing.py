@@ -12,6 +12,7 @@ import numpy as np
 from scenes.command_line import CommandError, UsageError
 from scenes.driver import build
 from scenes.file.reader import SceneFile
+from scenes.file.schema import MOST_ENTITIES
 from scenes.fit import Fit, check_fit
 from scenes.formats.array_reader import FloatRange
 from scenes.formats.config import ImportedConfig
@@ -188,12 +189,21 @@ def _counted(readers: Sequence[Reader]) -> tuple[list[int], int, str]:
         for place, reader in enumerate(readers):
             try:
                 for entities in reader.entities():
+                    _check_entities(reader, counts[place], entities)
                     counts[place] += 1
                     most = max(most, entities)
                     advance(1)
             except RecordError as error:
                 return counts, most, str(error)
     return counts, most, broken
+
+
+def _check_entities(reader: Reader, number: int, entities: int) -> None:
+    if entities > MOST_ENTITIES:
+        raise RecordError(
+            f"{reader.path}: record {number}: {entities} entities, background included; at most "
+            f"{MOST_ENTITIES} are read"
+        )
 
 
 def _remarks(config: ImportedConfig, out: Path) -> Iterator[str]:

@@ -176,6 +176,16 @@ def values_of(
     return values
 
 
+def objects_in(columns: Iterable[Column], features: Mapping[str, np.ndarray]) -> int:
+    """Returns how many objects a record's features are of; 0 where none is of objects."""
+    counts = [
+        len(features[column.name]) - column.background
+        for column in columns
+        if column.of_objects and np.ndim(features.get(column.name, 0))
+    ]
+    return max(counts, default=0)
+
+
 def _fitting(column: Column, values: np.ndarray) -> np.ndarray:
     """Returns a feature's values in the shape and type of its field."""
     shape, kind = column.field.shape, np.dtype(column.field.dtype)

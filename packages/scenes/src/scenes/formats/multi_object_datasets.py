@@ -191,7 +191,7 @@ class LayoutReader:
         for key, value in factors.items():
             fields[f"factors/{key}"] = value[first:]
             fields[f"background/{key}"] = value[:first]
-        return Record(image, labels, self._entities, conflicts, fields)
+        return Record(image, labels, conflicts, fields)
 
     def _arrays(
         self, values: Mapping[str, np.ndarray]

@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from tokenize import TokenError
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -94,5 +95,8 @@ def read_header(content: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
     if read is None:
         raise ValueError(f"a header of the unknown version {version}")
-    shape, in_columns, dtype = read(content, max_header_size=MAX_HEADER_CHARACTERS)
+    try:
+        shape, in_columns, dtype = read(content, max_header_size=MAX_HEADER_CHARACTERS)
+    except (SyntaxError, TokenError, TypeError) as error:  # of Python's parser, which reads it
+        raise ValueError(f"a damaged header: {error}") from error
     return shape, in_columns, dtype

@@ -168,7 +168,7 @@ def _encoded(column: pa.Array, name: str) -> list[bytes]:
         if column.type.get_field_index("bytes") < 0:
             raise ValueError(f"{name}: {column.type}: must be a picture: bytes, or bytes and path")
         column = column.field("bytes")
-    if not _is_binary(column.type):
+    if not _is_binary(column.type) and not pa.types.is_null(column.type):
         raise ValueError(f"{name}: {column.type}: must be bytes")
     contents = column.to_pylist()
     if any(content is None for content in contents):

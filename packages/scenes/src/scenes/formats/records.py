@@ -43,8 +43,6 @@ class Record:
     image: UInt8[np.ndarray, "H W 3"]
     labels: UInt8[np.ndarray, "H W"] | None = None
     """Entity of each pixel; `None` where there are no masks."""
-    entities: int = 0
-    """Entities that it tells apart, background included, those without a pixel too."""
     conflicts: int = 0
     """Pixels that are not in exactly one mask."""
     values: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -84,7 +82,9 @@ class Reader(Protocol):
     contents: Contents
 
     def entities(self) -> Iterator[int]:
-        """Yields how many entities each record tells apart, in order, as cheaply as can be told.
+        """Yields how many entities each record has, in order, as cheaply as can be told.
+
+        The background counts, and so do entities without a pixel, and objects of the factors alone.
 
         Raises:
             RecordError: a record cannot be read.

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from scenes.formats.encoded_scene import decode_image, decode_labels, decode_masks
-from scenes.formats.known_fields import columns_of, fields_of, values_of
+from scenes.formats.known_fields import columns_of, fields_of, objects_in, values_of
 from scenes.formats.records import (
     OF_OBJECTS,
     Contents,
@@ -86,11 +86,12 @@ class SampleReader:
         )
 
     def entities(self) -> Iterator[int]:
-        """Yields how many entities each sample tells apart; of its image nothing is decoded."""
+        """Yields how many entities each sample has; of its image nothing is decoded."""
         for number, sample in enumerate(self._samples(0)):
             with _naming(self.path, number, sample):
                 entities = self._labels(sample)[1]
-            yield entities
+                objects = objects_in(self._columns, self._features_of(sample, entities))
+            yield max(entities, 1 + objects) if entities or objects else 0
 
     def records(self, start: int) -> Iterator[Record]:
         """Yields the scenes from number `start` on."""
@@ -98,7 +99,7 @@ class SampleReader:
             with _naming(self.path, number, sample):
                 labels, entities, conflicts = self._labels(sample)
                 values = values_of(self._columns, self._features_of(sample, entities))
-                record = Record(self._image(sample), labels, entities, conflicts, values)
+                record = Record(self._image(sample), labels, conflicts, values)
             yield record
 
     def _features_of(self, sample: Sample, entities: int) -> Mapping[str, np.ndarray]:
