@@ -163,7 +163,7 @@ def test_what_was_read_before_a_cut_is_kept(
     place, out = shards_of(tmp_path, sprites, ending), tmp_path / "a.h5"
     second = place / f"s-10.{ending}"
     content = second.read_bytes()
-    second.write_bytes(content[: len(content) * 3 // 4])
+    second.write_bytes(content[: len(content) // 2])  # a tar ends with padding
     code = imported(place, "--out", out)
     said = capsys.readouterr().err.splitlines()
     assert code in (1, 2)
