@@ -129,6 +129,15 @@ def test_identities_of_earlier_versions_are_read(config: object) -> None:
     assert "a/" not in identity
 
 
+def test_labels_of_builds_from_before_a_field_was_added_are_read() -> None:
+    whole = json.loads(identity_of(TFRECORD, 0))
+    for field in ("more", "counts", "fit", "float_range"):
+        del whole["config"][field]
+    assert same_scenes(identity_of(TFRECORD, 0), json.dumps(whole))
+    other = replace(TFRECORD, more=("b.tfrecords",), counts=(3, 4))
+    assert not same_scenes(identity_of(other, 0), json.dumps(whole))
+
+
 def test_identities_differ_where_scenes_do() -> None:
     pairs = [
         (ROOMS, replace(ROOMS, size=64)),

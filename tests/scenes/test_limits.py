@@ -53,7 +53,7 @@ HUGE = 10**23
         ),
         (
             lambda: ImportedConfig("a", "b", "objects_room", 300, 64),
-            "entities of a record must be from 1 to 255, got 300",
+            "entities of a record must be from 0 to 255, got 300",
         ),
         (lambda: check_whole("--objects", True, 0, 9), "--objects must be from 0 to 9, got True"),
         (lambda: check_whole("--objects", 1.0, 0, 9), "--objects must be from 0 to 9, got 1.0"),

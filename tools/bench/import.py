@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 
 from scenes.driver import build
-from scenes.formats.multi_object_datasets import ImportedSource, describe
-from scenes.formats.tfrecord import read_records, scan, write_record
+from scenes.formats.imported_source import ImportedSource
+from scenes.formats.importing import survey
+from scenes.formats.tfrecord import read_records, write_record
 
 
 def main() -> None:
@@ -15,15 +16,15 @@ def main() -> None:
 
     if len(sys.argv) != 2:
         sys.exit("usage: tools/bench/import.py FILE.tfrecords")
-    records = list(read_records(Path(sys.argv[1])))
+    templates = list(read_records(Path(sys.argv[1])))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "many.tfrecords"
         with gzip.open(path, "wb") as stream:
             for number in range(2048):
-                write_record(stream, records[number % len(records)])
-        config = describe(path)
-        start = time.process_time()
-        count, _ = scan(path)
+                write_record(stream, templates[number % len(templates)])
+                start = time.process_time()
+        records = survey([path])
+        config, count = records.config, records.n
         scanned = time.process_time()
         source = ImportedSource(config, 0)
         for index in range(count):

@@ -156,7 +156,7 @@ def test_scenes_that_are_not_square_never_reach_a_model_of_square_ones(
             assert main([command, *arguments, *n, "--out", str(tmp_path / "out")]) == 2, command
             err = capsys.readouterr().err
             assert err.startswith(line), command
-            assert "crop images and segmentations to squares" in err
+            assert "--fit crop makes a file that suits" in err
 
 
 @pytest.mark.parametrize("slots", ["256", "300", "100000"])

@@ -88,7 +88,7 @@ def test_images_that_are_no_square_are_refused_before_any_work(
             file[key] = np.concatenate([pixels, pixels], axis=2)
     message = (
         f"{wide}: images of 32 x 64 pixels cannot be averaged down to the model's 16; "
-        'scenes.images_at(images, 16, fit="crop") makes them so'
+        "scenes import FILE --size 16 --fit crop makes a file that suits"
     )
     config = replace(
         PRESETS["quick"],

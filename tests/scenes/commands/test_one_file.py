@@ -8,7 +8,7 @@ from scenes.driver import build
 from scenes.objects_room.config import ObjectsRoomConfig
 
 
-@pytest.mark.parametrize("command", ["import", "export", "show", "verify"])
+@pytest.mark.parametrize("command", ["export", "show", "verify"])
 @pytest.mark.parametrize(
     ("files", "said"),
     [
@@ -28,6 +28,18 @@ def test_several_files_are_counted(
     monkeypatch.chdir(tmp_path)
     assert main([command, *files]) == 2
     assert capsys.readouterr().err == f"scenes: scenes {command} takes one file, {said}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_import_takes_several_files_and_needs_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """That they must be of one kind: tests/scenes/formats/test_importing.py."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["import"]) == 2
+    assert capsys.readouterr().err == "scenes: scenes import takes files, got none\n"
+    assert main(["import", "a", "b", "c"]) == 1
+    assert capsys.readouterr().err == "scenes: a: no such file or directory\n"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -15,9 +15,11 @@ from scenes.clevr.folder import inspect
 from scenes.clevr.scenes_json import read_scenes
 from scenes.cli import main
 from scenes.formats.image_file import read_indices, read_rgb
-from scenes.formats.multi_object_datasets import ImportedSource, describe
+from scenes.formats.imported_source import ImportedSource
+from scenes.formats.importing import survey
+from scenes.formats.records import NoSuchRecordError
 from scenes.formats.shards.verification import verify_shards
-from scenes.formats.tfrecord import NoSuchRecordError, encode, read_records, write_record
+from scenes.formats.tfrecord import encode, read_records, write_record
 from scenes.image_folder.reading import FORMATS, MASK_FORMATS
 
 pytestmark = pytest.mark.slow
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 def read_scenes_of(path: Path) -> None:
     """Reads a TFRecord as `scenes import` does, but writes nothing."""
-    source = ImportedSource(describe(path), seed=0)
+    source = ImportedSource(survey([path]).config, seed=0)
     try:
         for number in range(100):
             source[number]
@@ -204,3 +206,73 @@ def test_pictures_and_masks(tmp_path):
         image.save(content, "PNG")
         targets.append(Target(f"mask of {name}", content.getvalue(), ".png", read_mask, sealed))
     check(targets, tmp_path, cases=300)
+
+
+def read_import(path: Path) -> None:
+    """Looks through a file as `scenes import` does, and reads its scenes, but writes nothing."""
+    records = survey([path])
+    source = ImportedSource(records.config, seed=0)
+    for number in range(records.n):
+        source[number]
+
+
+@pytest.fixture(scope="module")
+def scene_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Returns a small file of each format that has images and masks."""
+    import tarfile
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = tmp_path_factory.mktemp("formats")
+    assert main(["sprites", "--n", "3", "--workers", "1", "--out", str(folder / "a.h5")]) == 0
+    words = ["export", str(folder / "a.h5"), "--format", "object-centric-library"]
+    assert main([*words, "--out", str(folder / "a.hdf5")]) == 0
+    rng = np.random.default_rng(0)
+    images = rng.integers(256, size=(3, 8, 8, 3), dtype=np.uint8)
+    labels = rng.integers(3, size=(3, 8, 8), dtype=np.uint8)
+    np.save(folder / "a.npy", images)
+    np.savez(folder / "a.npz", images=images, masks=labels)
+    np.savez_compressed(folder / "b.npz", images=images, masks=labels)
+    pictures = [sealed(encoded(image)) for image in images]
+    masks = [encoded(mask) for mask in labels]
+    table = pa.table(
+        {
+            "image": [{"bytes": picture, "path": None} for picture in pictures],
+            "segmentation": labels.tolist(),
+            "factors/x": [[0.5, 1.0]] * 3,
+        }
+    )
+    pq.write_table(table, folder / "a.parquet")
+    with tarfile.open(folder / "a.tar", "w") as tar:
+        for i in range(3):
+            members = {"png": pictures[i], "mask.png": masks[i], "json": b'{"x": [0.5, 1]}'}
+            for ending, content in members.items():
+                info = tarfile.TarInfo(f"{i}.{ending}")
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+    paths = ("a.hdf5", "a.npy", "a.npz", "b.npz", "a.parquet", "a.tar")
+    files = {name: (folder / name).read_bytes() for name in paths}
+    return {**files, "a.tar.gz": gzip.compress(files["a.tar"])}
+
+
+def encoded(values: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(values).save(content, "PNG")
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name", ["a.hdf5", "a.npy", "a.npz", "b.npz", "a.parquet", "a.tar", "a.tar.gz"]
+)
+def test_files_that_are_imported(tmp_path, scene_files, name, promise):
+    target = Target(name, scene_files[name], f".{name.partition('.')[2]}", read_import)
+    cases = check([target], tmp_path, cases=300)
+    promise("Damaged files that are imported crash or hang nothing", MUTATED, cases, NEVER)
+
+
+def test_deflated_tfrecords(tmp_path, sprites, promise):
+    whole = zlib.compress(framed(*sprites))
+    target = Target("zlib", whole, ".tfrecords", read_import)
+    cases = check([target], tmp_path, cases=60)
+    promise("Damaged TFRecords crash or hang nothing", MUTATED, cases, NEVER)

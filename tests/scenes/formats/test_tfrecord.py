@@ -3,17 +3,17 @@ import io
 import os
 import re
 import struct
+import zlib
 
 import numpy as np
 import pytest
+from scenes.formats.records import RecordError
 from scenes.formats.tfrecord import (
     MAX_RECORD_BYTES,
-    RecordCursor,
-    RecordError,
     decode,
+    decode_strings,
     encode,
     read_records,
-    scan,
     write_record,
 )
 from tfrecord.writer import TFRecordWriter
@@ -30,6 +30,17 @@ def framed(count):
     for number in range(count):
         write_record(stream, encode({**VALUES, "number": np.array([number])}))
     return stream.getvalue()
+
+
+def scan(path):
+    """Returns how many records can be read, and what is wrong with the next one."""
+    count = 0
+    try:
+        for _ in read_records(path):
+            count += 1
+    except RecordError as error:
+        return count, error
+    return count, None
 
 
 def numbers(path):
@@ -58,20 +69,39 @@ def test_records_are_those_of_the_package_tfrecord(tmp_path):
     np.testing.assert_array_equal(theirs[0]["x"], VALUES["x"])
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_plain_and_gzipped_files_are_read(tmp_path, pack):
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zlib.compress])
+def test_plain_gzipped_and_deflated_files_are_read(tmp_path, pack):
     path = tmp_path / "a.tfrecords"
     path.write_bytes(pack(framed(5)))
     assert numbers(path) == [0, 1, 2, 3, 4]
 
 
-def test_a_cursor_goes_forward_and_back(tmp_path):
+@pytest.mark.parametrize("level", range(10))
+def test_zlib_of_any_level_is_told_from_its_beginning_and_a_cut_is_noticed(tmp_path, level):
     path = tmp_path / "a.tfrecords"
-    path.write_bytes(gzip.compress(framed(5)))
-    cursor = RecordCursor(path)
-    assert [int(decode(cursor[i])["number"][0]) for i in (1, 2, 4, 0, 3)] == [1, 2, 4, 0, 3]
-    with pytest.raises(IndexError, match="record 5: there are only 5"):
-        cursor[5]
+    packed = zlib.compress(framed(5), level)
+    path.write_bytes(packed)
+    assert numbers(path) == [0, 1, 2, 3, 4]
+    path.write_bytes(packed[:-6])
+    assert "cut short in its zlib stream" in str(scan(path)[1])
+
+
+def test_a_record_whose_length_looks_like_gzip_is_read_plain(tmp_path):
+    path = tmp_path / "a.tfrecords"
+    for magic in (b"\x1f\x8b", b"\x78\x9c"):
+        stream = io.BytesIO()
+        write_record(stream, bytes(int.from_bytes(magic, "little")))
+        assert stream.getvalue()[:2] == magic
+        path.write_bytes(stream.getvalue())
+        assert scan(path) == (1, None)
+
+
+def test_byte_strings_come_one_by_one():
+    record = TFRecordWriter.serialize_tf_example({"masks": ([b"ab", b"", b"c"], "byte")})
+    assert decode_strings(record, "masks") == [b"ab", b"", b"c"]
+    assert decode_strings(record, "none") == []
+    with pytest.raises(ValueError, match="x: numbers, not bytes"):
+        decode_strings(encode(VALUES), "x")
 
 
 def test_a_truncated_file_names_the_record_and_keeps_those_before(tmp_path):

@@ -69,6 +69,14 @@ def check_fit(size: int, fit: str) -> None:
     check_choice("--fit", fit, FITS)
 
 
+def way_to(size: int) -> str:
+    """Returns which commands make a file whose images are squares of `size` pixels."""
+    return (
+        f"scenes import FILE --size {size} --fit crop makes a file that suits, as scenes images "
+        "does, and scenes.images_at of arrays; --fit pad and stretch cut nothing"
+    )
+
+
 def _fitted(plane: Shaped[np.ndarray, "H W"], size: int, fit: Fit) -> Shaped[np.ndarray, "S S"]:
     height, width = plane.shape
     if plane.dtype != np.uint8:

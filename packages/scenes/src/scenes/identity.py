@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import MISSING, fields
 from typing import Any
 
 from scenes.dataset import DatasetConfig
@@ -71,11 +72,25 @@ def _content(dataset: str, config: str) -> dict[str, Any]:
     return {key: value is not None if key in kind.places else value for key, value in whole.items()}
 
 
+def _defaults(dataset: str) -> dict[str, Any]:
+    """Returns what a config's fields are where an earlier version had none of them."""
+    kind = DATASETS.get(dataset)
+    if kind is None:
+        return {}
+    defaults = {
+        field.name: field.default is not None if field.name in kind.places else field.default
+        for field in fields(kind.config)
+        if field.default is not MISSING
+    }
+    return dict(parse_json(json.dumps(defaults)))  # tuples are lists there
+
+
 def _parsed(identity: str) -> Mapping[str, Any] | None:
     try:
         if identity.startswith("{"):
             whole = parse_json(identity)
-            whole["config"] = dict(whole["config"])
+            defaults = _defaults(whole["dataset"])
+            whole["config"] = {**defaults, **whole["config"]}
             return whole if {"dataset", "seed"} <= whole.keys() else None
         earlier = re.fullmatch(r"(\S+) (\{.*\}) seed (\d+)\s*", identity)
         if earlier is None:

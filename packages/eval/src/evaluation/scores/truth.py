@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Integer, UInt8
 from scenes.command_line import UsageError
 from scenes.file.reader import SceneFile
+from scenes.fit import way_to
 from scenes.progress import counting
 from scenes.segmentation import images_at, segmentation_at
 
@@ -156,12 +157,12 @@ def size_of(file: SceneFile, size: int | None) -> int:
     if height != width:
         raise UsageError(
             f"{file.path}: images of {height} x {width} pixels (height x width) are not square, as "
-            f"the model's {size} x {size} are; crop images and segmentations to squares before "
-            "they are made a file of scenes (`scenes clevr` crops CLEVR's)"
+            f"the model's {size} x {size} are; {way_to(size)}"
         )
     if height % size:
         raise UsageError(
-            f"{file.path}: images of {height} pixels cannot be averaged down to the model's {size}"
+            f"{file.path}: images of {height} pixels cannot be averaged down to the model's "
+            f"{size}; {way_to(size)}"
         )
     return size
 

@@ -12,10 +12,10 @@ from jaxtyping import Float, Int64, UInt8
 from scenes.command_line import CommandError, UsageError
 from scenes.file.reader import SceneFile
 from scenes.file.schema import CHUNK_ROWS
+from scenes.fit import way_to
 from scenes.segmentation import images_at, segmentation_at
 from torch import Tensor
 
-from monet.images import way_to
 from monet.training.batch import Batch
 
 HELD_OUT = 320

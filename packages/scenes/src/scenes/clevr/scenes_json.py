@@ -11,12 +11,12 @@ from typing import Any, NoReturn
 import numpy as np
 
 from scenes.clevr.properties import CODES, Objects, code_of
-from scenes.formats.multi_object_datasets import MAX_ENTITIES
+from scenes.file.schema import MOST_ENTITIES
 from scenes.regular_files import read_regular
 
 MAX_JSON_BYTES = 1 << 30
 """Four times what CLEVR_v1.0's training scenes take."""
-MAX_OBJECTS = MAX_ENTITIES - 1
+MAX_OBJECTS = MOST_ENTITIES - 1
 LARGEST_FLOAT = float(np.finfo(np.float32).max)
 
 

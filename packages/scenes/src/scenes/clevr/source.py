@@ -16,8 +16,8 @@ from scenes.entities import entity_names, mask_fields, mask_rows
 from scenes.file.errors import FileError
 from scenes.formats.config import ImportedConfig
 from scenes.formats.image_file import read_rgb
-from scenes.formats.multi_object_datasets import ImportedSource
-from scenes.formats.tfrecord import RecordError
+from scenes.formats.imported_source import ImportedSource
+from scenes.formats.records import RecordError
 from scenes.inspection import digest, reason
 from scenes.scene import Field, OneByOne, Scene, UnreadableSceneError
 
@@ -142,7 +142,7 @@ class ClevrRecordsSource(OneByOne):
         )
         # Rows without an object may lie anywhere in a record; here they come last.
         table = np.zeros(self._num_entities, dtype=np.uint8)
-        table[1 + present] = 1 + np.arange(len(present))  # at most 254 objects: MAX_ENTITIES
+        table[1 + present] = 1 + np.arange(len(present))  # at most 254 objects: MOST_ENTITIES
         assigned = scene.segmentation
         if assigned is None:
             raise TypeError("a record without masks")

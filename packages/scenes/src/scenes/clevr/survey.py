@@ -20,7 +20,7 @@ from scenes.clevr.source import ClevrRecordsSource
 from scenes.command_line import CommandError, UsageError
 from scenes.dataset import sha256_of
 from scenes.formats.multi_object_datasets import recognise
-from scenes.formats.tfrecord import NoSuchRecordError, RecordError
+from scenes.formats.records import NoSuchRecordError, RecordError
 from scenes.inspection import Inspection, digest, inspect_all
 from scenes.parts.local_workers import available_cores
 from scenes.progress import counting

@@ -10,31 +10,50 @@ from typing import Annotated
 
 import tyro
 
-from scenes.command_line import CommandError
+from scenes.command_line import CommandError, UsageError
 from scenes.commands.one_file import OneFile, only
+from scenes.fit import Fit
 from scenes.formats import ExportFormat
 from scenes.formats.shards.options import ShardOptions
 
 
 @dataclass(frozen=True)
 class Import:
-    """Read a multi_object_datasets TFRecord: Objects Room, Multi-dSprites, CLEVR, Tetrominoes."""
+    """Read other projects' files: TFRecord, object-centric-library, npz, npy, Parquet, tar shards.
 
-    file: OneFile
-    """The TFRecord, gzipped or plain."""
+    Several files of one kind become one file of scenes, in the order of their names.
+    """
+
+    files: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILE ...")]
+    """Files, folders of shards, or patterns such as 'shards/*.tar'."""
+    size: int | None = None
+    """Make the images squares of so many pixels; by default they stay as they are."""
+    fit: Fit | None = None
+    """How an image that is no square becomes one, with --size: crop cuts its middle (so it is by
+    default), pad adds black, stretch changes its proportions."""
+    float_range: tuple[float, float] | None = None
+    """What is black and what is white in images of floats, such as 0 1."""
     out: Path | None = None
     """File to write; data/imported/NAME.h5 by default."""
     overwrite: bool = False
     """Replace a file that holds something else."""
 
     def run(self) -> int:
-        """Reads the file; what comes before a broken record is kept."""
-        from scenes.formats.tfrecord_import import import_tfrecord
+        """Reads the files; what comes before a broken record is kept."""
+        from scenes.formats.importing import default_name, import_files
 
-        file = only(self.file, "scenes import")
-        out = self.out or Path("data/imported") / f"{file.stem}.h5"
+        if not self.files:
+            raise UsageError("scenes import takes files, got none")
+        out = self.out or default_name(self.files)
         start = time.monotonic()
-        imported = import_tfrecord(file, out, overwrite=self.overwrite)
+        imported = import_files(
+            self.files,
+            out,
+            size=self.size,
+            fit=self.fit,
+            float_range=self.float_range,
+            overwrite=self.overwrite,
+        )
         seconds = time.monotonic() - start
         print(f"{out}: {imported.n:,} scenes of {imported.layout}, {seconds:.1f} s")
         for remark in imported.remarks:

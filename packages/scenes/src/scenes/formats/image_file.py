@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +23,24 @@ FIRST_COLOR = 1 << 24
 """Above the values of grey images and palettes, for `read_indices`."""
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """An image file in memory, such as a record holds."""
+
+    content: bytes
+    name: str
+    """What messages call it."""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+ImageFile = Path | Encoded
+"""An image file, on disk or in memory."""
+
+
 @contextmanager
-def open_image(path: Path, formats: tuple[str, ...]) -> Iterator[Image.Image]:
+def open_image(path: ImageFile, formats: tuple[str, ...]) -> Iterator[Image.Image]:
     """Opens an image, of which nothing but its header is read yet.
 
     Args:
@@ -34,7 +52,7 @@ def open_image(path: Path, formats: tuple[str, ...]) -> Iterator[Image.Image]:
             larger than Pillow's bound, which is some 90 million pixels.
         OSError: the system refuses the file.
     """
-    with open_regular(path) as file, warnings.catch_warnings():
+    with _opened(path) as file, warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             with Image.open(file, formats=formats) as image:
@@ -51,7 +69,11 @@ def open_image(path: Path, formats: tuple[str, ...]) -> Iterator[Image.Image]:
             raise ValueError(f"{path}: {error}") from error
 
 
-def read_rgb(path: Path, formats: tuple[str, ...]) -> UInt8[np.ndarray, "H W 3"]:
+def _opened(path: ImageFile) -> io.BytesIO | io.BufferedReader:
+    return io.BytesIO(path.content) if isinstance(path, Encoded) else open_regular(path)
+
+
+def read_rgb(path: ImageFile, formats: tuple[str, ...]) -> UInt8[np.ndarray, "H W 3"]:
     """Reads an image as RGB, turned as its EXIF orientation says; transparency is dropped.
 
     Of 16 bits the upper 8 are taken, in grey as Pillow does in colour.
@@ -72,7 +94,7 @@ def read_rgb(path: Path, formats: tuple[str, ...]) -> UInt8[np.ndarray, "H W 3"]
         return np.ascontiguousarray(np.asarray(image.convert("RGBA"))[..., :3])
 
 
-def read_indices(path: Path, formats: tuple[str, ...]) -> Int64[np.ndarray, "H W"]:
+def read_indices(path: ImageFile, formats: tuple[str, ...]) -> Int64[np.ndarray, "H W"]:
     """Reads an image whose pixels' values say of which entity they are.
 
     Of grey images and palettes these are the values as they are, up to 16 bits; of colours, a
@@ -97,7 +119,7 @@ def read_indices(path: Path, formats: tuple[str, ...]) -> Int64[np.ndarray, "H W
         return np.where((alpha > 0) & (color > 0), FIRST_COLOR + color, 0)
 
 
-def _single(path: Path, image: Image.Image) -> Image.Image:
+def _single(path: ImageFile, image: Image.Image) -> Image.Image:
     """Returns a file's only image, upright.
 
     Raises:
@@ -108,6 +130,22 @@ def _single(path: Path, image: Image.Image) -> Image.Image:
         raise ValueError(f"{path}: {frames} images in one file; only single ones are read")
     image.load()
     return ImageOps.exif_transpose(image)
+
+
+def background_of(values: Int64[np.ndarray, "H W"]) -> int:
+    """Returns the background's value: 0 for indices and where there is black.
+
+    Where a mask has colours and no black, as of a renderer with a grey world, it is the commonest
+    of the picture's edge.
+
+    Args:
+        values: as from `read_indices`.
+    """
+    if values.max(initial=0) < FIRST_COLOR or (values == 0).any():
+        return 0
+    edge = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+    colors, counts = np.unique(edge, return_counts=True)
+    return int(colors[counts.argmax()])
 
 
 def _sixteen_bits(image: Image.Image) -> np.ndarray:

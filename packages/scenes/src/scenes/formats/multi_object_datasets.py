@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import UInt8
 
 from scenes.clevr.properties import CODES
-from scenes.dataset import sha256_of
-from scenes.formats.config import ImportedConfig
-from scenes.formats.tfrecord import RecordCursor, RecordError, decode, read_records
-from scenes.scene import Field, OneByOne, Scene
-
-MAX_ENTITIES = 255
-"""A file of scenes has a byte for the entity of each pixel, and one for their number."""
+from scenes.file.schema import MOST_ENTITIES
+from scenes.formats.known_fields import PRESENT, columns_of, fields_of, unflattened, values_of
+from scenes.formats.records import Contents, Record, RecordError
+from scenes.formats.tfrecord import decode, read_records
+from scenes.scene import Field
 
 
 @dataclass(frozen=True)
@@ -78,18 +76,6 @@ LAYOUTS = {
 }
 
 
-def describe(path: Path) -> ImportedConfig:
-    """Returns the config of a file, which is read whole for its digest.
-
-    Raises:
-        RecordError: as from `recognise`.
-    """
-    name, entities = recognise(path)
-    layout = LAYOUTS[name]
-    side = max(layout.height, layout.width)
-    return ImportedConfig(str(path), sha256_of(path), name, entities, side)
-
-
 def recognise(path: Path) -> tuple[str, int]:
     """Returns the layout's name and the number of entities of a file, from its first record.
 
@@ -97,80 +83,120 @@ def recognise(path: Path) -> tuple[str, int]:
         RecordError: there is no first record, it is in none of the layouts, or it has more entities
             than a file of scenes can tell apart.
     """
-    values = _decoded(_first_record(path), path, 0)
+    return _recognised(path, first_record(path))
+
+
+def _recognised(path: Path, values: Mapping[str, np.ndarray]) -> tuple[str, int]:
+    fitting = []
     for name, layout in LAYOUTS.items():
         pixels = layout.height * layout.width
-        if set(values) != {"image", "mask", *layout.factors}:
+        if not {"image", "mask", *layout.factors} <= set(values):
             continue
         if values["image"].size != layout.channels * pixels or values["mask"].size % pixels:
             continue
-        entities = values["mask"].size // pixels
-        if not len(layout.background) <= entities <= MAX_ENTITIES:
-            raise RecordError(
-                f"{path}: record 0: {entities} masks; {name} is read with "
-                f"{len(layout.background)} to {MAX_ENTITIES}"
-            )
-        return name, entities
-    held = ", ".join(f"{key} {value.size}" for key, value in sorted(values.items()))
-    raise RecordError(f"{path}: record 0: in none of the layouts {', '.join(LAYOUTS)}: {held}")
+        fitting.append((len(layout.factors), name, values["mask"].size // pixels))
+    if not fitting:
+        held = ", ".join(f"{key} {value.size}" for key, value in sorted(values.items()))
+        raise RecordError(f"{path}: record 0: in none of the layouts {', '.join(LAYOUTS)}: {held}")
+    _, name, entities = max(fitting)  # the one with most features: others may have more than a room
+    least = len(LAYOUTS[name].background)
+    if not least <= entities <= MOST_ENTITIES:
+        raise RecordError(
+            f"{path}: record 0: {entities} masks; {name} is read with {least} to {MOST_ENTITIES}"
+        )
+    return name, entities
 
 
-def mask_value(path: Path) -> int:
-    """Returns what a mask's pixels hold: 255, or 1 where the first record has only 0 and 1.
+def first_record(path: Path) -> dict[str, np.ndarray]:
+    """Returns the features of a file's first record.
 
     Raises:
-        RecordError: there is no first record, or it has no mask.
+        RecordError: there is none, or it is no Example.
     """
-    masks = _decoded(_first_record(path), path, 0).get("mask")
-    if masks is None or masks.dtype != np.uint8:
-        raise RecordError(f"{path}: record 0: no masks of bytes")
-    return 1 if masks.max(initial=0) == 1 else 255
-
-
-def _first_record(path: Path) -> bytes:
     record = next(read_records(path), None)
     if record is None:
         raise RecordError(f"{path}: record 0: the file is empty")
-    return record
+    return decoded(record, path, 0)
 
 
-class ImportedSource(OneByOne):
-    """Scenes of a multi_object_datasets TFRecord, read in rising order."""
+class LayoutReader:
+    """Records of a multi_object_datasets TFRecord.
 
-    dataset = ImportedConfig.dataset
-    limit: int | None = None
+    Args:
+        path: the TFRecord.
 
-    def __init__(self, config: ImportedConfig, seed: int) -> None:
-        self.config = config
-        self.seed = seed
-        self.provenance: Mapping[str, str] = {}
-        self._path = Path(config.file)
-        self._layout = LAYOUTS[config.layout]
-        self._mask_value = mask_value(self._path)
-        self._records = RecordCursor(self._path)
-        objects = config.num_entities - len(self._layout.background)
-        names = tuple(f"object_{i}" for i in range(objects))
-        self.entities = (*self._layout.background, *names)
-        self.fields: Mapping[str, Field] = _fields(self._layout, config.num_entities)
+    Raises:
+        RecordError: as from `recognise`, or the masks are no bytes.
+    """
 
-    def __getitem__(self, index: int) -> Scene:
-        """Returns the scene of record `index`.
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        first = first_record(path)
+        name, self._entities = _recognised(path, first)
+        layout = self._layout = LAYOUTS[name]
+        if first["mask"].dtype != np.uint8:
+            raise RecordError(f"{path}: record 0: no masks of bytes")
+        self._mask_value = 1 if first["mask"].max(initial=0) == 1 else 255
+        further = {
+            key: unflattened(key, value, self._entities)
+            for key, value in first.items()
+            if key not in {"image", "mask", *layout.factors}
+        }
+        background = len(layout.background)
+        self._columns, unread = columns_of(further, background, self._entities)
+        remarks = ("its masks hold 0 and 1, which were read as 0 and 255",)
+        self.contents = Contents(
+            name,
+            (layout.height, layout.width),
+            masked=True,
+            fields={**_fields(layout), **fields_of(self._columns)},
+            background=layout.background,
+            unread=tuple(unread),
+            remarks=remarks if self._mask_value == 1 else (),
+        )
+
+    def entities(self) -> Iterator[int]:
+        """Yields the number of masks for each record that is framed well."""
+        for _ in read_records(self.path):
+            yield self._entities
+
+    def records(self, start: int) -> Iterator[Record]:
+        """Yields the records from number `start` on.
 
         Raises:
-            RecordError: the stream cannot be read so far, the record is not in the first one's
+            RecordError: the stream cannot be read so far, a record is not in the first one's
                 layout, or a value of it can be no factor.
         """
-        values = _decoded(self._records[index], self._path, index)
-        try:
-            image, mask, factors = self._arrays(values)
-        except ValueError as error:
-            raise RecordError(f"{self._path}: record {index}: {error}", index) from error
-        return Scene(image, *self._labels(mask, factors))
+        for number, record in enumerate(read_records(self.path)):
+            if number < start:
+                continue
+            values = decoded(record, self.path, number)
+            try:
+                yield self._record(values)
+            except ValueError as error:
+                raise RecordError(f"{self.path}: record {number}: {error}", number) from error
+
+    def _record(self, values: Mapping[str, np.ndarray]) -> Record:
+        image, mask, factors = self._arrays(values)
+        labels, conflicts = _segmentation(mask)
+        first = len(self._layout.background)
+        further = {
+            column.name: unflattened(column.name, values[column.name], self._entities)
+            for column in self._columns
+            if column.name in values
+        }
+        fields = values_of(self._columns, further)
+        if "visibility" in factors:
+            fields[PRESENT] = factors["visibility"][first:] > 0
+        for key, value in factors.items():
+            fields[f"factors/{key}"] = value[first:]
+            fields[f"background/{key}"] = value[:first]
+        return Record(image, labels, conflicts, fields)
 
     def _arrays(
         self, values: Mapping[str, np.ndarray]
     ) -> tuple[UInt8[np.ndarray, "H W 3"], UInt8[np.ndarray, "E H W"], dict[str, np.ndarray]]:
-        layout, entities = self._layout, self.config.num_entities
+        layout, entities = self._layout, self._entities
         shape = (layout.height, layout.width)
         image = _shaped(values, "image", (*shape, layout.channels), "uint8")
         if layout.mask_last:
@@ -188,28 +214,6 @@ class ImportedSource(OneByOne):
         _check_factors(factors)
         return np.broadcast_to(image, (*shape, 3)), np.ascontiguousarray(mask), factors
 
-    def _labels(
-        self, mask: UInt8[np.ndarray, "E H W"], factors: Mapping[str, np.ndarray]
-    ) -> tuple[UInt8[np.ndarray, "H W"], dict[str, np.ndarray]]:
-        segmentation, conflicts = _segmentation(mask)
-        first = len(self._layout.background)
-        visible: Int[np.ndarray, " E"] = np.bincount(
-            segmentation.ravel(), minlength=self.config.num_entities
-        )
-        values: dict[str, np.ndarray] = {
-            "mask_conflicts": np.array(conflicts, dtype=np.int32),
-            "num_visible": np.array((visible[first:] > 0).sum(), dtype=np.uint8),
-            "factors/visible_pixels": visible[first:].astype(np.int32),
-        }
-        if "visibility" in factors:
-            present = factors["visibility"][first:] > 0
-            values["factors/present"] = present
-            values["num_objects"] = np.array(present.sum(), dtype=np.uint8)
-        for key, value in factors.items():
-            values[f"factors/{key}"] = value[first:]
-            values[f"background/{key}"] = value[:first]
-        return segmentation, values
-
 
 def _segmentation(mask: UInt8[np.ndarray, "E H W"]) -> tuple[UInt8[np.ndarray, "H W"], int]:
     """Returns the index of each pixel's mask, and how many pixels are not wholly in one mask."""
@@ -219,7 +223,7 @@ def _segmentation(mask: UInt8[np.ndarray, "E H W"]) -> tuple[UInt8[np.ndarray, "
         index = np.arange(len(mask), dtype=np.uint8)[:, None, None]
         return (whole * index).sum(0, np.uint8), 0
     odd = (np.count_nonzero(mask, axis=0) != 1) | (mask.max(axis=0) != 255)
-    return mask.argmax(axis=0).astype(np.uint8), int(odd.sum())  # at most MAX_ENTITIES - 1
+    return mask.argmax(axis=0).astype(np.uint8), int(odd.sum())  # at most MOST_ENTITIES - 1
 
 
 def _shaped(
@@ -256,29 +260,25 @@ def _check_factors(factors: Mapping[str, np.ndarray]) -> None:
             raise ValueError(f"{key}: {odd} of entity {entity}: {rule}")
 
 
-def _decoded(record: bytes, path: Path, number: int) -> dict[str, np.ndarray]:
+def decoded(record: bytes, path: Path, number: int) -> dict[str, np.ndarray]:
+    """Returns a record's features.
+
+    Raises:
+        RecordError: it is no Example.
+    """
     try:
         return decode(record)
     except ValueError as error:
         raise RecordError(f"{path}: record {number}: {error}", number) from error
 
 
-def _fields(layout: Layout, entities: int) -> dict[str, Field]:
+def _fields(layout: Layout) -> dict[str, Field]:
     first = len(layout.background)
-    objects = entities - first
-    shape = (layout.height, layout.width)
-    fields = {
-        "image": Field((*shape, 3), "uint8", "RGB"),
-        "segmentation": Field(shape, "uint8", "entity index of each pixel"),
-        "mask_conflicts": Field((), "int32", "pixels not in exactly one of the record's masks"),
-        "num_visible": Field((), "uint8", "objects with at least one pixel"),
-        "factors/visible_pixels": Field((objects,), "int32", "pixels that nothing hides"),
-    }
+    fields: dict[str, Field] = {}
     if "visibility" in layout.factors:
-        fields["num_objects"] = Field((), "uint8", "objects whose visibility is not 0")
-        fields["factors/present"] = Field((objects,), "bool", "which rows of the factors count")
+        fields[PRESENT] = Field((), "bool", "which rows of the factors count")
     for key, (tail, kind) in layout.factors.items():
         meaning = "code from 1, 0 for none" if kind == "uint8" else f"their feature {key}"
-        fields[f"factors/{key}"] = Field((objects, *tail), kind, meaning)
+        fields[f"factors/{key}"] = Field(tail, kind, meaning)
         fields[f"background/{key}"] = Field((first, *tail), kind, f"{meaning}, of the background")
     return fields

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 
+from scenes.formats.npy_stream import read_header
 from scenes.regular_files import open_regular
 
-MAX_HEADER_CHARACTERS = 10_000
 ENDING = ".npy"
 
 
@@ -65,7 +64,7 @@ class NpzFile:
         try:
             content: Any  # a ZipExtFile, which mypy knows as IO[bytes]
             with self._archive.open(f"{name}{ENDING}") as content:
-                held, in_columns, dtype = _header(content)
+                held, in_columns, dtype = read_header(content)
                 if held != shape or dtype != expected:
                     raise ValueError(f"expected {shape} {expected}, got {held} {dtype}")
                 data = bytearray(expected.itemsize * int(np.prod(shape)))
@@ -77,12 +76,3 @@ class NpzFile:
         except Exception as error:  # of zipfile, zlib and NumPy's header: any
             raise ValueError(f"{self.path}: {name}: {error}") from error
         return np.frombuffer(data, expected).reshape(shape, order="F" if in_columns else "C")
-
-
-def _header(content: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = npy.read_magic(content)
-    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
-    if read is None:
-        raise ValueError(f"a header of the unknown version {version}")
-    shape, in_columns, dtype = read(content, max_header_size=MAX_HEADER_CHARACTERS)
-    return shape, in_columns, dtype

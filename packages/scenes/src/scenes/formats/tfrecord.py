@@ -1,4 +1,4 @@
-"""TFRecord files of protobuf Examples, plain or gzipped, without TensorFlow.
+"""TFRecord files of protobuf Examples, plain or packed by gzip or zlib, without TensorFlow.
 
 The package `tfrecord` brings lists of numbers and the masked checksum. Its own reader verifies no
 checksum, bounds no length, numbers no record and unpacks a gzipped file twice, so framing and
@@ -7,22 +7,21 @@ messages are read here.
 
 from __future__ import annotations
 
-import gzip
 import io
 import struct
-import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from scenes.progress import counting
-from scenes.regular_files import open_regular
+from scenes.formats.packed import DAMAGE, unpacked
+from scenes.formats.records import RecordError
 
-GZIP_MAGIC = b"\x1f\x8b"
+HEADER_BYTES = 12
+"""Of a record: its length, and the length's checksum."""
 BYTE_TAG = b"\x0a\x01"
 """Protobuf's tag and length before each one-byte string of a BytesList."""
 BYTES_LIST, FLOAT_LIST, INT64_LIST = 1, 2, 3
@@ -30,21 +29,15 @@ BYTES_LIST, FLOAT_LIST, INT64_LIST = 1, 2, 3
 MAX_RECORD_BYTES = 1 << 26
 """More than the largest layout has: 240 x 320 pixels, 255 masks and an image, 3 bytes for each."""
 MAX_FEATURES = 64
+MAX_STRINGS = 4096
 MAX_FIELDS = 1 << 16
 MAX_NUMBERS_BYTES = 1 << 16
 """255 entities of three numbers take 7,650 at most."""
 
 
-class RecordError(ValueError):
-    """A record cannot be read; the message starts with the file and the record's number."""
-
-    def __init__(self, message: str, number: int = 0) -> None:
-        super().__init__(message)
-        self.number = number
-
-
-class NoSuchRecordError(IndexError):
-    """A file has fewer records."""
+def is_header(head: bytes) -> bool:
+    """Whether bytes begin as a record does: with a length, and the checksum of it."""
+    return len(head) >= HEADER_BYTES and head[8:HEADER_BYTES] == _checksum(head[:8])
 
 
 def read_records(path: Path) -> Iterator[bytes]:
@@ -55,11 +48,11 @@ def read_records(path: Path) -> Iterator[bytes]:
         OSError: the file cannot be opened.
     """
     number = 0
-    with _open(path) as file:
+    with unpacked(path, is_header) as file:
         while True:
             try:
                 record = _next_record(file)
-            except (EOFError, OSError, zlib.error, ValueError) as error:
+            except DAMAGE as error:
                 raise RecordError(f"{path}: record {number}: {error}", number) from error
             if record is None:
                 return
@@ -67,52 +60,11 @@ def read_records(path: Path) -> Iterator[bytes]:
             number += 1
 
 
-def scan(path: Path) -> tuple[int, RecordError | None]:
-    """Returns how many records can be read, and what is wrong with the next one, if anything."""
-    count = 0
-    try:
-        with counting("counting records") as advance:
-            for _ in read_records(path):
-                count += 1
-                advance(1)
-    except RecordError as error:
-        return count, error
-    return count, None
-
-
 def write_record(file: io.BufferedIOBase, record: bytes) -> None:
     """Appends one record, framed and with checksums."""
     length = struct.pack("<Q", len(record))
     file.write(length + _checksum(length))
     file.write(record + _checksum(record))
-
-
-class RecordCursor:
-    """Records by number over a stream that only goes forward.
-
-    Asking in rising order reads the file once; asking for an earlier record opens it again.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._records = read_records(path)
-        self._next = 0
-
-    def __getitem__(self, index: int) -> bytes:
-        """Returns record `index`.
-
-        Raises:
-            RecordError: it, or one before it, cannot be read.
-            NoSuchRecordError: the file has fewer records.
-        """
-        if index < self._next:
-            self._records = read_records(self._path)
-            self._next = 0
-        for record in self._records:
-            self._next += 1
-            if self._next > index:
-                return record
-        raise NoSuchRecordError(f"{self._path}: record {index}: there are only {self._next}")
 
 
 def decode(record: bytes) -> dict[str, np.ndarray]:
@@ -125,17 +77,42 @@ def decode(record: bytes) -> dict[str, np.ndarray]:
         ValueError: the record is no Example.
     """
     try:
-        values: dict[str, np.ndarray] = {}
-        for features in _parts(memoryview(record), 1):
-            for entry in _parts(features, 1):
-                key = "".join(str(name, "utf-8") for name in _parts(entry, 1))
-                if len(values) >= MAX_FEATURES:
-                    raise ValueError(f"more than {MAX_FEATURES} features")
-                for feature in _parts(entry, 2):
-                    values[key] = _values(feature)
+        return {key: _values(feature) for key, feature in _features(record).items()}
     except (DecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"not an Example: {error}") from error
-    return values
+
+
+def decode_strings(record: bytes, key: str) -> list[bytes]:
+    """Returns the byte strings of one of an Example's features, each by itself.
+
+    Raises:
+        ValueError: the record is no Example, the feature is none of strings, or has very many.
+    """
+    try:
+        feature = _features(record).get(key, memoryview(b""))
+        last = deque(_fields(feature), maxlen=1)
+        number, content = last.pop() if last else (BYTES_LIST, memoryview(b""))
+        if number != BYTES_LIST:
+            raise ValueError(f"{key}: numbers, not bytes")
+        strings = [bytes(part) for part in islice(_parts(content, 1), MAX_STRINGS + 1)]
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"not an Example: {error}") from error
+    if len(strings) > MAX_STRINGS:
+        raise ValueError(f"{key}: more than {MAX_STRINGS:,} strings")
+    return strings
+
+
+def _features(record: bytes) -> dict[str, memoryview]:
+    """Returns an Example's features by name, not decoded yet."""
+    found: dict[str, memoryview] = {}
+    for features in _parts(memoryview(record), 1):
+        for entry in _parts(features, 1):
+            key = "".join(str(name, "utf-8") for name in _parts(entry, 1))
+            if len(found) >= MAX_FEATURES:
+                raise ValueError(f"more than {MAX_FEATURES} features")
+            for feature in _parts(entry, 2):
+                found[key] = feature
+    return found
 
 
 def encode(values: Mapping[str, np.ndarray]) -> bytes:
@@ -254,24 +231,14 @@ def _joined(content: memoryview) -> np.ndarray:
     return np.frombuffer(strings, dtype=np.uint8)
 
 
-@contextmanager
-def _open(path: Path) -> Iterator[io.BufferedIOBase]:
-    with open_regular(path) as file:
-        if file.peek(2)[:2] != GZIP_MAGIC:
-            yield file
-            return
-        with gzip.GzipFile(fileobj=file) as unpacked:
-            yield unpacked
-
-
 def _next_record(file: io.BufferedIOBase) -> bytes | None:
     """Returns the next record, or `None` at a proper end."""
-    header = file.read(12)
+    header = file.read(HEADER_BYTES)
     if not header:
         return None
-    if len(header) < 12:
+    if len(header) < HEADER_BYTES:
         raise EOFError("cut short in its header")
-    if header[8:] != _checksum(header[:8]):
+    if not is_header(header):
         raise ValueError("wrong checksum of its length: corrupt, or no TFRecord file")
     (length,) = struct.unpack("<Q", header[:8])
     if length > MAX_RECORD_BYTES:

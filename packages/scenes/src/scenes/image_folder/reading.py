@@ -11,7 +11,7 @@ from jaxtyping import Int64, UInt8
 
 from scenes.dataset import sha256_of
 from scenes.file.schema import MOST_ENTITIES
-from scenes.formats.image_file import FIRST_COLOR, read_indices, read_rgb
+from scenes.formats.image_file import background_of, read_indices, read_rgb
 from scenes.image_folder.files import Picture
 from scenes.inspection import Inspection, reason
 
@@ -47,7 +47,7 @@ def read_labels(picture: Picture, height: int, width: int) -> Labels:
     if picture.each_object:
         return _from_objects(picture, height, width)
     plane = _plane(picture.masks[0], height, width)
-    background = _background(plane)
+    background = background_of(plane)
     others = np.setdiff1d(plane, [background])
     _check_entities(picture, 1 + len(others))
     values = np.where(plane == background, 0, 1 + np.searchsorted(others, plane))
@@ -82,19 +82,6 @@ def _check_entities(picture: Picture, entities: int) -> None:
             f"{picture.masks[0].name}: {entities} entities, background included; at most "
             f"{MOST_ENTITIES}, so masks must be flat, not blended at their edges"
         )
-
-
-def _background(values: Int64[np.ndarray, "H W"]) -> int:
-    """Returns the background's value: 0 for indices and where there is black.
-
-    Where a mask has colours and no black, as of a renderer with a grey world, it is the commonest
-    of the picture's edge.
-    """
-    if values.max(initial=0) < FIRST_COLOR or (values == 0).any():
-        return 0
-    edge = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
-    colors, counts = np.unique(edge, return_counts=True)
-    return int(colors[counts.argmax()])
 
 
 def inspect(picture: Picture, *, masked: bool) -> Inspection:

@@ -1,0 +1,64 @@
+"""TFRecords whose images, and masks, are encoded pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from scenes.formats.encoded_scene import is_picture
+from scenes.formats.known_fields import unflattened
+from scenes.formats.multi_object_datasets import decoded
+from scenes.formats.records import RecordError
+from scenes.formats.sample_reader import Masks, Sample, SampleReader
+from scenes.formats.tfrecord import decode_strings, read_records
+
+IMAGES = ("image", "image/encoded", "images")
+MASKS = ("segmentation", "mask", "masks", "segmentation/encoded", "mask/encoded")
+
+
+def has_pictures(features: dict[str, np.ndarray]) -> bool:
+    """Whether a record's image is an encoded picture."""
+    image = next((features[name] for name in IMAGES if name in features), None)
+    return image is not None and is_picture(image[:16].tobytes())
+
+
+def open_encoded(path: Path) -> SampleReader:
+    """Returns a reader of a TFRecord of encoded pictures.
+
+    Raises:
+        RecordError: its first record cannot be read.
+    """
+    return SampleReader(path, "tfrecord", partial(_samples, path), unflattened)
+
+
+def _samples(path: Path, start: int) -> Iterator[Sample]:
+    for number, record in enumerate(read_records(path)):
+        if number < start:
+            continue
+        features = decoded(record, path, number)
+        image = next((name for name in IMAGES if name in features), None)
+        if image is None:
+            raise RecordError(f"{path}: record {number}: no {' or '.join(IMAGES)}", number)
+        mask = next((name for name in MASKS if name in features), None)
+        try:
+            masks = None if mask is None else _masks(decode_strings(record, mask), mask)
+        except ValueError as error:
+            raise RecordError(f"{path}: record {number}: {error}", number) from error
+        rest = {key: value for key, value in features.items() if key not in (image, mask)}
+        texts = tuple(key for key, value in rest.items() if value.dtype == np.uint8)
+        numbers = {key: value for key, value in rest.items() if key not in texts}
+        yield Sample(features[image].tobytes(), masks, numbers, texts)
+
+
+def _masks(strings: list[bytes], name: str) -> Masks:
+    """Returns masks as they are encoded.
+
+    Raises:
+        ValueError: they are no pictures.
+    """
+    if not strings or not all(is_picture(each) for each in strings):
+        raise ValueError(f"{name}: not encoded pictures, as the image is")
+    return strings[0] if len(strings) == 1 else strings

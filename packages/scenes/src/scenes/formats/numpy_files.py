@@ -1,0 +1,121 @@
+"""NumPy's files as scenes: an npz of `images` and masks, or npy files of each; no pickles."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from scenes.formats.array_reader import IMAGES, MASKS, ArrayReader, FloatRange
+from scenes.formats.npy_stream import Column, NpyColumn
+from scenes.formats.npz_file import ENDING
+from scenes.formats.records import RecordError
+from scenes.regular_files import open_regular
+
+MOST_MEMBERS = 256
+
+
+def masks_beside(path: Path) -> Path | None:
+    """Returns the npy file of masks that belongs to one of images; `None` where there is none.
+
+    It is `masks.npy` or `segmentation.npy` beside `images.npy`, or `NAME_masks.npy` and so on
+    beside `NAME.npy` or `NAME_images.npy`.
+    """
+    for word in MASKS:
+        other = path.with_name(f"{_beginning(path)}{word}{path.suffix}")
+        if other != path and other.is_file():
+            return other
+    return None
+
+
+def is_masks(path: Path) -> bool:
+    """Whether an npy file is the masks of another one in its folder."""
+    word = next((word for word in MASKS if path.stem in (word, _ending(path, word))), None)
+    if word is None:
+        return False
+    beginning = path.stem[: -len(word)]
+    names = [f"{beginning}{name}" for name in IMAGES] + [beginning.removesuffix("_")]
+    return any(path.with_name(f"{name}{path.suffix}").is_file() for name in names if name)
+
+
+def _ending(path: Path, word: str) -> str | None:
+    return path.stem if path.stem.endswith(f"_{word}") else None
+
+
+def _beginning(path: Path) -> str:
+    """Returns what names of files that belong together begin with."""
+    for word in IMAGES:
+        if path.stem == word or path.stem.endswith(f"_{word}"):
+            return path.stem[: -len(word)]
+    return f"{path.stem}_"
+
+
+def open_npy(path: Path, float_range: FloatRange | None) -> ArrayReader:
+    """Returns a reader of an npy file of images, and of the masks beside it, if there are.
+
+    Raises:
+        RecordError: it holds no images, or its masks do not suit them.
+    """
+    columns: dict[str, Column] = {IMAGES[0]: _column(path)}
+    if (masks := masks_beside(path)) is not None:
+        columns[MASKS[1]] = _column(masks)
+    return ArrayReader(path, "npy", columns, float_range=float_range)
+
+
+def _column(path: Path) -> Column:
+    try:
+        return NpyColumn(partial(open_regular, path))
+    except (ValueError, EOFError) as error:
+        raise RecordError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
+
+
+def open_npz(path: Path, float_range: FloatRange | None) -> ArrayReader:
+    """Returns a reader of an npz file.
+
+    Raises:
+        RecordError: it is damaged, holds no images, or arrays that do not suit each other.
+    """
+    columns: dict[str, Column] = {}
+    unread: list[str] = []
+    with _archive(path) as archive:
+        names = archive.namelist()
+    if len(names) > MOST_MEMBERS:
+        raise RecordError(f"{path}: {len(names):,} arrays; at most {MOST_MEMBERS} are read")
+    for member in names:
+        name = member.removesuffix(ENDING)
+        try:
+            column = NpyColumn(partial(_member, path, member))
+        except Exception as error:  # of zipfile, zlib and NumPy's header: any
+            if name in IMAGES + MASKS:
+                raise RecordError(f"{path}: {name}: {error}") from error
+            unread.append(name)
+            continue
+        columns[name] = column
+    image = next((columns[name] for name in IMAGES if name in columns), None)
+    if image is not None:  # what is no row for each image, such as a version, is not read
+        odd = [name for name in columns if columns[name].shape[0] != image.shape[0]]
+        unread += [name for name in odd if name not in IMAGES + MASKS]
+        columns = {name: columns[name] for name in columns if name not in unread}
+    return ArrayReader(path, "npz", columns, float_range=float_range, unread=tuple(unread))
+
+
+@contextmanager
+def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    with open_regular(path) as file:
+        try:
+            archive = zipfile.ZipFile(file)
+        except Exception as error:  # BadZipFile, struct.error, NotImplementedError
+            raise RecordError(f"{path}: not an npz file: {error}") from error
+        with archive:
+            yield archive
+
+
+@contextmanager
+def _member(path: Path, name: str) -> Iterator[io.BufferedIOBase]:
+    content: Any  # a ZipExtFile, which mypy knows as IO[bytes]
+    with _archive(path) as archive, archive.open(name) as content:
+        yield content
