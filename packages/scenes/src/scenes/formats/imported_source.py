@@ -10,7 +10,7 @@ import numpy as np
 from scenes.fit import fit_image, fit_labels
 from scenes.formats.config import ImportedConfig
 from scenes.formats.known_fields import PRESENT
-from scenes.formats.recognition import open_reader
+from scenes.formats.readers.recognition import open_reader
 from scenes.formats.records import NoSuchRecordError, Reader, Record, RecordError
 from scenes.scene import Field, OneByOne, Scene
 

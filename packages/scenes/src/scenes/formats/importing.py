@@ -14,10 +14,10 @@ from scenes.driver import build
 from scenes.file.reader import SceneFile
 from scenes.file.schema import MOST_ENTITIES
 from scenes.fit import Fit, check_fit
-from scenes.formats.array_reader import FloatRange
 from scenes.formats.config import ImportedConfig
 from scenes.formats.input_files import content_of, find_shards
 from scenes.formats.multi_object_datasets import LAYOUTS
+from scenes.formats.readers.array_reader import FloatRange
 from scenes.formats.records import Contents, Reader, RecordError
 from scenes.formats.room_labels import objects_among_walls
 from scenes.progress import counting

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from scenes.command_line import UsageError
 from scenes.dataset import sha256_of
-from scenes.formats.numpy_files import is_masks, masks_beside
-from scenes.formats.recognition import Format, format_of
+from scenes.formats.readers.numpy_files import is_masks, masks_beside
+from scenes.formats.readers.recognition import Format, format_of
 from scenes.formats.records import RecordError
 
 MOST_FILES = 100_000

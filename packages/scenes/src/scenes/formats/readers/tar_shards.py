@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from scenes.formats.packed import DAMAGE, unpacked
+from scenes.formats.readers.sample_reader import Sample, SampleReader
 from scenes.formats.records import RecordError
-from scenes.formats.sample_reader import Sample, SampleReader
 from scenes.serialise import parse_json
 
 BLOCK_BYTES = 512

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scenes.command_line import UsageError
+from scenes.formats.readers.sample_reader import Masks, Sample, SampleReader
 from scenes.formats.records import RecordError
-from scenes.formats.sample_reader import Masks, Sample, SampleReader
 from scenes.regular_files import open_regular
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scenes.formats.array_reader import IMAGES, MASKS, ArrayReader, FloatRange
 from scenes.formats.npy_stream import Column, NpyColumn
 from scenes.formats.npz_file import ENDING
+from scenes.formats.readers.array_reader import IMAGES, MASKS, ArrayReader, FloatRange
 from scenes.formats.records import RecordError
 from scenes.regular_files import open_regular
 

@@ -17,9 +17,9 @@ import numpy as np
 
 from scenes.file.reader import open_hdf5
 from scenes.file.schema import dataset_keys
-from scenes.formats.array_reader import ArrayReader, FloatRange
 from scenes.formats.multi_object_datasets import LAYOUTS
 from scenes.formats.npy_stream import Column
+from scenes.formats.readers.array_reader import ArrayReader, FloatRange
 from scenes.formats.records import RecordError
 
 IMAGE, MASK, VISIBILITY = "image", "mask", "visibility"

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from scenes.formats.array_reader import FloatRange
-from scenes.formats.encoded_scene import is_picture
-from scenes.formats.encoded_tfrecord import has_pictures, open_encoded
 from scenes.formats.multi_object_datasets import LayoutReader, first_record
-from scenes.formats.numpy_files import open_npy, open_npz
-from scenes.formats.object_centric_hdf5 import open_object_centric
 from scenes.formats.packed import DAMAGE, HEAD_BYTES, is_gzip, is_zlib, unpacked
-from scenes.formats.parquet import open_parquet
+from scenes.formats.readers.array_reader import FloatRange
+from scenes.formats.readers.encoded_scene import is_picture
+from scenes.formats.readers.encoded_tfrecord import has_pictures, open_encoded
+from scenes.formats.readers.numpy_files import open_npy, open_npz
+from scenes.formats.readers.object_centric_hdf5 import open_object_centric
+from scenes.formats.readers.parquet import open_parquet
+from scenes.formats.readers.tar_shards import is_tar, open_tar
 from scenes.formats.records import Reader, RecordError
-from scenes.formats.tar_shards import is_tar, open_tar
 from scenes.formats.tfrecord import is_header
 from scenes.regular_files import open_regular
 

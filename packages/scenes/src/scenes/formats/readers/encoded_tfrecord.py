@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from scenes.formats.encoded_scene import is_picture
 from scenes.formats.known_fields import unflattened
 from scenes.formats.multi_object_datasets import decoded
+from scenes.formats.readers.encoded_scene import is_picture
+from scenes.formats.readers.sample_reader import Masks, Sample, SampleReader
 from scenes.formats.records import RecordError
-from scenes.formats.sample_reader import Masks, Sample, SampleReader
 from scenes.formats.tfrecord import decode_strings, read_records
 
 IMAGES = ("image", "image/encoded", "images")

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from scenes.formats.encoded_scene import decode_image, decode_labels, decode_masks
 from scenes.formats.known_fields import columns_of, fields_of, objects_in, values_of
+from scenes.formats.readers.encoded_scene import decode_image, decode_labels, decode_masks
 from scenes.formats.records import (
     OF_OBJECTS,
     Contents,
