@@ -7,11 +7,12 @@ Scenes are files of the package `scenes`.
     score("rooms.h5", "masks.h5")       the same for masks that any program wrote
     generalise(model, slots=9)          more objects than in training, and objects of one colour
     represent(model, "rooms.h5")        what latents tell of objects; disentangling
+    explore(model, "rooms.h5")          a page in which scenes are taken apart by hand
     METRICS                             names of the metrics, in the order of tables
 
 Results are dataclasses (`evaluation.scores.results`), and `out="results/"` writes them as JSON. The
 same from a shell: `eval score`, `eval generalise`, `eval represent`; and `eval figures`,
-`eval traverse` and `eval report` draw. docs/metrics.md defines every number.
+`eval traverse`, `eval report` and `eval explore` draw. docs/metrics.md defines every number.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 from scenes.entrance import entrance
 
 if TYPE_CHECKING:
+    from evaluation.explorer.exploration import explore
     from evaluation.metrics import METRICS
     from evaluation.predictions.contract import Predictions
     from evaluation.predictions.models import Model
@@ -28,12 +30,13 @@ if TYPE_CHECKING:
     from evaluation.scores.representation import represent
     from evaluation.scores.scoring import score
 
-__all__ = ["METRICS", "Model", "Predictions", "generalise", "represent", "score"]
+__all__ = ["METRICS", "Model", "Predictions", "explore", "generalise", "represent", "score"]
 
 _HOMES = {
     "METRICS": "evaluation.metrics",
     "Model": "evaluation.predictions.models",
     "Predictions": "evaluation.predictions.contract",
+    "explore": "evaluation.explorer.exploration",
     "generalise": "evaluation.scores.generalisation",
     "represent": "evaluation.scores.representation",
     "score": "evaluation.scores.scoring",

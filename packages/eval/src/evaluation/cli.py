@@ -10,6 +10,7 @@ from scenes.command_line import run_one_of
 from scenes.memory import keep_freed_memory
 
 from evaluation.commands.decompose import Decompose
+from evaluation.commands.explore import Explore
 from evaluation.commands.figures import Figures
 from evaluation.commands.generalise import Generalise
 from evaluation.commands.report import Report
@@ -25,6 +26,7 @@ COMMANDS: dict[str, Any] = {
     "figures": Figures,
     "traverse": Traverse,
     "report": Report,
+    "explore": Explore,
 }
 
 
