@@ -43,9 +43,7 @@ class Tab:
         self._session: str | None = None
         self.errors: list[str] = []
         (target, *_) = [
-            each
-            for each in self.call("Target.getTargets")["targetInfos"]
-            if each["type"] == "page"
+            each for each in self.call("Target.getTargets")["targetInfos"] if each["type"] == "page"
         ]
         attached = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         self._session = attached["sessionId"]
@@ -74,15 +72,19 @@ class Tab:
         answer: dict[str, Any] = json.loads(message)
         if answer.get("method") == "Runtime.exceptionThrown":
             self.errors.append(json.dumps(answer["params"]["exceptionDetails"])[:2000])
-        if answer.get("method") == "Log.entryAdded" and answer["params"]["entry"]["level"] == "error":
-            self.errors.append(answer["params"]["entry"]["text"])
+        if answer.get("method") == "Log.entryAdded":
+            entry = answer["params"]["entry"]
+            self.errors += [entry["text"]] if entry["level"] == "error" else []
         return answer
 
     def open(self, address: str) -> None:
         """Opens an address and waits until its scripts have run."""
         self.call("Page.navigate", url="about:blank")
         self.call("Page.navigate", url=address)
-        self.js("new Promise((done) => document.readyState === 'complete' ? done() : addEventListener('load', done))")
+        self.js(
+            "new Promise((done) => document.readyState === 'complete' ? done() :"
+            " addEventListener('load', done))"
+        )
 
     def js(self, expression: str) -> Any:
         """Returns what an expression comes to, awaited."""
@@ -105,8 +107,8 @@ class Tab:
         """Returns where a part of an element is, after scrolling to it."""
         left, top, width, height = self.js(
             f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
-            "e.scrollIntoView({ block: 'center', behavior: 'instant' }); const b = e.getBoundingClientRect();"
-            "return [b.left, b.top, b.width, b.height]; })()"
+            "e.scrollIntoView({ block: 'center', behavior: 'instant' });"
+            "const b = e.getBoundingClientRect(); return [b.left, b.top, b.width, b.height]; })()"
         )
         return left + x * width, top + y * height
 
@@ -148,13 +150,16 @@ class Tab:
 
     def finger(self, selector: str, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Drags with a finger."""
-        places = [self.place(selector, *start), self.place(selector, *end)]
-        for kind, where in (("touchStart", places[:1]), ("touchMove", places[1:]), ("touchEnd", [])):
-            points = [{"x": x, "y": y} for x, y in where]
+        began, ended = self.place(selector, *start), self.place(selector, *end)
+        touches = {"touchStart": [began], "touchMove": [ended], "touchEnd": []}
+        for kind, places in touches.items():
+            points = [{"x": x, "y": y} for x, y in places]
             self.call("Input.dispatchTouchEvent", type=kind, touchPoints=points)
             self.frame()
 
-    def key(self, key: str, modifiers: int = 0, kinds: tuple[str, ...] = ("keyDown", "keyUp")) -> None:
+    def key(
+        self, key: str, modifiers: int = 0, kinds: tuple[str, ...] = ("keyDown", "keyUp")
+    ) -> None:
         """Presses a key; modifiers are 1 for Alt, 2 for Ctrl, 8 for Shift."""
         for kind in kinds:
             self.call("Input.dispatchKeyEvent", type=kind, key=key, modifiers=modifiers)

@@ -12,7 +12,7 @@ from scenes.command_line import CommandError
 from scenes.file.reader import SceneFile
 
 from evaluation.explorer.decoder import DecoderWeights, decoder_weights
-from evaluation.explorer.knobs import Knobs, learn_knobs
+from evaluation.explorer.knobs import Knob, learn_knobs
 from evaluation.explorer.properties import read_properties
 from evaluation.figures.colors import slot_colors
 from evaluation.predictions.cache import Cache
@@ -53,7 +53,7 @@ class ExplorerContent:
     loss: LossConfig
     decoder: DecoderWeights
     scenes: ShownScenes
-    knobs: Knobs | None
+    knobs: tuple[Knob, ...]
     knob_words: str
     """What the knobs were learned on, or why there are none."""
     latent_mean: Float32[np.ndarray, " D"]
@@ -90,7 +90,8 @@ def read_content(
     others, why_none = _other_scenes(path, len(shown.images), knob_scenes, size)
     predictions = None if others is None else cache.of_model(model, others.images, slots)
     latents, words = _latents(predictions, shown)
-    knobs, knob_words = None, why_none
+    knobs: tuple[Knob, ...] = ()
+    knob_words = why_none
     if others is not None and predictions is not None:
         knobs, knob_words = _knobs(path, others, predictions, len(shown.images), size)
     return ExplorerContent(
@@ -135,7 +136,7 @@ def _other_scenes(path: Path, first: int, count: int, size: int) -> tuple[TestSc
 
 def _knobs(
     path: Path, scenes: TestScenes, predictions: Predictions, first: int, size: int
-) -> tuple[Knobs, str]:
+) -> tuple[tuple[Knob, ...], str]:
     properties = read_properties(path, scenes, first)
     objects = matched_objects(scenes, predictions, properties.numbers)
     knobs = learn_knobs(objects, properties, size)

@@ -1,31 +1,27 @@
-"""Knobs: directions in latent space that change one property of an object, learned from a file.
+"""Knobs: how latents move as one property of an object changes, learned from a file.
 
-Linear regressions read properties y = W z + b from the latents of objects' slots. To change what is
-read by dy, latents move by C W' (W C W')^-1 dy, where C is the covariance of objects' latents: of
-all moves that change this and no other readable property, the one that is likeliest among objects.
+Two regressions, both on the latents of objects' slots. *Reading*: each property by linear
+regression on the latents, which `eval represent` scores; a property that cannot be read so has no
+knob. *Moving*: the latents on all readable properties at once, as a sum of one curve for each
+property. A knob that goes from a to b adds curve(b) - curve(a) to the latents. Places have curves,
+not directions, because some models bend a place around a plane of two latents: `objects_room_64`
+moves an object by one pixel where a linear direction asks for eight (docs/explorer.md).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32, Float64
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import SplineTransformer, StandardScaler
 
-from evaluation.explorer.properties import (
-    ACROSS,
-    DOWN,
-    HUE_COSINE,
-    HUE_SINE,
-    SIZE,
-    Properties,
-)
+from evaluation.explorer.properties import ACROSS, DOWN, HUE, SIZE, Properties
 from evaluation.scores.latents import CATEGORICAL, Objects, subset
 from evaluation.scores.predictors import predict_properties, train_and_test
 from evaluation.scores.results import Predicted
@@ -33,161 +29,194 @@ from evaluation.scores.results import Predicted
 READABLE = 0.25
 """R² on other scenes from which on a property has a knob; a shape, that much of the way from chance
 to always right."""
-RANGE = (2, 98)
+SIZES = (2, 98)
 """Percentiles of the data between which a size is turned."""
+KNOTS = 8
+"""Of the cubic splines over places: 10 do no better, 4 down the picture neither."""
+HARMONICS = (1, 2)
+FULL_TURN = 360.0
+
+Kind = Literal["place", "range", "hue", "choice", "none"]
 
 
 @dataclass(frozen=True)
-class Control:
+class Curve:
+    """How latents go as a property does, up to a constant."""
+
+    low: float
+    high: float
+    latents: Float32[np.ndarray, "V D"]
+    """At evenly spaced values from `low` to `high`."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A property as a linear function of latents: `weights @ z + intercept`."""
+
+    weights: Float32[np.ndarray, " D"]
+    intercept: float
+
+
+@dataclass(frozen=True)
+class Knob:
     """A knob of the page, or the words in place of one."""
 
-    kind: Literal["range", "hue", "choice", "none"]
+    kind: Kind
     name: str
     words: str
     """How well the property is read on scenes that nothing was learned from."""
-    targets: tuple[str, ...] = ()
-    """What it changes; of a choice, one for each label."""
-    labels: tuple[str, ...] = ()
-    low: float = 0.0
-    high: float = 0.0
     unit: str = ""
+    labels: tuple[str, ...] = ()
+    """Of a choice."""
+    curve: Curve | None = None
+    readings: tuple[Reading, ...] = ()
+    """Of a hue its sine and cosine, of a choice one for each label; none of a place, which the
+    decoded mask shows."""
 
 
-@dataclass(frozen=True)
-class Knobs:
-    """Every knob, and what reads and moves latents."""
-
-    controls: tuple[Control, ...]
-    targets: tuple[str, ...]
-    weights: Float32[np.ndarray, "J D"]
-    intercepts: Float32[np.ndarray, " J"]
-    moves: Float32[np.ndarray, "J D"]
-    """What is added to latents to have each target read as 1 more, the others as before."""
-
-
-def learn_knobs(objects: Objects, properties: Properties, size: int) -> Knobs:
-    """Returns the knobs that objects' latents allow.
+def learn_knobs(objects: Objects, properties: Properties, size: int) -> tuple[Knob, ...]:
+    """Returns the knobs that objects' latents allow, and words in place of the others.
 
     Args:
         objects: with a factor for each of `properties.numbers`.
         properties: what is known of them.
         size: side of the pictures, in pixels.
     """
-    scores = _scores(objects)
-    controls = tuple(
-        control
-        for make in (_place_controls, _size_controls, _hue_controls, _shape_controls)
-        for control in make(objects, properties, size, scores)
-    )
-    targets = tuple(target for control in controls for target in control.targets)
-    values = _target_values(objects, targets)
-    dimensions = objects.latents.shape[1]
-    weights, intercepts = np.zeros((len(targets), dimensions)), np.zeros(len(targets))
-    train, _ = train_and_test(objects) if targets else (np.zeros(0, bool), None)
-    for row, target in enumerate(targets):
-        known = train & np.isfinite(values[target])
-        weights[row], intercepts[row] = _regress(objects.latents[known], values[target][known])
-    covariance = np.cov(objects.latents[train].T) if targets else np.zeros((dimensions, dimensions))
-    moves = np.linalg.pinv(weights @ covariance @ weights.T, rcond=1e-6) @ weights @ covariance
-    return Knobs(controls, targets, _single(weights), _single(intercepts), _single(moves))
-
-
-def _scores(objects: Objects) -> dict[str, Predicted]:
-    """Returns how well each factor is read on other scenes, by the objects in which it is known."""
-    scores: dict[str, Predicted] = {}
-    for name, values in objects.factors.items():
-        known = replace(subset(objects, np.isfinite(values)))
-        scores |= predict_properties(replace(known, factors={name: known.factors[name]}))
-    return scores
-
-
-def _regress(
-    latents: Float32[np.ndarray, "M D"], values: Float64[np.ndarray, " M"]
-) -> tuple[Float64[np.ndarray, " D"], float]:
-    """Returns weights and intercept of the linear predictor that `eval represent` scores."""
-    fitted = make_pipeline(StandardScaler(), Ridge()).fit(latents.astype(np.float64), values)
-    scaler, ridge = fitted[0], fitted[1]
-    weights = ridge.coef_ / scaler.scale_
-    return weights, float(ridge.intercept_ - weights @ scaler.mean_)
-
-
-def _place_controls(
-    objects: Objects, properties: Properties, size: int, scores: Mapping[str, Predicted]
-) -> list[Control]:
-    return [
-        _of_number(name, scores[name], Control("range", name, "", (name,), (), 0, size, "pixels"))
-        for name in (ACROSS, DOWN)
+    knobs = [
+        _scored_number(ACROSS, "place", objects, "pixels"),
+        _scored_number(DOWN, "place", objects, "pixels"),
+        _scored_number(SIZE, "range", objects, properties.size_unit),
+        _scored_number(HUE, "hue", objects, "°"),
+        _scored_choice(objects, properties),
     ]
+    known = [knob for knob in knobs if knob is not None]
+    turned = [knob for knob in known if knob.kind != "none"]
+    curves = _curves(objects, [knob.name for knob in turned], size) if turned else {}
+    return tuple(
+        knob
+        if knob.kind == "none"
+        else replace(knob, curve=curves[knob.name], readings=_readings(objects, knob))
+        for knob in known
+    )
 
 
-def _size_controls(
-    objects: Objects, properties: Properties, size: int, scores: Mapping[str, Predicted]
-) -> list[Control]:
-    if SIZE not in objects.factors:
-        return []
-    values = objects.factors[SIZE]
-    low, high = np.nanpercentile(values, RANGE) if len(values) else (0.0, 1.0)
-    knob = Control("range", SIZE, "", (SIZE,), (), float(low), float(high), properties.size_unit)
-    return [_of_number(SIZE, scores[SIZE], knob)]
+def _scored_number(name: str, kind: Kind, objects: Objects, unit: str) -> Knob | None:
+    if name not in objects.factors:
+        return None
+    scores = [_score(objects, part, values) for part, values in _parts(name, objects).items()]
+    linear, mlp = (float(np.mean([getattr(s, key) for s in scores])) for key in ("linear", "mlp"))
+    if math.isnan(linear):
+        return _unknown(name)
+    words = f"R² {linear:.2f} on other scenes (a small network: {mlp:.2f})"
+    if linear < READABLE:
+        return Knob("none", name, f"Cannot be read from the latents: {words}.")
+    return Knob(kind, name, f"Read from the latents with {words}.", unit)
 
 
-def _hue_controls(
-    objects: Objects, properties: Properties, size: int, scores: Mapping[str, Predicted]
-) -> list[Control]:
-    if HUE_SINE not in objects.factors:
-        return []
-    both = [scores[HUE_SINE], scores[HUE_COSINE]]
-    score = Predicted(*(float(np.mean([getattr(one, k) for one in both])) for k in _PARTS))
-    return [_of_number("hue", score, Control("hue", "hue", "", (HUE_SINE, HUE_COSINE)))]
-
-
-def _shape_controls(
-    objects: Objects, properties: Properties, size: int, scores: Mapping[str, Predicted]
-) -> list[Control]:
+def _scored_choice(objects: Objects, properties: Properties) -> Knob | None:
     if CATEGORICAL not in objects.factors:
-        return []
-    score = scores[CATEGORICAL]
+        return None
+    score = _score(objects, CATEGORICAL, objects.factors[CATEGORICAL])
+    if math.isnan(score.linear):
+        return _unknown(CATEGORICAL)
     words = (
-        f"right for {score.linear:.0%} of the objects of other scenes (the commonest shape: "
+        f"right for {score.linear:.0%} of the objects of other scenes (the commonest: "
         f"{score.chance:.0%}; a small network: {score.mlp:.0%})"
     )
-    if math.isnan(score.linear):
-        return [Control("none", CATEGORICAL, _TOO_FEW)]
     if score.linear - score.chance < READABLE * (1 - score.chance):
-        return [Control("none", CATEGORICAL, f"Cannot be read from the latents: {words}.")]
-    codes = [int(code) for code in np.unique(objects.factors[CATEGORICAL])]
-    targets = tuple(_shape_target(code) for code in codes)
-    labels = tuple(properties.shapes.get(code, str(code)) for code in codes)
-    return [Control("choice", CATEGORICAL, f"Linear reading: {words}.", targets, labels)]
+        return Knob("none", CATEGORICAL, f"Cannot be read from the latents: {words}.")
+    labels = tuple(properties.shapes.get(code, str(code)) for code in _codes(objects))
+    return Knob("choice", CATEGORICAL, f"Read from the latents, {words}.", labels=labels)
 
 
-_PARTS = ("linear", "mlp", "chance")
-_TOO_FEW = "Cannot be told: there are too few objects, or they are all alike."
+def _unknown(name: str) -> Knob:
+    return Knob("none", name, "Cannot be told: there are too few objects, or they are all alike.")
 
 
-def _of_number(name: str, score: Predicted, knob: Control) -> Control:
-    """Returns a knob with its score, or the words in its place."""
-    if math.isnan(score.linear):
-        return Control("none", name, _TOO_FEW)
-    words = f"R² {score.linear:.2f} on other scenes (a small network: {score.mlp:.2f})"
-    if score.linear < READABLE:
-        return Control("none", name, f"Cannot be read along one direction: {words}.")
-    return replace(knob, words=f"{words}.")
+def _parts(name: str, objects: Objects) -> dict[str, Float64[np.ndarray, " M"]]:
+    """Returns what is regressed for a property: itself, or a hue's sine and cosine."""
+    values = objects.factors[name]
+    if name != HUE:
+        return {name: values}
+    angle = 2 * np.pi * values / FULL_TURN
+    return {"sine": np.sin(angle), "cosine": np.cos(angle)}
 
 
-def _shape_target(code: int) -> str:
-    return f"{CATEGORICAL} {code}"
+def _score(objects: Objects, name: str, values: Float64[np.ndarray, " M"]) -> Predicted:
+    """Returns how well a value is read on other scenes, of the objects in which it is known."""
+    known = np.isfinite(values)
+    one = replace(subset(objects, known), factors={name: values[known]})
+    return predict_properties(one)[name]
 
 
-def _target_values(
-    objects: Objects, targets: Sequence[str]
-) -> dict[str, Float64[np.ndarray, " M"]]:
-    """Returns each target of each object: of a shape, 1 where the object has it and 0 elsewhere."""
-    values = dict(objects.factors)
-    shapes: Any = values.get(CATEGORICAL, np.zeros(0))
-    values |= {_shape_target(int(code)): (shapes == code) * 1.0 for code in np.unique(shapes)}
-    return {target: values[target] for target in targets}
+def _codes(objects: Objects) -> list[int]:
+    return [int(code) for code in np.unique(objects.factors[CATEGORICAL])]
 
 
-def _single(values: np.ndarray) -> Float32[np.ndarray, "*shape"]:
-    return values.astype(np.float32)
+def _readings(objects: Objects, knob: Knob) -> tuple[Reading, ...]:
+    if knob.kind == "place":
+        return ()
+    if knob.kind == "choice":
+        shapes = objects.factors[CATEGORICAL]
+        return tuple(_read(objects, (shapes == code) * 1.0) for code in _codes(objects))
+    return tuple(_read(objects, values) for values in _parts(knob.name, objects).values())
+
+
+def _read(objects: Objects, values: Float64[np.ndarray, " M"]) -> Reading:
+    """Returns the linear predictor that `eval represent` scores."""
+    train = train_and_test(objects)[0] & np.isfinite(values)
+    fitted = make_pipeline(StandardScaler(), Ridge())
+    fitted.fit(objects.latents[train].astype(np.float64), values[train])
+    scaler, ridge = fitted[0], fitted[1]
+    weights = ridge.coef_ / scaler.scale_
+    return Reading(weights.astype(np.float32), float(ridge.intercept_ - weights @ scaler.mean_))
+
+
+def _curves(objects: Objects, names: Sequence[str], size: int) -> dict[str, Curve]:
+    """Returns the curves of properties, whose sum is the regression of latents on all of them."""
+    train = train_and_test(objects)[0]
+    for name in names:
+        train = train & np.isfinite(objects.factors[name])
+    blocks = {name: _features(objects.factors[name][train], name, objects, size) for name in names}
+    regression = Ridge().fit(
+        np.concatenate(list(blocks.values()), axis=1), objects.latents[train].astype(np.float64)
+    )
+    ends = np.cumsum([block.shape[1] for block in blocks.values()])
+    weights = dict(zip(names, np.split(regression.coef_.T, ends[:-1]), strict=True))
+    return {name: _curve(name, weights[name], objects, size) for name in names}
+
+
+def _curve(name: str, weights: Float64[np.ndarray, "F D"], objects: Objects, size: int) -> Curve:
+    values = _grid(name, objects, size)
+    latents = _features(values, name, objects, size) @ weights
+    ends = (0.0, len(values) - 1.0) if name == CATEGORICAL else (values[0], values[-1])
+    return Curve(float(ends[0]), float(ends[1]), latents.astype(np.float32))
+
+
+def _grid(name: str, objects: Objects, size: int) -> Float64[np.ndarray, " V"]:
+    """Returns the values at which a curve is kept."""
+    if name in (ACROSS, DOWN):
+        return np.arange(size + 1.0)
+    if name == HUE:
+        return np.linspace(0, FULL_TURN, 73)
+    if name == CATEGORICAL:
+        return np.array(_codes(objects), dtype=np.float64)
+    low, high = (float(np.nanpercentile(objects.factors[name], share)) for share in SIZES)
+    return np.linspace(low, high, 33)
+
+
+def _features(
+    values: Float64[np.ndarray, " M"], name: str, objects: Objects, size: int
+) -> Float64[np.ndarray, "M F"]:
+    """Returns what latents are linear in: of a place, splines."""
+    if name in (ACROSS, DOWN):
+        knots = np.linspace(0, size, KNOTS)[:, None]
+        splines = SplineTransformer(knots=knots, extrapolation="constant", include_bias=False)
+        return splines.fit_transform(values[:, None])
+    if name == HUE:
+        angle = 2 * np.pi * values / FULL_TURN
+        turns = [wave(times * angle) for times in HARMONICS for wave in (np.sin, np.cos)]
+        return np.stack(turns, axis=1)
+    if name == CATEGORICAL:
+        return (values[:, None] == np.array(_codes(objects))) * 1.0
+    return values[:, None]

@@ -20,7 +20,7 @@ from scenes.pictures.policy import content_policy
 
 from evaluation.explorer.content import ExplorerContent, ShownScenes
 from evaluation.explorer.decoder import DecoderWeights
-from evaluation.explorer.knobs import Knobs
+from evaluation.explorer.knobs import Knob
 
 PAGE = "explorer.html"
 SCRIPTS = (
@@ -34,6 +34,9 @@ SCRIPTS = (
     "pictures.js",
     "scenes.js",
     "controls.js",
+    "session.js",
+    "views.js",
+    "actions.js",
     "page.js",
 )
 """In the order in which they are read; each may use the names of all."""
@@ -106,7 +109,7 @@ def _data(content: ExplorerContent) -> Markup:
         },
         "decoder": _decoder(content.decoder),
         "scenes": [_scene(shown, row) for row in range(len(shown.images))],
-        "knobs": None if content.knobs is None else _knobs(content.knobs),
+        "knobs": [_knob(knob) for knob in content.knobs],
         "knobWords": content.knob_words,
         "latentMean": _floats(content.latent_mean),
         "latentDeviation": _floats(content.latent_deviation),
@@ -157,26 +160,21 @@ def _decoder(weights: DecoderWeights) -> dict[str, Any]:
     }
 
 
-def _knobs(knobs: Knobs) -> dict[str, Any]:
+def _knob(knob: Knob) -> dict[str, Any]:
+    curve = knob.curve
     return {
-        "controls": [
-            {
-                "kind": control.kind,
-                "name": control.name,
-                "words": control.words,
-                "targets": control.targets,
-                "target": next(iter(control.targets), None),
-                "labels": control.labels,
-                "low": control.low,
-                "high": control.high,
-                "unit": control.unit,
-            }
-            for control in knobs.controls
+        "kind": knob.kind,
+        "name": knob.name,
+        "words": knob.words,
+        "unit": knob.unit,
+        "labels": knob.labels,
+        "curve": None
+        if curve is None
+        else {"low": curve.low, "high": curve.high, "latents": _floats(curve.latents)},
+        "readings": [
+            {"weights": _floats(reading.weights), "intercept": reading.intercept}
+            for reading in knob.readings
         ],
-        "targets": knobs.targets,
-        "weights": _floats(knobs.weights),
-        "intercepts": _floats(knobs.intercepts),
-        "moves": _floats(knobs.moves),
     }
 
 

@@ -14,8 +14,7 @@ from skimage.color import rgb2hsv
 from evaluation.scores.latents import CATEGORICAL, read_factors
 from evaluation.scores.truth import TestScenes
 
-ACROSS, DOWN, SIZE = "across", "down", "size"
-HUE_SINE, HUE_COSINE = "hue sine", "hue cosine"
+ACROSS, DOWN, SIZE, HUE = "across", "down", "size", "hue"
 GREY = 0.1
 """Saturation below which an object has no hue."""
 
@@ -55,7 +54,7 @@ def read_properties(path: Path, scenes: TestScenes, first: int) -> Properties:
             name: values[first:]
             for name, values in read_factors(path, first + _rows(scenes)).items()
         }
-        numbers[HUE_SINE], numbers[HUE_COSINE] = _hues(factors)
+        numbers[HUE] = _hues(factors)
         numbers |= {name: factors[name] for name in (SIZE, CATEGORICAL) if name in factors}
     return Properties(numbers, shapes, unit)
 
@@ -83,11 +82,9 @@ def _centres(scenes: TestScenes) -> tuple[Float64[np.ndarray, "N O"], Float64[np
     return across, down
 
 
-def _hues(
-    factors: Mapping[str, Float64[np.ndarray, "N O"]],
-) -> tuple[Float64[np.ndarray, "N O"], Float64[np.ndarray, "N O"]]:
+def _hues(factors: Mapping[str, Float64[np.ndarray, "N O"]]) -> Float64[np.ndarray, "N O"]:
+    """Returns each object's hue in degrees."""
     rgb = np.stack([factors[name] for name in ("red", "green", "blue")], axis=-1)
     defined = np.isfinite(rgb).all(-1)
     hsv = rgb2hsv(np.where(defined[..., None], rgb, 0))
-    angle = np.where(defined & (hsv[..., 1] > GREY), 2 * np.pi * hsv[..., 0], np.nan)
-    return np.sin(angle), np.cos(angle)
+    return np.where(defined & (hsv[..., 1] > GREY), 360 * hsv[..., 0], np.nan)

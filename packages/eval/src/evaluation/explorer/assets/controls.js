@@ -1,5 +1,4 @@
-// The panel's knobs and single latents. Both hand on new latents while they are turned
-// (`preview`), and once more when they are let go (`commit`).
+// The panel's knobs and single latents.
 
 function make(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -12,96 +11,102 @@ const number = (value, digits = 2) => value.toFixed(digits).replace("-", "\u2212
 function slider(name, low, high, step, { preview, commit }) {
   const value = make("span", { className: "value" });
   const input = make("input", { type: "range", min: low, max: high, step, ariaLabel: name });
-  input.addEventListener("input", () => preview(Number(input.value)));
-  input.addEventListener("change", () => commit());
+  let held = false; // the thumb stays under the finger, and settles on what came of it afterwards
+  input.addEventListener("input", () => {
+    held = true;
+    preview(Number(input.value));
+  });
+  input.addEventListener("change", () => {
+    held = false;
+    commit();
+  });
   const label = make("label", {}, make("span", { textContent: name }), value);
   const show = (now, words) => {
-    input.value = now;
+    if (!held) input.value = now;
     value.textContent = words;
     input.setAttribute("aria-valuetext", words);
   };
   return { parts: [label, input], input, show };
 }
 
-// `act.preview(z)` and `act.commit()` change the chosen slot; returns what shows a slot's latents.
-function buildKnobs(place, controls, knobs, latents, act) {
-  const shows = controls.map((control) => {
-    const words = make("p", { className: "hint", textContent: control.words });
+// Builds the knobs in `place`. `slot` tells the chosen slot's `latents()` and `centre()`, takes
+// other latents (`preview(z)`), and keeps them (`commit()`). Returns what shows the slot anew.
+function buildKnobs(place, all, latentDim, slot) {
+  const shows = all.map((data) => {
+    const words = make("p", { className: "hint", textContent: data.words });
     const knob = make("div", { className: "knob" });
+    knob.dataset.knob = data.name;
     place.append(knob);
-    knob.dataset.knob = control.name;
-    if (control.kind === "choice") return choiceKnob(knob, words, control, knobs, latents, act);
-    if (control.kind === "hue") return hueKnob(knob, words, knobs, latents, act);
-    if (control.kind === "range") return rangeKnob(knob, words, control, knobs, latents, act);
-    knob.append(make("div", { className: "name", textContent: control.name }), words);
-    return () => {};
+    if (data.kind === "none") {
+      knob.append(make("div", { className: "name", textContent: data.name }), words);
+      return () => {};
+    }
+    const build = data.kind === "choice" ? choiceKnob : rangeKnob;
+    return build(knob, words, data, readKnob(data, latentDim), slot);
   });
-  return (z) => shows.forEach((show) => show(z));
+  return () => shows.forEach((show) => show());
 }
 
-function rangeKnob(knob, words, control, knobs, latents, act) {
-  const { low, high, unit, target } = control;
-  const turned = {
-    preview: (value) => act.preview(knobs.set(latents(), { [target]: value })),
-    commit: act.commit,
-  };
-  const { parts, show } = slider(control.name, low, high, (high - low) / 200, turned);
-  knob.append(...parts, words);
-  return (z) => {
-    const value = knobs.read(z, target);
-    show(value, `${number(value)}${unit && ` ${unit}`}`);
-  };
+// What a knob's value is now: a place as the decoded mask shows it, all else as it is read.
+function valueOf(data, knob, slot) {
+  if (data.kind === "place") return slot.centre()[data.name];
+  const [one, other] = knob.read(slot.latents());
+  return data.kind === "hue" ? ((Math.atan2(one, other) * 180) / Math.PI + 360) % 360 : one;
 }
 
-function hueKnob(knob, words, knobs, latents, act) {
+function rangeKnob(knob, words, data, turns, slot) {
+  let start = null; // what the slot was before the thumb moved
   const turned = {
-    preview(degrees) {
-      const angle = (degrees * Math.PI) / 180;
-      act.preview(knobs.set(latents(), { "hue sine": Math.sin(angle), "hue cosine": Math.cos(angle) }));
+    preview(value) {
+      start ??= { z: slot.latents(), value: valueOf(data, turns, slot) };
+      slot.preview(turns.moved(start.z, start.value, value));
     },
-    commit: act.commit,
+    commit() {
+      start = null;
+      slot.commit();
+    },
   };
-  const { parts, show } = slider("hue", 0, 360, 1, turned);
-  knob.append(...parts, make("div", { className: "hues" }), words);
-  return (z) => {
-    const angle = Math.atan2(knobs.read(z, "hue sine"), knobs.read(z, "hue cosine"));
-    const degrees = ((angle * 180) / Math.PI + 360) % 360;
-    show(degrees, `${degrees.toFixed(0)}°`);
+  const digits = data.kind === "hue" ? 0 : data.kind === "place" ? 1 : 2;
+  const { parts, show } = slider(data.name, turns.low, turns.high, (turns.high - turns.low) / 360, turned);
+  const hues = data.kind === "hue" ? [make("div", { className: "hues" })] : [];
+  knob.append(...parts, ...hues, words);
+  return () => {
+    const value = valueOf(data, turns, slot);
+    show(value, `${number(value, digits)}${data.unit === "°" ? "" : " "}${data.unit}`);
   };
 }
 
-function choiceKnob(knob, words, control, knobs, latents, act) {
-  const buttons = control.targets.map((target, index) => {
-    const button = make("button", { textContent: control.labels[index] });
+function choiceKnob(knob, words, data, turns, slot) {
+  const now = () => {
+    const values = turns.read(slot.latents());
+    return values.indexOf(Math.max(...values));
+  };
+  const buttons = data.labels.map((label, index) => {
+    const button = make("button", { textContent: label });
     button.addEventListener("click", () => {
-      const values = control.targets.map((other) => [other, other === target ? 1 : 0]);
-      act.preview(knobs.set(latents(), Object.fromEntries(values)));
-      act.commit();
+      slot.preview(turns.moved(slot.latents(), now(), index));
+      slot.commit();
     });
     return button;
   });
   const bar = make("div", { className: "bar" }, ...buttons);
   bar.setAttribute("role", "group");
-  bar.setAttribute("aria-label", control.name);
-  knob.append(make("div", { className: "name", textContent: control.name }), bar, words);
-  return (z) => {
-    const values = control.targets.map((target) => knobs.read(z, target));
-    const highest = values.indexOf(Math.max(...values));
-    buttons.forEach((button, index) => button.setAttribute("aria-pressed", index === highest));
-  };
+  bar.setAttribute("aria-label", data.name);
+  knob.append(make("div", { className: "name", textContent: data.name }), bar, words);
+  return () => buttons.forEach((button, index) => button.setAttribute("aria-pressed", index === now()));
 }
 
 const LATENT_SPAN = 3;
 
-function buildLatents(place, { mean, deviation }, latents, act) {
+function buildLatents(place, { mean, deviation }, slot) {
   const shows = [...mean].map((middle, d) => {
     const turned = {
       preview(value) {
-        const z = Float32Array.from(latents());
+        const z = Float32Array.from(slot.latents());
         z[d] = value;
-        act.preview(z);
+        slot.preview(z);
       },
-      commit: act.commit,
+      commit: slot.commit,
     };
     const { parts, input, show } = slider(`latent ${d}`, -LATENT_SPAN, LATENT_SPAN, 1 / 64, turned);
     input.dataset.latent = d;
@@ -115,5 +120,5 @@ function buildLatents(place, { mean, deviation }, latents, act) {
     place.append(make("div", { className: "knob" }, ...parts, marks));
     return (z) => show(z[d], number(z[d]));
   });
-  return (z) => shows.forEach((show, d) => show(z, d));
+  return () => shows.forEach((show) => show(slot.latents()));
 }

@@ -1,35 +1,24 @@
-// Properties of an object as they are read from its slot's latents by linear regression, and how
-// latents move to change one: along the direction that changes it and no other that can be read,
-// the one of those that the latents of other objects make most likely.
+// Properties of an object as they are read from its slot's latents, and the curves along which
+// latents move as one of them changes: from a to b, by curve(b) - curve(a).
 
-function readKnobs(data) {
-  const weights = floatsOf(data.weights); // (targets, latents)
-  const intercepts = floatsOf(data.intercepts);
-  const moves = floatsOf(data.moves); // (targets, latents): what changes each target by 1
-  const latents = weights.length / intercepts.length;
-  const index = new Map(data.targets.map((name, j) => [name, j]));
+function readKnob(data, latentDim) {
+  const readings = data.readings.map((one) => ({ weights: floatsOf(one.weights), intercept: one.intercept }));
+  const { low, high } = data.curve;
+  const curve = floatsOf(data.curve.latents); // (value, latent)
+  const last = curve.length / latentDim - 1;
 
-  function read(z, target) {
-    const j = index.get(target);
-    let value = intercepts[j];
-    for (let d = 0; d < latents; d++) value += weights[j * latents + d] * z[d];
-    return value;
+  function at(value, latent) {
+    const place = Math.min(last, Math.max(0, (last * (value - low)) / (high - low)));
+    const below = Math.min(last - 1, Math.floor(place));
+    const share = place - below;
+    return (1 - share) * curve[below * latentDim + latent] + share * curve[(below + 1) * latentDim + latent];
   }
 
-  // Returns latents whose targets differ by so much: { across: 3, down: -2 }.
-  function moved(z, changes) {
-    const result = Float32Array.from(z);
-    for (const [target, change] of Object.entries(changes))
-      for (let d = 0; d < latents; d++) result[d] += change * moves[index.get(target) * latents + d];
-    return result;
-  }
-
-  // Returns latents whose targets are read as these values.
-  function set(z, values) {
-    const changes = Object.entries(values).map(([target, value]) => [target, value - read(z, target)]);
-    return moved(z, Object.fromEntries(changes));
-  }
-
-  const has = (...targets) => targets.every((target) => index.has(target));
-  return { read, moved, set, has };
+  return {
+    low,
+    high,
+    read: (z) => readings.map(({ weights, intercept }) =>
+      weights.reduce((sum, weight, d) => sum + weight * z[d], intercept)),
+    moved: (z, from, to) => Float32Array.from(z, (value, d) => value + at(to, d) - at(from, d)),
+  };
 }

@@ -2,36 +2,48 @@
 // four pixels in place of 36. Maps are (row, column, channel), channels padded to fours.
 
 function plainDecoder(weights) {
-  const { planes, output, size } = weights;
-  const width = paddedToFour(planes.corner.length);
-  const first = new Float64Array(weights.firstSide ** 2 * width);
-  let side = weights.firstSide;
-  const steps = weights.layers.map((layer) => {
-    const step = winogradStep(layer, side);
-    side -= 2;
-    return step;
-  });
-  const decoded = new Float32Array(4 * size * size);
+  const { planes, output, size, firstSide } = weights;
+  const first = new Float64Array(firstSide ** 2 * paddedToFour(planes.corner.length));
+  const steps = weights.layers.map((layer, row) => winogradStep(layer, firstSide - 2 * row));
 
   function decode(z) {
-    const corner = weights.cornerOf(z);
-    for (let row = 0, place = 0; row < weights.firstSide; row++)
-      for (let column = 0; column < weights.firstSide; column++, place += width)
-        for (let c = 0; c < corner.length; c++)
-          first[place + c] = Math.max(0, corner[c] + planes.right[c] * column + planes.down[c] * row);
+    firstMap(weights.cornerOf(z), planes, firstSide, first);
     const last = steps.reduce((map, step) => step(map), first);
-    const channels = output.weight.length / 4;
-    const stride = paddedToFour(channels);
-    for (let pixel = 0; pixel < size * size; pixel++)
-      for (let k = 0; k < 4; k++) {
-        let sum = output.bias[k];
-        for (let c = 0; c < channels; c++) sum += output.weight[k * channels + c] * last[pixel * stride + c];
-        decoded[4 * pixel + k] = sum;
-      }
-    return decoded.slice(); // red, green, blue and the mask's logit of each pixel
+    return pointwise(last, output, size * size); // colours and the mask's logit of each pixel
   }
 
   return { name: "plain JavaScript", decode };
+}
+
+function firstMap(corner, { right, down }, side, map) {
+  const width = paddedToFour(corner.length);
+  for (let c = 0; c < corner.length; c++) {
+    const [start, across, below] = [corner[c], right[c], down[c]];
+    for (let row = 0, to = c; row < side; row++)
+      for (let column = 0; column < side; column++, to += width) {
+        const value = start + across * column + below * row;
+        map[to] = value > 0 ? value : 0;
+      }
+  }
+}
+
+// The last convolution, to four channels.
+function pointwise(map, { weight, bias }, pixels) {
+  const channels = weight.length / 4;
+  const width = paddedToFour(channels);
+  const [a, b, c, d] = [0, 1, 2, 3].map((k) => Float64Array.from(weight.subarray(k * channels, (k + 1) * channels)));
+  const result = new Float32Array(4 * pixels);
+  for (let pixel = 0, from = 0; pixel < pixels; pixel++, from += width) {
+    let [red, green, blue, logit] = [bias[0], bias[1], bias[2], bias[3]];
+    for (let channel = 0; channel < channels; channel++) {
+      const value = map[from + channel];
+      red += a[channel] * value; green += b[channel] * value;
+      blue += c[channel] * value; logit += d[channel] * value;
+    }
+    result[4 * pixel] = red; result[4 * pixel + 1] = green;
+    result[4 * pixel + 2] = blue; result[4 * pixel + 3] = logit;
+  }
+  return result;
 }
 
 // Returns what convolves a map of so many pixels a side, and takes its relu.
@@ -133,25 +145,27 @@ function multiply(tiles, into, out, inputs, kernels, sums) {
 // A' m A of each tile of a row, with bias and relu: four pixels of the result.
 function transformSums(sums, side, row, count, tiles, out, bias, result) {
   const plane = tiles * out;
+  const kept = transformSums.kept;
+  const below = side * out;
   for (let tile = 0; tile < count; tile++)
     for (let c = 0; c < out; c++) {
-      let above = 0, aboveRight = 0, below = 0, belowRight = 0;
-      for (let x = 0; x < 4; x++) {
-        const from = x * plane + tile * out + c;
+      let from = tile * out + c;
+      for (let x = 0; x < 4; x++, from += plane) {
         const a = sums[from];
         const b = sums[from + 4 * plane];
         const d = sums[from + 8 * plane];
         const e = sums[from + 12 * plane];
-        const upper = a + b + d;
-        const lower = b - d - e;
-        if (x < 3) { above += upper; below += lower; }
-        if (x === 1) { aboveRight += upper; belowRight += lower; }
-        if (x > 1) { aboveRight -= upper; belowRight -= lower; }
+        kept[x] = a + b + d;
+        kept[4 + x] = b - d - e;
       }
-      const to = (2 * row * side + 2 * tile) * out + c;
-      result[to] = Math.max(0, above + bias[c]);
-      result[to + out] = Math.max(0, aboveRight + bias[c]);
-      result[to + side * out] = Math.max(0, below + bias[c]);
-      result[to + side * out + out] = Math.max(0, belowRight + bias[c]);
+      const start = bias[c];
+      let to = (2 * row * side + 2 * tile) * out + c;
+      for (let y = 0; y < 8; y += 4, to += below) {
+        const left = start + kept[y] + kept[y + 1] + kept[y + 2];
+        const right = start + kept[y + 1] - kept[y + 2] - kept[y + 3];
+        result[to] = left > 0 ? left : 0;
+        result[to + out] = right > 0 ? right : 0;
+      }
     }
 }
+transformSums.kept = new Float64Array(8);

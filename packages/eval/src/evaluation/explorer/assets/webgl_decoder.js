@@ -2,12 +2,18 @@
 // pixel, and draws several of those at once. Throws where the browser lacks what this needs.
 
 const GROUPS_AT_ONCE = 4; // textures that every WebGL2 draws into at once
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
 
-function webglDecoder(weights, onlost) {
+// Args: `onlost` is called where the browser takes it away; `hardware` asks for a GPU.
+function webglDecoder(weights, onlost, hardware) {
   const canvas = document.createElement("canvas");
-  const gl = canvas.getContext("webgl2", { antialias: false, depth: false });
-  if (!gl) throw new Error("this browser has no WebGL2");
-  if (!gl.getExtension("EXT_color_buffer_float")) throw new Error("its WebGL2 draws no floats");
+  const wishes = { antialias: false, depth: false, failIfMajorPerformanceCaveat: hardware };
+  const gl = canvas.getContext("webgl2", wishes);
+  if (!gl) throw new Error(hardware ? "this browser has none on a GPU" : "this browser has none");
+  const info = gl.getExtension("WEBGL_debug_renderer_info");
+  const renderer = gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER);
+  if (hardware && SOFTWARE.test(renderer)) throw new Error(`it is drawn in software here (${renderer})`);
+  if (!gl.getExtension("EXT_color_buffer_float")) throw new Error("it draws no floats");
   canvas.addEventListener("webglcontextlost", onlost);
   const { planes, output, size } = weights;
   const channels = planes.corner.length;
@@ -30,12 +36,10 @@ function webglDecoder(weights, onlost) {
     const corner = weights.cornerOf(z);
     for (const pass of passes) pass(corner);
     gl.readPixels(0, 0, size, size, gl.RGBA, gl.FLOAT, pixels);
-    if (gl.getError() !== gl.NO_ERROR || gl.isContextLost()) throw new Error("its WebGL2 failed");
+    if (gl.getError() !== gl.NO_ERROR || gl.isContextLost()) throw new Error("it failed");
     return pixels.slice(); // red, green, blue and the mask's logit of each pixel
   }
 
-  const info = gl.getExtension("WEBGL_debug_renderer_info");
-  const renderer = gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER);
   return { name: `WebGL2 (${renderer})`, decode };
 }
 
@@ -65,7 +69,7 @@ function targetOf(gl, map, group, count) {
     gl.framebufferTextureLayer(gl.FRAMEBUFFER, place, map.texture, 0, group + i));
   gl.drawBuffers(places);
   if (gl.checkFramebufferStatus(gl.FRAMEBUFFER) !== gl.FRAMEBUFFER_COMPLETE)
-    throw new Error("its WebGL2 draws into no such textures");
+    throw new Error("it draws into no such textures");
   return framebuffer;
 }
 
@@ -91,7 +95,7 @@ ${body(each)}`;
   }
   gl.linkProgram(program);
   if (!gl.getProgramParameter(program, gl.LINK_STATUS))
-    throw new Error(`its WebGL2 compiles no such program: ${gl.getProgramInfoLog(program)}`);
+    throw new Error(`it compiles no such program: ${gl.getProgramInfoLog(program)}`);
   return program;
 }
 
@@ -132,7 +136,7 @@ ${each("drawn# = max(corner[#] + right[#] * place.x + down[#] * place.y, 0.0);")
 function convolutionPasses(gl, layer, width, below, above) {
   const taps = width * width * below.groups;
   const most = Math.floor(gl.getParameter(gl.MAX_UNIFORM_BLOCK_SIZE) / (64 * taps));
-  if (!most) throw new Error("its WebGL2 holds no kernel as wide as this model's");
+  if (!most) throw new Error("it holds no kernel as wide as this model's");
   return eachFew(above, Math.min(most, GROUPS_AT_ONCE), (group, count) => {
     const program = newProgram(gl, count, (each) => `
 uniform sampler2DArray below;
