@@ -14,7 +14,7 @@ from monet.model import Monet
 from scenes.driver import build
 from scenes.objects_room.config import ObjectsRoomConfig
 
-DOCUMENTED = ("Model", "Predictions", "generalise", "represent", "score")
+DOCUMENTED = ("Model", "Predictions", "explore", "generalise", "represent", "score")
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,10 @@
 import base64
 import hashlib
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -103,12 +106,32 @@ def test_without_a_segmentation_there_are_no_knobs_and_no_truth(
     assert tab.errors == []
 
 
+def test_eval_explore_works_as_typed_in_an_activated_environment(
+    rooms_file: Path, tmp_path: Path
+) -> None:
+    scripts = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+    given = f"--data {rooms_file} --n 2 --knob-scenes 8 --checkpoint objects_room_quick"
+    done = subprocess.run(
+        ["bash", "-c", f"eval explore {given} && explore {given} --out pages/explorer.html"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    pages = ["results/explore/objects_room_quick/explorer.html", "pages/explorer.html"]
+    assert done.stdout.split() == pages
+    one, other = ((tmp_path / page).read_bytes() for page in pages)
+    assert one == other
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
         (("--n", "0"), "--n must be at least 1, got 0"),
         (("--n", "-3"), "--n must be at least 1, got -3"),
-        (("--n", "1000000"), "--n 1000000: a page of so many scenes has 34,"),
+        (("--n", "1000000"), "--n must be at most 577, got 1000000: so many scenes of 32 pixels"),
         (("--knob-scenes", "-1"), "--knob-scenes must be from 0 to 100,000, got -1"),
         (("--slots", "1"), "--slots must be at least 2, got 1"),
         (("--out", "."), ".: is a folder; --out names the page's file"),

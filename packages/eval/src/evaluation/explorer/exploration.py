@@ -8,7 +8,7 @@ from scenes.atomic import write_whole
 from scenes.command_line import UsageError
 
 from evaluation.explorer.content import read_content
-from evaluation.explorer.page import MOST_BYTES, page_bytes, to_html
+from evaluation.explorer.page import MOST_BYTES, most_scenes, to_html
 from evaluation.folders import check_writable
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.model_choice import check_has_scenes
@@ -69,21 +69,16 @@ def explore(
     _check_page(page)
     slots = subject.slots(slots)
     size = rooms_size(subject.image_size)
-    if (expected := page_bytes(n, size, slots)) > MOST_BYTES:
-        most = MOST_BYTES // page_bytes(1, size, slots)
+    if n > (most := most_scenes(size, slots)):
         raise UsageError(
-            f"--n {n}: a page of so many scenes has {expected / 1e6:,.0f} MB; {most} are the most "
-            f"for {MOST_BYTES / 1e6:.0f} MB"
+            f"--n must be at most {most}, got {n}: so many scenes of {size} pixels and {slots} slots "
+            f"make a page of {MOST_BYTES / 1e6:.0f} MB"
         )
     check_has_scenes(subject, data)
-    path = (
-        Path(data)
-        if data is not None
-        else scene_file(
-            "test", size, Path(data_folder), seed=seed, n=n + knob_scenes, workers=workers
-        )
-    )
-    content = read_content(subject, path, n, knob_scenes, slots, cache or Cache(None))
+    if data is None:
+        total = n + knob_scenes
+        data = scene_file("test", size, Path(data_folder), seed=seed, n=total, workers=workers)
+    content = read_content(subject, Path(data), n, knob_scenes, slots, cache or Cache(None))
     page.parent.mkdir(parents=True, exist_ok=True)
     write_whole(page, to_html(content).encode(errors="backslashreplace"))
     return page

@@ -45,12 +45,14 @@ OFFSET_STEP = 2
 LOWEST_LOG = -60000.0
 """Log masks are kept in two bytes, whose lowest number is -65,504."""
 MOST_BYTES = 20_000_000
+OTHER_BYTES = 300_000
+"""Decoder, knobs, script and style."""
 
 
-def page_bytes(n: int, size: int, slots: int) -> int:
-    """Returns about how many bytes a page of `n` scenes has."""
+def most_scenes(size: int, slots: int) -> int:
+    """Returns how many scenes make a page of `MOST_BYTES`."""
     of_pixel = 3 + 1 + 3 * slots  # image, truth, log mask in two bytes, refined mask in one
-    return n * size**2 * of_pixel * 4 // 3
+    return (MOST_BYTES - OTHER_BYTES) // (size**2 * of_pixel * 4 // 3)
 
 
 def to_html(content: ExplorerContent) -> str:

@@ -81,7 +81,7 @@ const LOSS_WORDS = {
 };
 
 // Where a slot is in the picture, in pixels: the centre of what it has most of, or, where that is
-// nothing, of its shares.
+// nothing, of its shares; the middle where a slot has none.
 function centreOf(shares) {
   const sums = [0, 0, 0];
   const most = shares.some((share) => share > 0.5);
@@ -91,7 +91,7 @@ function centreOf(shares) {
     sums[1] += share * ((pixel % size) + 0.5);
     sums[2] += share * (Math.floor(pixel / size) + 0.5);
   });
-  return { across: sums[1] / sums[0], down: sums[2] / sums[0] };
+  return sums[0] ? { across: sums[1] / sums[0], down: sums[2] / sums[0] } : { across: size / 2, down: size / 2 };
 }
 
 // Has a decoder run from now on. Unless somebody chose it, WebGL2 runs on a GPU only: drawn in
