@@ -71,8 +71,8 @@ def explore(
     size = rooms_size(subject.image_size)
     if n > (most := most_scenes(size, slots)):
         raise UsageError(
-            f"--n must be at most {most}, got {n}: so many scenes of {size} pixels and {slots} slots "
-            f"make a page of {MOST_BYTES / 1e6:.0f} MB"
+            f"--n must be at most {most}, got {n}: so many scenes of {size} pixels and {slots} "
+            f"slots make a page of {MOST_BYTES / 1e6:.0f} MB"
         )
     check_has_scenes(subject, data)
     if data is None:

@@ -80,6 +80,7 @@ function listenToButtons() {
     copy: () => copyTo(Number(element("copy-to").value)),
   };
   for (const [id, click] of Object.entries(clicks)) element(id).addEventListener("click", click);
+  element("latent-fold").addEventListener("toggle", showAll);
   const compare = element("compare");
   compare.addEventListener("pointerdown", () => compareWith(true));
   for (const end of ["pointerup", "pointerleave", "pointercancel"])

@@ -9,7 +9,6 @@ function show() {
   const labels = largestOf(parts.shares, scenes.pixels).map((at) => parts.present[at]);
   paintPicture(element("picture"), size, parts.picture);
   outline(element("outline"), size, labels, comparing ? null : chosen);
-  paintPicture(element("image"), size, source.image);
   paintError(element("error"), size, errorOf(source.image, parts.picture));
   paintLabels(element("segmentation"), size, labels, slots.map(scenes.colorOf));
   page.shown = { slots, parts, labels, centre: centreOf(shareOf(parts, chosen) ?? new Float32Array(scenes.pixels)) };
@@ -17,7 +16,7 @@ function show() {
   showChosen(slots, parts);
   showLoss(scene, slots, parts);
   showKnobs();
-  showLatents();
+  if (element("latent-fold").open) showLatents();
   redraws = [...redraws.slice(-59), performance.now() - started];
 }
 
@@ -52,6 +51,7 @@ let cards = [];
 function showSlots(slots, parts) {
   if (cards.length !== slots.length || cards.scene !== history_.state.scene) buildCards(slots);
   slots.forEach((slot, k) => {
+    if (preview && k !== history_.state.chosen) return; // the others follow when the slot is let go
     const { card, input, masked, alone, words } = cards[k];
     const shares = shareOf(parts, k);
     paintComponent(masked, size, decodedOf(slot), shares ?? new Float32Array(scenes.pixels));
@@ -90,19 +90,21 @@ function showChosen(slots, parts) {
   paintComponent(element("masked"), size, decodedOf(slot), shares);
   paintComponent(element("unmasked"), size, decodedOf(slot), null);
   paintShares(element("decoded-mask"), size, shares);
-  paintShares(element("attention"), size, source.logMasks[slot.slot].map(Math.exp));
-  paintShares(element("refined"), size, source.refined[slot.slot]);
+  if (!preview) {
+    paintShares(element("attention"), size, source.logMasks[slot.slot].map(Math.exp));
+    paintShares(element("refined"), size, source.refined[slot.slot]);
+  }
   element("offset").textContent = slot.offset ? `logits ${slot.offset > 0 ? "+" : "\u2212"}${Math.abs(slot.offset)}` : "";
   element("delete").textContent = slot.present ? "Delete" : "Put back";
 }
 
 function showScene() {
   const { scene } = history_.state;
-  const { row, file } = { row: data.scenes[scene].row, file: data.file };
-  element("scene-title").textContent = `Scene ${scene + 1} (row ${row} of ${file})`;
+  element("scene-title").textContent = `Scene ${scene + 1} (row ${data.scenes[scene].row} of ${data.file})`;
   element(`scene-${scene}`).checked = true;
   element("copy-to").value = scene;
-  const { truth } = scenes.sceneAt(scene);
+  const { image, truth } = scenes.sceneAt(scene);
+  paintPicture(element("image"), size, image);
   element("truth").closest("figure").hidden = !truth;
   if (truth) paintLabels(element("truth"), size, truth, data.entityColors);
 }
