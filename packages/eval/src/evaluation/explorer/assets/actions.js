@@ -126,7 +126,7 @@ function savePicture() {
 
 function addressNow() {
   const { scene, chosen } = history_.state;
-  return addressOf(scene, chosen, slotsOf(history_.state), originalsOf(scene));
+  return addressOf(scene, chosen, slotsOf(history_.state), originalsOf);
 }
 
 function remember() {

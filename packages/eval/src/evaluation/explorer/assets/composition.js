@@ -4,45 +4,50 @@
 // Returns shares (slot, pixel), their logarithms, and the picture (pixel, 3). A slot's `offset` is
 // added to its logits.
 function compose(decoded, offsets, pixels) {
+  const count = decoded.length;
   const logShares = decoded.map(() => new Float32Array(pixels));
+  const shares = decoded.map(() => new Float32Array(pixels));
   const picture = new Float32Array(3 * pixels);
+  const raised = new Float64Array(count);
   for (let pixel = 0; pixel < pixels; pixel++) {
     let highest = -Infinity;
-    decoded.forEach((slot, k) => {
-      highest = Math.max(highest, slot[4 * pixel + 3] + offsets[k]);
-    });
+    for (let k = 0; k < count; k++) {
+      raised[k] = decoded[k][4 * pixel + 3] + offsets[k];
+      if (raised[k] > highest) highest = raised[k];
+    }
     let sum = 0;
-    decoded.forEach((slot, k) => {
-      sum += Math.exp(slot[4 * pixel + 3] + offsets[k] - highest);
-    });
+    for (let k = 0; k < count; k++) sum += Math.exp(raised[k] - highest);
     const normaliser = highest + Math.log(sum);
-    decoded.forEach((slot, k) => {
-      const logShare = slot[4 * pixel + 3] + offsets[k] - normaliser;
-      const share = Math.exp(logShare);
-      logShares[k][pixel] = logShare;
-      for (let c = 0; c < 3; c++) picture[3 * pixel + c] += share * slot[4 * pixel + c];
-    });
+    for (let k = 0; k < count; k++) {
+      const share = Math.exp(raised[k] - normaliser);
+      logShares[k][pixel] = raised[k] - normaliser;
+      shares[k][pixel] = share;
+      for (let c = 0; c < 3; c++) picture[3 * pixel + c] += share * decoded[k][4 * pixel + c];
+    }
   }
-  return { logShares, picture, shares: logShares.map((row) => row.map(Math.exp)) };
+  return { logShares, shares, picture };
 }
 
 // Equation 3's first term: minus the log likelihood of the image, slots mixed pixel by pixel by
 // masks (logarithms). `image` is (pixel, 3) in [0, 1]; the first slot of a scene has a sigma of its own.
 function negativeLogLikelihood(image, decoded, logMasks, sigmas) {
-  const pixels = image.length / 3;
+  const count = decoded.length;
   const constants = sigmas.map((sigma) => -3 * Math.log(sigma) - 1.5 * Math.log(2 * Math.PI));
+  const scales = sigmas.map((sigma) => 1 / (2 * sigma * sigma));
+  const terms = new Float64Array(count);
   let total = 0;
-  const terms = new Float64Array(decoded.length);
-  for (let pixel = 0; pixel < pixels; pixel++) {
+  for (let pixel = 0; pixel < image.length / 3; pixel++) {
+    const [red, green, blue] = [image[3 * pixel], image[3 * pixel + 1], image[3 * pixel + 2]];
     let highest = -Infinity;
-    for (let k = 0; k < decoded.length; k++) {
-      let squares = 0;
-      for (let c = 0; c < 3; c++) squares += (image[3 * pixel + c] - decoded[k][4 * pixel + c]) ** 2;
-      terms[k] = logMasks[k][pixel] + constants[k] - squares / (2 * sigmas[k] ** 2);
-      highest = Math.max(highest, terms[k]);
+    for (let k = 0; k < count; k++) {
+      const a = red - decoded[k][4 * pixel];
+      const b = green - decoded[k][4 * pixel + 1];
+      const c = blue - decoded[k][4 * pixel + 2];
+      terms[k] = logMasks[k][pixel] + constants[k] - scales[k] * (a * a + b * b + c * c);
+      if (terms[k] > highest) highest = terms[k];
     }
     let sum = 0;
-    for (const term of terms) sum += Math.exp(term - highest);
+    for (let k = 0; k < count; k++) sum += Math.exp(terms[k] - highest);
     total -= highest + Math.log(sum);
   }
   return total;
@@ -57,11 +62,9 @@ function latentDivergence(z, logSigma) {
 // The third term: KL(attention masks || decoded masks).
 function maskDivergence(logMasks, logShares) {
   let total = 0;
-  logMasks.forEach((row, k) => {
-    row.forEach((value, pixel) => {
-      total += Math.exp(value) * (value - logShares[k][pixel]);
-    });
-  });
+  for (let k = 0; k < logMasks.length; k++)
+    for (let pixel = 0; pixel < logMasks[k].length; pixel++)
+      total += Math.exp(logMasks[k][pixel]) * (logMasks[k][pixel] - logShares[k][pixel]);
   return total;
 }
 

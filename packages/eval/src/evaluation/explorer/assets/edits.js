@@ -35,12 +35,13 @@ function newHistory(first) {
 
 // Addresses: SCENE.SLOT, and an item for each slot that is not as it was, all counted from 1:
 // `2:z…:o4` changed, `3:x` deleted, `c7.1:z…:o4` copied from slot 1 of scene 7.
-function addressOf(scene, chosen, slots, originals) {
+function addressOf(scene, chosen, slots, originalsOf) {
+  const originals = originalsOf(scene);
   const items = slots.flatMap((slot, k) => {
     const own = k < originals.length;
     if (own && slot === originals[k]) return [];
     if (!slot.present) return own ? [`${k + 1}:x`] : [];
-    const z = sameLatents(slot.z, originals[k]?.z ?? []) ? "" : `:z${latentsAsText(slot.z)}`;
+    const z = sameLatents(slot.z, originalsOf(slot.scene)[slot.slot].z) ? "" : `:z${latentsAsText(slot.z)}`;
     const offset = slot.offset ? `:o${slot.offset}` : "";
     return [(own ? k + 1 : `c${slot.scene + 1}.${slot.slot + 1}`) + z + offset];
   });
