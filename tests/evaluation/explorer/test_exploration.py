@@ -135,6 +135,7 @@ def test_eval_explore_works_as_typed_in_an_activated_environment(
         (("--knob-scenes", "-1"), "--knob-scenes must be from 0 to 100,000, got -1"),
         (("--slots", "1"), "--slots must be at least 2, got 1"),
         (("--out", "."), ".: is a folder; --out names the page's file"),
+        (("--out", "/dev/full"), "/dev/full: is no regular file; --out names the page's file"),
         (("--data", "none.h5"), "none.h5: no such file"),
         (("--data", "/dev/null"), "/dev/null: "),
         (("--checkpoint", "multi_dsprites_quick"), "trained on multi_dsprites; give a file of its"),

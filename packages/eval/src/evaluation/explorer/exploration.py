@@ -88,4 +88,6 @@ def _check_page(page: Path) -> None:
     """Refuses a page that could not be written, before any work is done for it."""
     if page.is_dir():
         raise UsageError(f"{page}: is a folder; --out names the page's file")
+    if page.exists() and not page.is_file():  # a device would be replaced
+        raise UsageError(f"{page}: is no regular file; --out names the page's file")
     check_writable(page.parent)

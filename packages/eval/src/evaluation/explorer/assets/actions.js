@@ -134,25 +134,25 @@ function remember() {
   history.replaceState(null, "", `#view=${views.join("&kept=")}`);
 }
 
-function openView(view) {
-  const { edited } = history_.state;
+function withView({ edited }, view) {
   const changed = view.slots.some((slot, k) => slot !== originalsOf(view.scene)[k]);
   const { [view.scene]: _, ...others } = edited;
-  history_.add({
+  return {
     scene: view.scene, chosen: view.chosen,
     edited: changed ? { ...others, [view.scene]: view.slots } : others,
-  });
+  };
 }
 
 const readView = (address) => viewOf(address, originalsOf, scenes.count);
 
-function fromAddress() {
+// With `step` "replace" nothing is there to be undone: what the page begins with.
+function fromAddress(step) {
   const given = location.hash.slice(1).split("&").map((part) => part.split("=", 2));
   const all = (key) => given.filter(([name]) => name === key).map(([, value]) => value ?? "");
   kept = all("kept").slice(0, MOST_KEPT).filter(readView);
   const views = all("view").map(readView);
   preview = null;
-  if (views[0]) openView(views[0]);
+  if (views[0]) history_[step](withView(history_.state, views[0]));
   remember();
   showGallery();
   showAll();
@@ -166,7 +166,7 @@ function showGallery() {
     paintPicture(canvas, size, composed(view.slots).picture);
     const open = make("button", { textContent: `Open view ${index + 1}` });
     open.addEventListener("click", () => {
-      openView(view);
+      history_.add(withView(history_.state, view));
       remember();
       showAll();
     });

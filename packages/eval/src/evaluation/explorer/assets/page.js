@@ -124,5 +124,5 @@ buildPicker();
 listenToPicture(element("outline"));
 listenToKeys();
 listenToButtons();
-addEventListener("hashchange", fromAddress);
-fromAddress();
+addEventListener("hashchange", () => fromAddress("add"));
+fromAddress("replace");
