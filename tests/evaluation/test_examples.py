@@ -18,6 +18,7 @@ DOCUMENTED = (
     "Model",
     "Predictions",
     "SegmentationScores",
+    "explore",
     "generalise",
     "represent",
     "score",

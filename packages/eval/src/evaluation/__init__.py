@@ -8,12 +8,13 @@ Scenes are files of the package `scenes`.
     generalise(model, slots=9)          more objects than in training, and objects of one colour
     write_conditions("tests/")          these scenes in files, for masks that are made elsewhere
     represent(model, "rooms.h5")        objects' properties from latents; disentangling
+    explore(model, "rooms.h5")          a page in which scenes are taken apart by hand
     SegmentationScores(file.entities)   the metrics batch by batch, in a program of your own
     METRICS                             names of the metrics, in the order of tables
 
 Results are dataclasses (`evaluation.scores.results`), and `out="results/"` writes them as JSON. The
 same from a shell: `eval score`, `eval generalise`, `eval represent`; and `eval figures`,
-`eval traverse` and `eval report` draw. docs/metrics.md defines every number.
+`eval traverse`, `eval report` and `eval explore` draw. docs/metrics.md defines every number.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 from scenes.entrance import entrance
 
 if TYPE_CHECKING:
+    from evaluation.explorer.exploration import explore
     from evaluation.metrics import METRICS
     from evaluation.predictions.contract import Predictions
     from evaluation.predictions.models import Model
@@ -37,6 +39,7 @@ __all__ = [
     "Model",
     "Predictions",
     "SegmentationScores",
+    "explore",
     "generalise",
     "represent",
     "score",
@@ -47,6 +50,7 @@ _HOMES = {
     "METRICS": "evaluation.metrics",
     "Model": "evaluation.predictions.models",
     "Predictions": "evaluation.predictions.contract",
+    "explore": "evaluation.explorer.exploration",
     "generalise": "evaluation.scores.generalisation",
     "represent": "evaluation.scores.representation",
     "score": "evaluation.scores.scoring",

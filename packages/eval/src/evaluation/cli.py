@@ -11,6 +11,7 @@ from scenes.memory import keep_freed_memory
 
 from evaluation.commands.conditions import Conditions
 from evaluation.commands.decompose import Decompose
+from evaluation.commands.explore import Explore
 from evaluation.commands.figures import Figures
 from evaluation.commands.generalise import Generalise
 from evaluation.commands.leaderboard import Leaderboard
@@ -28,6 +29,7 @@ COMMANDS: dict[str, Any] = {
     "figures": Figures,
     "traverse": Traverse,
     "report": Report,
+    "explore": Explore,
     "leaderboard": Leaderboard,
 }
 

@@ -66,6 +66,8 @@ class ModelOutput:
     """The reconstruction by each slot alone."""
     latents: Float[np.ndarray, "N K D"] | None = None
     """What the model knows of each slot's content."""
+    log_sigma: Float[np.ndarray, "N K D"] | None = None
+    """Logarithms of the latents' deviations, where `latents` are means."""
     masks_recon: Float[np.ndarray, "N K H W"] | None = None
     """Masks that the decoder predicts."""
     mask_logits: Float[np.ndarray, "N K H W"] | None = None
@@ -115,6 +117,7 @@ def read_output(
         "reconstruction": (N, H, W, 3),
         "components": (N, K, H, W, 3),
         "latents": (N, K, None),
+        "log_sigma": (N, K, None),
         "masks_recon": (N, K, H, W),
         "mask_logits": (N, K, H, W),
         **dict.fromkeys(TERMS, (N,)),
@@ -157,7 +160,7 @@ def read_decoded(
     return components, logits
 
 
-_AXES = {"masks": "K", "latents": "D", "decoded components": "H"}
+_AXES = {"masks": "K", "latents": "D", "log_sigma": "D", "decoded components": "H"}
 """What an axis of any length is called, by what has one."""
 
 

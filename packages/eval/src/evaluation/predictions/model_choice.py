@@ -115,6 +115,19 @@ def choose_subject(
     return predictions or choose_model(checkpoint, model, data, slots=slots, n=n)
 
 
+def check_has_scenes(model: ScoredModel, data: str | Path | None) -> None:
+    """Refuses to take test rooms where nobody names a file, for a model of another dataset.
+
+    Raises:
+        UsageError: no file is named, and the model was trained on other data than rooms.
+    """
+    if data is None and model.dataset not in (None, ObjectsRoomConfig.dataset):
+        raise UsageError(
+            f"{model.identity.path}: trained on {model.dataset}; give a file of its scenes "
+            "with --data"
+        )
+
+
 def scenes_in(data: Path | None) -> tuple[str, int | None]:
     """Returns a file's dataset and the side of its images in pixels, for `choose_weights`.
 

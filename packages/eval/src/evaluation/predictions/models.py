@@ -95,6 +95,8 @@ class ScoredModel:
     and nothing is kept."""
     weights: Weights | None = None
     """MONet's weights, where it was read from a file."""
+    monet: Monet | None = None
+    """The MONet itself; `None` of another model."""
 
     @property
     def dataset(self) -> str | None:
@@ -173,6 +175,7 @@ def monet_model(
         refines=True,
         fingerprint=lambda: f"{hash_of_weights(model)} {hash_of_code(Path(monet.__file__).parent)}",
         weights=weights,
+        monet=model,
     )
 
 

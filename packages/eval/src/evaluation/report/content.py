@@ -14,12 +14,12 @@ from typing import Any
 from monet.config_file import config_to_json
 from scenes.command_line import UsageError
 from scenes.file.reader import SceneFile
-from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.progress import in_turn
 
 from evaluation.json_files import parse_json
 from evaluation.metrics.ari import has_room
 from evaluation.predictions.cache import Cache
+from evaluation.predictions.model_choice import check_has_scenes
 from evaluation.predictions.models import ScoredModel
 from evaluation.report.scene_cards import SceneCard, ShownScenes
 from evaluation.report.sources import LoggedRun, ScoresFile, read_runs, read_scores
@@ -142,11 +142,7 @@ def read_content(
     check_metric(metric)
     check_request(num_slots, n, fewest=2)
     for model in models:
-        if data is None and model.dataset not in (None, ObjectsRoomConfig.dataset):
-            raise UsageError(
-                f"{model.identity.path}: trained on {model.dataset}; give a file of its scenes "
-                "with --data"
-            )
+        check_has_scenes(model, data)
     if data is not None:
         with SceneFile(data) as file:
             check_metric(metric, file.entities)

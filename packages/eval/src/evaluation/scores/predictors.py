@@ -23,19 +23,19 @@ FEWEST = 50
 """Fewest objects on either side of the split; with fewer, scores are undefined."""
 
 
-def _split(objects: Objects) -> tuple[np.ndarray, np.ndarray]:
+def train_and_test(objects: Objects) -> tuple[np.ndarray, np.ndarray]:
     """Returns which objects are for training and which for testing; no scene has both."""
     train = objects.scene < np.quantile(np.unique(objects.scene), TRAIN_SHARE)
     return train, ~train
 
 
 def _too_few(objects: Objects) -> bool:
-    return len(objects.scene) == 0 or any(side.sum() < FEWEST for side in _split(objects))
+    return len(objects.scene) == 0 or any(side.sum() < FEWEST for side in train_and_test(objects))
 
 
 def _varies(objects: Objects, values: Float64[np.ndarray, " M"]) -> bool:
     """Whether a factor has several values on both sides of the split."""
-    return all(np.ptp(values[side]) > 0 for side in _split(objects))
+    return all(np.ptp(values[side]) > 0 for side in train_and_test(objects))
 
 
 def predict_properties(objects: Objects) -> dict[str, Predicted]:
@@ -52,7 +52,7 @@ def predict_properties(objects: Objects) -> dict[str, Predicted]:
         if _too_few(objects) or not _varies(objects, values):
             scores[name] = Predicted(np.nan, np.nan, np.nan)
             continue
-        train, test = _split(objects)
+        train, test = train_and_test(objects)
         latents = objects.latents.astype(np.float64)
         if name == CATEGORICAL:
             target = values.astype(np.int64)
@@ -86,7 +86,7 @@ def dci(objects: Objects) -> Dci:
     factors = {name: v for name, v in objects.factors.items() if _varies(objects, v)}
     if len(factors) < 2:
         return Dci(np.nan, np.nan, np.nan)
-    train, test = _split(objects)
+    train, test = train_and_test(objects)
     importances, scores = [], []
     for name in in_turn("disentangling", list(factors)):
         values = factors[name]
