@@ -28,7 +28,7 @@ DIGESTS = {
     "sprites": "6f5bfdef1f81f718eae7e2d23656acc3abf645c50e11431bb2ae2dce9c14e348",
     "crops": "2de4c3e28069e59e99a78b62d58e0a5707bdf4f4c5e17905c88e87d847ab3ddb",
     "like": "25b6fe2b24d9e6787d1c667769d7479d1839ef023719b8960ebcdc6ac9e31c39",
-    "imported": "2308e2cbdc55f1373bc8e382eba6a5fe3d2754daa4626ad154da62bb8c29e1c2",
+    "imported": "d536fd775ae24e27c435e33451d2d853dd7ed37ce0654e49385b94bfe2cb2db7",
 }
 KEYS = {
     "rooms": (

@@ -20,7 +20,7 @@ def rooms() -> list[tuple[np.ndarray, np.ndarray, bool]]:
         assert labels is not None
         walls = [wall for wall in (2, 3) if (labels == wall).any()]
         if len(walls) == 1 and (labels == 4).any():
-            table = np.array([0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9])
+            table = np.array([0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9], np.uint8)
             found.append((scene.image, table[labels], True))
         elif len(walls) == 2:
             found.append((scene.image, labels, False))

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -117,8 +120,7 @@ def _features(record: bytes) -> dict[str, memoryview]:
 
 def encode(values: Mapping[str, np.ndarray]) -> bytes:
     """Returns an Example: uint8 as one-byte strings, floats as floats, integers as integers."""
-    from tfrecord import example_pb2
-
+    example_pb2 = _package()[0]
     entries = []
     for key in sorted(values):
         flat = np.asarray(values[key]).ravel()
@@ -200,8 +202,7 @@ def _part(number: int, content: bytes) -> bytes:
 
 
 def _values(feature: memoryview) -> np.ndarray:
-    from tfrecord import example_pb2
-
+    example_pb2 = _package()[0]
     last = deque(_fields(feature), maxlen=1)  # of several kinds the last counts, as in protobuf
     number, content = last.pop() if last else (BYTES_LIST, memoryview(b""))
     if number == BYTES_LIST:
@@ -252,6 +253,26 @@ def _next_record(file: io.BufferedIOBase) -> bytes | None:
 
 
 def _checksum(data: bytes) -> bytes:
+    return _package()[1](data)
+
+
+@cache
+def _package() -> tuple[Any, Callable[[bytes], bytes]]:
+    """Returns the messages of numbers and the masked checksum of the package `tfrecord`.
+
+    Where torch is installed the package loads it, which takes seconds, unless that import fails.
+    """
+    if "tfrecord" in sys.modules:
+        return _parts_of_package()
+    sys.modules["tfrecord.torch"] = None  # type: ignore[assignment]  # makes that import fail
+    try:
+        return _parts_of_package()
+    finally:
+        del sys.modules["tfrecord.torch"]
+
+
+def _parts_of_package() -> tuple[Any, Callable[[bytes], bytes]]:
+    from tfrecord import example_pb2
     from tfrecord.writer import TFRecordWriter
 
-    return TFRecordWriter.masked_crc(data)
+    return example_pb2, TFRecordWriter.masked_crc
