@@ -31,9 +31,7 @@ class NpzFile:
         self._file = open_regular(path)
         try:
             self._archive = zipfile.ZipFile(self._file)
-        except (
-            Exception
-        ) as error:  # as zipfile has it: BadZipFile, struct.error, NotImplementedError
+        except Exception as error:  # of zipfile: BadZipFile, struct.error, and others
             self._file.close()
             raise ValueError(f"{path}: not an npz file: {error}") from error
 

@@ -108,7 +108,7 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
     with open_regular(path) as file:
         try:
             archive = zipfile.ZipFile(file)
-        except Exception as error:  # BadZipFile, struct.error, NotImplementedError
+        except Exception as error:  # of zipfile: BadZipFile, struct.error, and others
             raise RecordError(f"{path}: not an npz file: {error}") from error
         with archive:
             yield archive
