@@ -176,7 +176,10 @@ def _errors_with(tally: _Tally) -> Iterator[None]:
     """
     try:
         yield
-    except (UnreadableSceneError, MixedCodesError) as error:
+    except UnreadableSceneError as error:
+        way_out = "run the command again to leave it out"
+        raise CommandError(f"{error}; {way_out}{tally.kept()}") from error
+    except MixedCodesError as error:
         raise CommandError(f"{error}{tally.kept()}") from error
     except OSError as error:
         raise CommandError(f"{_reason(error)}{tally.kept()}") from error
