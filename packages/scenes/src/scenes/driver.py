@@ -259,15 +259,13 @@ def _finish(
     layout: Layout,
     advance: Callable[[int], None],
 ) -> None:
-    if layout == "parts":
-        with whole_or_not(out, folder) as temporary:
-            index(parts, folder, temporary)
-        return
-    origins = [Origin(part.path(folder), part.rows) for part in parts]
-    if old_rows:
-        origins.insert(0, Origin(out, old_rows))
+    kept = [Origin(out, old_rows)] if old_rows else []
+    made = [Origin(part.path(folder), part.rows) for part in parts]
     with whole_or_not(out, folder) as temporary:
-        join(origins, temporary, advance)
+        if layout == "parts":
+            index(parts, folder, temporary)
+        else:
+            join([*kept, *made], temporary, advance)
 
 
 @contextmanager
