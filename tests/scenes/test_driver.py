@@ -479,7 +479,10 @@ def test_a_scene_that_cannot_be_read_ends_the_build_with_its_own_words(
 
     monkeypatch.setattr(sources, "open_source", Torn)
     out = tmp_path / "torn.h5"
-    message = f"leaf 600: torn out; 512 of 700 scenes are kept in {parts_folder(out)}"
+    message = (
+        "leaf 600: torn out; run the command again to leave it out; 512 of 700 scenes are kept in "
+        f"{parts_folder(out)}"
+    )
     with pytest.raises(CommandError, match=re.escape(message)):
         build(SPRITES, n=700, seed=0, out=out, workers=1)
 

@@ -196,7 +196,7 @@ def test_nothing_is_seen_beyond_an_objects_full_extent(scenes):
 def test_every_object_shows_200_pixels_before_the_crop(source):
     for index in range(4):
         scene = source[index]
-        whole = source._renderer.entities(source._renderer.geoms())  # still arranged
+        whole = source._renderer.entities()  # still arranged
         count = int(scene.values["num_objects"])
         assert 3 <= count <= 10
         assert np.bincount(whole.ravel(), minlength=11)[1 : count + 1].min() >= MIN_VISIBLE_PIXELS
@@ -217,7 +217,7 @@ def look(renderer, shape, material, color="purple", turn=0.3):
     objects = replace(one(shape, "large", material, color), rotation_rad=np.array([turn]))
     renderer.arrange(objects, STILL)
     renderer.polish(objects, STILL)
-    inside = renderer.entities(renderer.geoms())[29:221, 64:256] == 1
+    inside = renderer.entities()[29:221, 64:256] == 1
     return renderer.image()[inside].astype(float)
 
 

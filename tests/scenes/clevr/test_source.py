@@ -173,6 +173,16 @@ def test_broken_images_are_named_and_counted_and_the_rest_is_kept(clevr_root, tm
         assert file.config.left_out == tuple(path.name for path in broken)
 
 
+def test_verify_names_an_image_that_broke_since_it_was_cropped(clevr_root, tmp_path, capsys):
+    images, out = clevr_root / "images" / "train", tmp_path / "clevr.h5"
+    assert clevr(images, "--out", out) == 0
+    first = images / "CLEVR_train_000000.png"
+    first.write_bytes(bytes(first.stat().st_size))
+    capsys.readouterr()
+    assert main(["verify", str(out), "--n", "1", "--source", str(images)]) == 1
+    assert capsys.readouterr().err == f"scenes: {first}: not a PNG file\n"
+
+
 def test_strict_stops_at_the_first_broken_image(clevr_root, tmp_path, capsys):
     images, out = clevr_root / "images" / "train", tmp_path / "a.h5"
     first, _ = break_two(images)

@@ -12,15 +12,9 @@ from scenes.objects_room import source as source_module
 from scenes.objects_room.arena import FULL, ROOM_HALF_M, SKY_RGB, WALL_HEIGHT_M, WALLS
 from scenes.objects_room.camera import FOV_DEG, Camera
 from scenes.objects_room.config import ObjectsRoomConfig, condition_config
+from scenes.objects_room.fields import FLOOR, SKY, WALL_LEFT, WALL_RIGHT
 from scenes.objects_room.kinds import SHAPES, Kind
-from scenes.objects_room.renderer import (
-    FIRST_GEOM,
-    FLOOR,
-    SKY,
-    WALL_LEFT,
-    WALL_RIGHT,
-    Renderer,
-)
+from scenes.objects_room.renderer import FIRST_GEOM, Renderer
 from scenes.objects_room.sampling import Place, Thing
 from scenes.objects_room.shapes import centre_height, mesh
 from scenes.objects_room.source import MIN_VISIBLE_SHARE, ObjectsRoomSource

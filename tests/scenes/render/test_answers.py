@@ -1,6 +1,7 @@
 """The question whether EGL tells the truth: asked for real, once for each driver, and kept."""
 
 import ctypes.util
+import errno
 import json
 import os
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from scenes.cli import main
 from scenes.driver import build
+from scenes.file.errors import NO_LOCKS
 from scenes.file.reader import SceneFile
 from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.render import answers, gl
@@ -126,6 +128,19 @@ def test_a_cache_that_cannot_be_written_is_no_error(
     asked = answering(monkeypatch, LYING)
     assert reason_against("egl") == reason_against("egl") != ""
     assert asked == ["egl", "egl"]
+
+
+@pytest.mark.parametrize("number", NO_LOCKS, ids=errno.errorcode.get)
+def test_a_cache_on_a_disk_without_locks_is_used_all_the_same(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    asked = answering(monkeypatch, LYING)
+    assert reason_against("egl") == reason_against("egl") != ""
+    assert asked == ["egl"]
 
 
 @pytest.mark.usefixtures("gpu")

@@ -108,7 +108,7 @@ def test_depths_that_are_off_are_found(drawn: Drawn, truths: list[Truth], error:
     assert found.depth_error_m > 0.02
     examined = Examination("egl", "none", depth_error_m=found.depth_error_m)
     assert not examined.depth_agrees
-    assert from_json(examined.to_json(), Examination) == examined
+    assert from_json(to_json(examined), Examination) == examined
 
 
 def test_colours_are_compared_room_by_room() -> None:
@@ -151,7 +151,7 @@ def test_what_draws_here_agrees_in_every_respect(gl: str, tmp_path: Path) -> Non
     if "llvmpipe" in found.renderer:
         assert found.agrees
         assert not picture.exists()
-    assert from_json(found.to_json(), Examination) == found
+    assert from_json(to_json(found), Examination) == found
 
 
 def test_a_driver_that_blends_is_examined_to_the_end_and_leaves_a_picture(

@@ -12,8 +12,9 @@ from scenes.clevr.images import crop_labels
 from scenes.clevr.view import HEIGHT, WIDTH
 from scenes.multi_dsprites.config import MultiDSpritesConfig
 from scenes.objects_room.config import ObjectsRoomConfig, condition_config
+from scenes.objects_room.fields import FIRST_OBJECT
 from scenes.objects_room.kinds import SHAPES
-from scenes.render.rays import FIRST_OBJECT, truth
+from scenes.render.rays import truth
 from scenes.source_list import open_source
 
 N = 12

@@ -176,7 +176,10 @@ def _errors_with(tally: _Tally) -> Iterator[None]:
     """
     try:
         yield
-    except (UnreadableSceneError, MixedCodesError) as error:
+    except UnreadableSceneError as error:
+        way_out = "run the command again to leave it out"
+        raise CommandError(f"{error}; {way_out}{tally.kept()}") from error
+    except MixedCodesError as error:
         raise CommandError(f"{error}{tally.kept()}") from error
     except OSError as error:
         raise CommandError(f"{_reason(error)}{tally.kept()}") from error
@@ -256,15 +259,13 @@ def _finish(
     layout: Layout,
     advance: Callable[[int], None],
 ) -> None:
-    if layout == "parts":
-        with whole_or_not(out, folder) as temporary:
-            index(parts, folder, temporary)
-        return
-    origins = [Origin(part.path(folder), part.rows) for part in parts]
-    if old_rows:
-        origins.insert(0, Origin(out, old_rows))
+    kept = [Origin(out, old_rows)] if old_rows else []
+    made = [Origin(part.path(folder), part.rows) for part in parts]
     with whole_or_not(out, folder) as temporary:
-        join(origins, temporary, advance)
+        if layout == "parts":
+            index(parts, folder, temporary)
+        else:
+            join([*kept, *made], temporary, advance)
 
 
 @contextmanager

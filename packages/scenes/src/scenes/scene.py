@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
+from scenes.command_line import CommandError
 from scenes.limits import narrowed
 from scenes.parts.heartbeat import Beat, no_beat
 
@@ -49,7 +50,7 @@ class Scene:
         return row
 
 
-class UnreadableSceneError(Exception):
+class UnreadableSceneError(CommandError):
     """A single item of a source, which the message names, cannot be read; the others can."""
 
 

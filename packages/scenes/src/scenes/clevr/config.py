@@ -36,6 +36,8 @@ class ClevrConfig:
 
     dataset: ClassVar[str] = "clevr"
     isolated: ClassVar[bool] = False
+    size: ClassVar[int] = 128
+    """Side of the cropped images in pixels."""
 
     source: str
     """The folder of PNGs, or the clevr_with_masks TFRecord."""
@@ -69,11 +71,6 @@ class ClevrConfig:
         check_whole("height of the images", self.original_height, 1, 10_000)
 
     @property
-    def size(self) -> int:
-        """Side of the cropped images in pixels."""
-        return 128
-
-    @property
     def sequential(self) -> bool:
         """Whether one worker reads all scenes in order, as a gzipped stream must be read."""
         return self.num_entities is not None
@@ -94,6 +91,10 @@ class ClevrLikeConfig:
     isolated: ClassVar[bool] = True
     """As `ObjectsRoomConfig.isolated`."""
     sequential: ClassVar[bool] = False
+    size: ClassVar[int] = 128
+    """Side of the cropped images in pixels."""
+    min_objects: ClassVar[int] = 3
+    """Fewest objects of a scene."""
 
     split: Literal["train", "test"] = "train"
     """Test scenes have a random stream of their own, and each object's full extent."""
@@ -103,16 +104,6 @@ class ClevrLikeConfig:
     def __post_init__(self) -> None:
         check_choice("--split", self.split, ("train", "test"))
         check_whole("--max-objects", self.max_objects, self.min_objects, 10)
-
-    @property
-    def min_objects(self) -> int:
-        """Fewest objects of a scene."""
-        return 3
-
-    @property
-    def size(self) -> int:
-        """Side of the cropped images in pixels."""
-        return 128
 
     @property
     def with_amodal(self) -> bool:

@@ -76,7 +76,7 @@ class ClevrLikeSource(OneByOne):
             if objects is None:
                 continue
             self._renderer.arrange(objects, setting)
-            whole = self._renderer.entities(self._renderer.geoms())
+            whole = self._renderer.entities()
             visible = np.bincount(whole.ravel(), minlength=count + 1)[1 : count + 1]
             if (visible >= MIN_VISIBLE_PIXELS).all():
                 return objects, whole

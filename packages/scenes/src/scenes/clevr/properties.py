@@ -28,7 +28,6 @@ COLORS_RGB = {
     "cyan": (41, 208, 208),
     "yellow": (255, 238, 51),
 }
-MAX_OBJECTS = 10
 
 CODES: dict[str, tuple[str, ...]] = {
     "shape": ("none", "sphere", "cylinder", "cube"),

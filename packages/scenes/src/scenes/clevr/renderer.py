@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mujoco
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from scenes.clevr.images import CROP_COLUMNS, CROP_ROWS
 from scenes.clevr.mirror import (
@@ -19,16 +19,10 @@ from scenes.clevr.mirror import (
 )
 from scenes.clevr.properties import COLORS_RGB, SIZES_M, Objects, names_of
 from scenes.clevr.sampling import Setting
-from scenes.clevr.stage import (
-    LAMPS,
-    MIRROR_SIZE,
-    build_model,
-    bulb_positions,
-)
+from scenes.clevr.stage import LAMPS, MIRROR_SIZE, build_model, bulb_positions
 from scenes.clevr.view import HALF_HEIGHT, HEIGHT, WIDTH, facing
 from scenes.render.offscreen import Offscreen
 
-NO_GEOM = -1
 CROP_WIDTH = CROP_COLUMNS.stop - CROP_COLUMNS.start
 CROP_HEIGHT = CROP_ROWS.stop - CROP_ROWS.start
 LINEAR_RGB = {name: np.array(rgb) / 255 for name, rgb in COLORS_RGB.items()}
@@ -46,7 +40,6 @@ class Renderer:
         self._screen = Offscreen(self.model, WIDTH, HEIGHT)
         self.data = self._screen.data
         self._scene = self._screen.new_scene()
-        self._ground = self.model.geom("ground").id
         self._objects = np.array(
             [self.model.geom(f"object_{i}").id for i in range(max_objects)], dtype=np.int64
         )
@@ -167,15 +160,16 @@ class Renderer:
             camera.frustum_width = near * half_width * CROP_WIDTH / WIDTH
         return self._screen.pictures([self._scene], CROP_WIDTH, CROP_HEIGHT)[0]
 
-    def geoms(self) -> Int[np.ndarray, "240 320"]:
-        """Renders, edges crisp, the model's geom at each pixel; `NO_GEOM` where there is none.
+    def entities(self) -> UInt8[np.ndarray, "240 320"]:
+        """Renders, edges crisp, the entity at each pixel: background, then objects in order.
 
         Raises:
             NoCodeError: a pixel is no geom's.
         """
         self._screen.take(self._scene)
-        numbers = self._screen.geoms([self._scene], WIDTH, HEIGHT)[0]
-        return numbers.astype(np.int32) - 1
+        entity_of_number = np.zeros(1 + self.model.ngeom, dtype=np.uint8)
+        entity_of_number[1 + self._objects] = 1 + np.arange(len(self._objects))
+        return entity_of_number[self._screen.geoms([self._scene], WIDTH, HEIGHT)[0]]
 
     def extent(self, index: int) -> Bool[np.ndarray, "240 320"]:
         """Renders the pixels of object `index` as if nothing hid it.
@@ -184,13 +178,7 @@ class Renderer:
             NoCodeError: a pixel is no geom's.
         """
         with self._screen.alone(int(self._objects[index])):
-            return self.geoms() == self._objects[index]
-
-    def entities(self, geoms: Int[np.ndarray, "240 320"]) -> UInt8[np.ndarray, "240 320"]:
-        """Turns geoms into entities: background, then objects in order."""
-        table = np.zeros(self.model.ngeom + 1, dtype=np.uint8)  # NO_GEOM is its last row
-        table[self._objects] = 1 + np.arange(len(self._objects))
-        return table[geoms]
+            return self.entities() == 1 + index
 
 
 def _rows(values: np.ndarray, starts: np.ndarray, counts: np.ndarray, mesh: int) -> np.ndarray:

@@ -62,9 +62,7 @@ class ClevrFolderSource(OneByOne):
         try:
             image = crop_image(read_rgb(path, PNG))
         except (OSError, ValueError) as error:
-            raise UnreadableSceneError(
-                f"{path}: {reason(error, path)}; run the command again to leave it out"
-            ) from error
+            raise UnreadableSceneError(f"{path}: {reason(error, path)}") from error
         if self._scenes is None:
             return Scene(image)
         return Scene(image, None, self._scenes[path.name].rows(self.config.num_rows))

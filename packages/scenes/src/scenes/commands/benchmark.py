@@ -28,7 +28,7 @@ class Benchmark:
     overwrite: bool = False
     """Replace a file that holds something else."""
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Makes the files, and says how each was compared."""
         from scenes.benchmarks.making import build_benchmark, file_of
         from scenes.benchmarks.table import check_rows, names_of
@@ -44,4 +44,3 @@ class Benchmark:
                 name, n=self.n, out=out, workers=self.workers, overwrite=self.overwrite
             )
             print(f"{out}:", *comparison.summary(), sep="\n  ")
-        return 0

@@ -38,7 +38,7 @@ class Import:
     overwrite: bool = False
     """Replace a file that holds something else."""
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Reads the files; what comes before a broken record is kept."""
         from scenes.formats.importing import default_name, import_files
 
@@ -60,7 +60,6 @@ class Import:
             print(f"scenes: {remark}", file=sys.stderr)
         if imported.broken:
             raise CommandError(f"{imported.broken}; {out} has the {imported.n} before it")
-        return 0
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Export:
     overwrite: bool = False
     """Replace what is something else."""
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Writes the file, or the shards."""
         from scenes.formats.export import default_name, export
 
@@ -89,4 +88,3 @@ class Export:
         for remark in exported.remarks:
             print(f"scenes: {remark}", file=sys.stderr)
         print(f"{out}: {exported.n:,} scenes{', already there' if exported.was_there else ''}")
-        return 0

@@ -16,6 +16,7 @@ from scenes.file.errors import FileError, refusal_of_system
 from scenes.file.part_rows import JoinedParts, JoinedRows
 from scenes.file.rows import Rows
 from scenes.file.schema import PARTS, dataset_keys, parts_folder
+from scenes.file.seal import plain
 from scenes.file.structure import check_structure
 from scenes.identity import identity_of_json, same_scenes
 from scenes.serialise import from_json
@@ -185,10 +186,7 @@ class SceneFile:
     @property
     def attributes(self) -> dict[str, Any]:
         """Root attributes."""
-        return {
-            key: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-            for key, value in self._file.attrs.items()
-        }
+        return plain(self._file.attrs)
 
     @property
     def hdf5(self) -> h5py.File:

@@ -46,7 +46,7 @@ def seal(file: h5py.File, fields: Mapping[str, Field]) -> None:
         ]
         for key, field in fields.items()
     }
-    file.attrs["sha256"] = _digest(file, described)
+    file.attrs[SEALED_BY] = _digest(file, described)
     file.attrs["complete"] = True
 
 
@@ -57,14 +57,14 @@ def digest(file: h5py.File) -> str:
         KeyError: the file has no checksums.
     """
     described = {
-        key: [str(file[key].dtype), list(file[key].shape), _plain(file[key].attrs)]
+        key: [str(file[key].dtype), list(file[key].shape), plain(file[key].attrs)]
         for key in dataset_keys(file)
     }
     return _digest(file, described)
 
 
 def _digest(file: h5py.File, fields: Mapping[str, list[Any]]) -> str:
-    described = {"attributes": _plain(file.attrs, without=SEALED_LAST), "fields": fields}
+    described = {"attributes": plain(file.attrs, without=SEALED_LAST), "fields": fields}
     sha = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     checksums = file[CHECKSUMS]
     for start in range(0, len(checksums), 1 << 16):
@@ -153,7 +153,8 @@ def chunks_of(rows: int) -> int:
     return -(-rows // CHUNK_ROWS)
 
 
-def _plain(attributes: h5py.AttributeManager, without: tuple[str, ...] = ()) -> dict[str, Any]:
+def plain(attributes: h5py.AttributeManager, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Returns attributes as values of Python's own types, lists in place of arrays."""
     return {
         key: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
         for key, value in attributes.items()

@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -162,18 +163,11 @@ class Walk:
             value: Any = None
             size = math.prod(attribute.shape) * attribute.dtype.itemsize
             if size <= MOST_ATTRIBUTE_BYTES:
-                value = h5py.AttributeManager(_Holder(item))[name]
+                value = h5py.AttributeManager(SimpleNamespace(id=item))[name]  # reads its id alone
                 size += _text_bytes(value)
             if size > MOST_ATTRIBUTE_BYTES:
                 where = f"{key}: {name}" if key else name
                 raise UnfitError(f"{where}: an attribute of {size:,} bytes")
-
-
-class _Holder:
-    """An object with an `id`, which is all that h5py needs to read attributes."""
-
-    def __init__(self, item: Any) -> None:
-        self.id = item
 
 
 def _text_bytes(value: Any) -> int:

@@ -55,10 +55,7 @@ class ImageFolderSource(OneByOne):
             image = read_rgb(picture.path, FORMATS)
             labels = read_labels(picture, *image.shape[:2]) if self.config.num_entities else None
         except (OSError, ValueError) as error:
-            raise UnreadableSceneError(
-                f"{picture.path}: {reason(error, picture.path)}; run the command again to leave it "
-                "out"
-            ) from error
+            raise UnreadableSceneError(f"{picture.path}: {reason(error, picture.path)}") from error
         square = fit_image(image, size, fit)
         if labels is None:
             return Scene(square)

@@ -37,6 +37,8 @@ class MultiDSpritesConfig:
     dataset: ClassVar[str] = "multi_dsprites"
     isolated: ClassVar[bool] = False
     sequential: ClassVar[bool] = False
+    size: ClassVar[int] = 64
+    """Side of the images in pixels, dSprites' own."""
 
     variant: SpritesVariant = "colored_on_colored"
     """The paper's is colored_on_colored: 1 to 4 sprites of random RGB on a random RGB. The others:
@@ -51,11 +53,6 @@ class MultiDSpritesConfig:
     def __post_init__(self) -> None:
         check_choice("--variant", self.variant, list(SPRITE_COUNTS))
         check_choice("--split", self.split, ("train", "test"))
-
-    @property
-    def size(self) -> int:
-        """Side of the images in pixels, dSprites' own."""
-        return 64
 
     @property
     def min_objects(self) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Integer, UInt8
 
+from scenes.entities import entity_names, mask_rows
 from scenes.multi_dsprites.config import MultiDSpritesConfig
 from scenes.multi_dsprites.sprites import (
     GRID,
@@ -33,8 +34,7 @@ class MultiDSpritesSource(OneByOne):
         self.seed = seed
         self._sprites = open_sprites(None if config.dsprites is None else Path(config.dsprites))
         self.provenance: Mapping[str, str] = {"sprites": self._sprites.origin}
-        objects = tuple(f"object_{i}" for i in range(config.max_objects))
-        self.entities = ("background", *objects)
+        self.entities = entity_names(config.max_objects)
         self.fields: Mapping[str, Field] = _fields(config)
 
     def __getitem__(self, index: int) -> Scene:
@@ -62,8 +62,7 @@ class MultiDSpritesSource(OneByOne):
         palette: UInt8[np.ndarray, "E 3"],
         segmentation: UInt8[np.ndarray, "64 64"],
     ) -> dict[str, np.ndarray]:
-        count, most = len(classes), self.config.max_objects
-        visible = np.bincount(segmentation.ravel(), minlength=most + 1)[1:]
+        count = len(classes)
         factors = {
             "present": np.ones(count),
             "shape": classes[:, 0] + 1,
@@ -72,12 +71,11 @@ class MultiDSpritesSource(OneByOne):
             "x": POSITIONS[classes[:, 3]],
             "y": POSITIONS[classes[:, 4]],
             "color_rgb": palette[1:] / np.float32(255),
-            "visible_pixels": visible[:count],
         }
         values = {
             "num_objects": np.array(count, dtype=np.uint8),
-            "num_visible": np.array((visible > 0).sum(), dtype=np.uint8),
             "background/color_rgb": (palette[0] / 255).astype(np.float32),
+            **mask_rows(segmentation, self.config.max_objects),
         }
         for name, column in factors.items():
             field = self.fields[f"factors/{name}"]

@@ -9,9 +9,10 @@ from jaxtyping import Int, UInt8
 
 from scenes.objects_room.camera import Camera
 from scenes.objects_room.config import ObjectsRoomConfig
+from scenes.objects_room.fields import FIRST_OBJECT
 from scenes.objects_room.kinds import SHAPES
 from scenes.objects_room.sampling import Place, Thing
-from scenes.render.rays import FIRST_OBJECT, truth
+from scenes.render.rays import truth
 
 
 def seen_by_rays(

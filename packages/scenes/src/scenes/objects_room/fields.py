@@ -1,10 +1,15 @@
-"""The fields of an Objects Room file."""
+"""The entities and the fields of an Objects Room file."""
 
 from __future__ import annotations
 
 from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.objects_room.kinds import SHAPES
 from scenes.scene import Field
+
+BACKGROUND = ("sky", "floor", "wall_left", "wall_right")
+"""Entities before the first object, in index order."""
+SKY, FLOOR, WALL_LEFT, WALL_RIGHT = range(len(BACKGROUND))
+FIRST_OBJECT = len(BACKGROUND)
 
 
 def fields(config: ObjectsRoomConfig) -> dict[str, Field]:

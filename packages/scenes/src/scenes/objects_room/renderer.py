@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from scenes.objects_room.arena import FAST, WALLS, Quality, build_model
 from scenes.objects_room.camera import Camera
+from scenes.objects_room.fields import FIRST_OBJECT, FLOOR, SKY, WALL_LEFT, WALL_RIGHT
 from scenes.objects_room.sampling import Color, Place, Thing, hsv_to_rgb
 from scenes.objects_room.shapes import MESHES, primitive_size
 from scenes.render.offscreen import Offscreen
@@ -24,9 +25,6 @@ GEOM_TYPES = {
     "icosahedron": mujoco.mjtGeom.mjGEOM_MESH,
     "triangle": mujoco.mjtGeom.mjGEOM_MESH,
 }
-SKY, FLOOR, WALL_LEFT, WALL_RIGHT = range(4)
-FIRST_OBJECT = 4
-"""Index of the first object among the entities: sky, floor, left and right wall come before it."""
 FIRST_WALL_GEOM = 1
 FIRST_GEOM = FIRST_WALL_GEOM + len(WALLS)
 """The objects' geoms come after the floor's and the walls'."""

@@ -13,7 +13,7 @@ from scenes.command_line import CommandError, UsageError
 from scenes.objects_room.by_rays import seen_by_rays
 from scenes.objects_room.camera import Camera, View
 from scenes.objects_room.config import ObjectsRoomConfig
-from scenes.objects_room.fields import fields
+from scenes.objects_room.fields import BACKGROUND, fields
 from scenes.objects_room.kinds import SHAPES
 from scenes.objects_room.renderer import Renderer
 from scenes.objects_room.sampling import (
@@ -92,7 +92,7 @@ class ObjectsRoomSource:
             **({"segmentation": "rays"} if by_rays else {}),
         }
         objects = tuple(f"object_{i}" for i in range(config.max_objects))
-        self.entities = ("sky", "floor", "wall_left", "wall_right", *objects)
+        self.entities = (*BACKGROUND, *objects)
         self.fields: Mapping[str, Field] = fields(config)
         self.beat: Beat = no_beat
         self._min_pixels = max(1.0, MIN_VISIBLE_SHARE * config.size**2)

@@ -18,7 +18,7 @@ from scenes.file.errors import refusal_of_system
 from scenes.file.part_rows import open_part
 from scenes.file.schema import CHUNK_ROWS, part_name
 from scenes.file.seal import seal
-from scenes.file.writer import append_rows, blank, build_attributes
+from scenes.file.writer import LIBVER, append_rows, blank, build_attributes
 from scenes.parts.heartbeat import Beat, no_beat
 from scenes.scene import Field, Source
 
@@ -108,7 +108,7 @@ class PartWriter:
         """
         # In memory: on a full disk one plain write fails, rather than the HDF5 library midway.
         content = io.BytesIO(self._blank)
-        with h5py.File(content, "r+", libver="v110") as file:
+        with h5py.File(content, "r+", libver=LIBVER) as file:
             append_rows(file, self.source.rows(range(part.start, part.stop)))
             seal(file, self.source.fields)
         with whole_or_not(part.path(self._folder), self._folder) as temporary:

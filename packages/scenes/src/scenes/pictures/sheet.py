@@ -16,6 +16,8 @@ from scenes.pictures.palette import colorize, colorize_depth, entity_palette
 
 GAP = 2
 SHEET_WIDTH = 1024
+COLUMNS = 8
+"""Scenes in a row; half as many where something is drawn beside them."""
 LETTERS = 13
 """Height of headings, in pixels."""
 HEADING = 24
@@ -87,10 +89,9 @@ def contact_sheet(
     file: SceneFile,
     out: Path,
     *,
-    n: int = 32,
-    columns: int = 8,
-    masks: bool = False,
-    depth: bool = False,
+    n: int,
+    masks: bool,
+    depth: bool,
 ) -> None:
     """Writes the first scenes of a file as one picture (paper, figure 10).
 
@@ -98,7 +99,6 @@ def contact_sheet(
         file: the file.
         out: path of the PNG.
         n: number of scenes.
-        columns: scenes in a row; half as many where something is drawn beside them.
         masks: put each scene's segmentation beside it.
         depth: put each scene's depth beside it.
 
@@ -115,7 +115,7 @@ def contact_sheet(
         headings.append("depth")
         panels.append(colorize_depth(np.asarray(file["depth"][:n])))
     images = np.concatenate(panels, axis=2)
-    columns = max(1, min(columns if len(panels) == 1 else columns // 2, len(images)))
+    columns = max(1, min(COLUMNS if len(panels) == 1 else COLUMNS // 2, len(images)))
     sheet = with_headings(
         tile(images, columns, GAP * len(panels)),
         headings * columns if len(panels) > 1 else (),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -89,17 +89,15 @@ def _read(folder: Path | None) -> dict[str, str]:
 
 @contextmanager
 def _one_at_a_time(folder: Path | None) -> Iterator[None]:
-    """Lets one process at a time examine OpenGL, because several at once can hang a driver."""
+    """Lets one process at a time examine OpenGL, because several at once can hang a driver.
+
+    Without a folder, or on a disk without locks, nothing keeps others out.
+    """
     import fcntl  # not at the top: see `scenes.lock`
 
-    try:
-        if folder is None:
-            raise FileNotFoundError
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("w")
-    except OSError:
-        yield
-        return
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with ExitStack() as held:
+        with suppress(OSError):
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+                fcntl.flock(held.enter_context((folder / "lock").open("w")), fcntl.LOCK_EX)
         yield

@@ -16,24 +16,17 @@ from jaxtyping import Bool, Float, UInt8
 
 from scenes.command_line import CommandError
 from scenes.objects_room.config import ObjectsRoomConfig
+from scenes.objects_room.fields import FIRST_OBJECT, FLOOR, WALL_LEFT, WALL_RIGHT
 from scenes.render.codes import read
 from scenes.render.evidence import NO_ENTITY, draw_evidence
 from scenes.render.examination import Examination, Request
 from scenes.render.gl import starting_gl
 from scenes.render.gpu_driver import gpu_driver
 from scenes.render.stored import CONFIG, StoredRoom, stored_rooms
-from scenes.serialise import from_json
+from scenes.serialise import from_json, to_json
 
 with starting_gl():
-    from scenes.objects_room.renderer import (
-        FIRST_GEOM,
-        FIRST_OBJECT,
-        FIRST_WALL_GEOM,
-        FLOOR,
-        WALL_LEFT,
-        WALL_RIGHT,
-        Renderer,
-    )
+    from scenes.objects_room.renderer import FIRST_GEOM, FIRST_WALL_GEOM, Renderer
     from scenes.objects_room.source import ObjectsRoomSource
     from scenes.render.rays import Truth, truth
 
@@ -98,16 +91,10 @@ def compare(request: str) -> str:
         scenes_per_second=rate,
     )
     if question.picture and not examination.agrees:
-        draw_evidence(
-            Path(question.picture),
-            stored,
-            drawing.images,
-            verdict.entities,
-            drawing.depths_m,
-            truths,
-        )
+        out = Path(question.picture)
+        draw_evidence(out, stored, drawing.images, verdict.entities, drawing.depths_m, truths)
         examination = replace(examination, picture=question.picture)
-    return examination.to_json()
+    return to_json(examination)
 
 
 def draw(rooms: Sequence[StoredRoom], config: ObjectsRoomConfig) -> Drawn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from scenes.command_line import UsageError
@@ -60,10 +61,7 @@ def lines(examination: Examination, why: str) -> list[str]:
         ("OpenGL", examination.version),
         ("MuJoCo", examination.mujoco),
         ("failure", examination.failure),
-        ("segmentation", _segmentation(examination)),
-        ("depth", _depth(examination)),
-        ("colour", _colour(examination)),
-        ("speed", _speed(examination)),
+        *_measurements(examination),
         ("picture", examination.picture),
         ("what to set", what_to_set(examination)),
     ]
@@ -71,42 +69,34 @@ def lines(examination: Examination, why: str) -> list[str]:
     return [f"{name:<14}{value}" for name, value in table if value or name in always]
 
 
-def _segmentation(examination: Examination) -> str:
-    if examination.equal is None or examination.equal_inside is None:
-        return ""
-    return (
-        f"{_verdict(examination.segmentation_agrees)} with rays: {_share(examination.equal)} of "
-        f"all pixels are equal, {_share(examination.equal_inside)} of those off the edges "
-        f"({examination.n} rooms of {examination.size} x {examination.size})"
-    )
-
-
-def _depth(examination: Examination) -> str:
-    if examination.depth_error_m is None:
-        return ""
-    return (
-        f"{_verdict(examination.depth_agrees)} with rays: at most "
-        f"{100 * examination.depth_error_m:.3f} cm apart on objects, off their edges"
-    )
-
-
-def _colour(examination: Examination) -> str:
-    if examination.image_difference is None:
-        return ""
-    return (
-        f"{_verdict(examination.image_agrees)} with stored pictures: at most "
-        f"{examination.image_difference:.2f} of 255 apart, averaged over a room"
-    )
-
-
-def _speed(examination: Examination) -> str:
-    if examination.scenes_per_second is None:
-        return ""
-    cores = available_cores()
-    return (
-        f"{examination.scenes_per_second:,.0f} scenes a second by one process; "
-        f"{cores} {'core' if cores == 1 else 'cores'}"
-    )
+def _measurements(examination: Examination) -> Iterator[tuple[str, str]]:
+    """Yields, for each thing that was measured, its name and the result in words."""
+    if examination.equal is not None and examination.equal_inside is not None:
+        yield (
+            "segmentation",
+            f"{_verdict(examination.segmentation_agrees)} with rays: {_share(examination.equal)} "
+            f"of all pixels are equal, {_share(examination.equal_inside)} of those off the edges "
+            f"({examination.n} rooms of {examination.size} x {examination.size})",
+        )
+    if examination.depth_error_m is not None:
+        yield (
+            "depth",
+            f"{_verdict(examination.depth_agrees)} with rays: at most "
+            f"{100 * examination.depth_error_m:.3f} cm apart on objects, off their edges",
+        )
+    if examination.image_difference is not None:
+        yield (
+            "colour",
+            f"{_verdict(examination.image_agrees)} with stored pictures: at most "
+            f"{examination.image_difference:.2f} of 255 apart, averaged over a room",
+        )
+    if examination.scenes_per_second is not None:
+        cores = available_cores()
+        yield (
+            "speed",
+            f"{examination.scenes_per_second:,.0f} scenes a second by one process; "
+            f"{cores} {'core' if cores == 1 else 'cores'}",
+        )
 
 
 def what_to_set(examination: Examination) -> str:

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageDraw
 
 from scenes.atomic import whole_or_not
+from scenes.objects_room.fields import BACKGROUND, FIRST_OBJECT
 from scenes.pictures.palette import colorize, colorize_depth, entity_palette
 from scenes.pictures.sheet import GAP, tile
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 NO_ENTITY = 255
 """Entity of a pixel whose colour is no code."""
 COLUMNS = ("stored", "colour", "codes", "rays", "difference", "depth", "rays' depth")
-ENTITIES = ("sky", "floor", "wall_left", "wall_right", "object_0", "object_1", "object_2")
-NUM_BACKGROUND = 4
+ENTITIES = (*BACKGROUND, "object_0", "object_1", "object_2")
 WILD = 1.25
 """Depths are cut at so many times the furthest depth that rays see."""
 WRONG, RIGHT = (220, 0, 0), (235, 235, 235)
@@ -52,7 +52,7 @@ def draw_evidence(
     size = images.shape[1]
     scale = max(1, -(-MIN_SIDE // size))
     palette = np.full((256, 3), WRONG, dtype=np.uint8)
-    palette[: len(ENTITIES)] = entity_palette(ENTITIES, NUM_BACKGROUND)
+    palette[: len(ENTITIES)] = entity_palette(ENTITIES, FIRST_OBJECT)
     seen = np.stack([each.segmentation for each in truths])
     rays_m = np.stack([each.depth for each in truths])
     # One wild depth would leave all others in one colour.

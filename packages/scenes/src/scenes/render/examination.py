@@ -112,10 +112,6 @@ class Examination:
         """Whether segmentation, depth and pictures all agree."""
         return not self.untruths() and self.image_agrees
 
-    def to_json(self) -> str:
-        """Returns this as JSON, for `from_json` of `scenes.serialise`."""
-        return to_json(self)
-
 
 def examine(gl: str, request: Request | None = None, *, limit_s: float = LIMIT_S) -> Examination:
     """Draws stored rooms in a separate process, and compares them.
@@ -165,7 +161,7 @@ def main(arguments: list[str]) -> None:
         line = compare(arguments[0])
     except CommandError as error:
         nothing = Examination(os.environ["MUJOCO_GL"], gpu_driver(), str(error), started=False)
-        line = nothing.to_json()
+        line = to_json(nothing)
     print(line)  # noqa: T201
 
 

@@ -24,12 +24,11 @@ from scenes.dataset import DatasetConfig
 from scenes.objects_room.arena import FAST, ROOM_HALF_M, WALL_HEIGHT_M, WALLS
 from scenes.objects_room.camera import FOV_DEG
 from scenes.objects_room.config import ObjectsRoomConfig
+from scenes.objects_room.fields import FIRST_OBJECT, FLOOR, WALL_LEFT, WALL_RIGHT
 from scenes.objects_room.kinds import SHAPES
 from scenes.objects_room.shapes import MESHES, mesh, primitive_size
 
 NO_GEOM = -1
-FLOOR, WALL_LEFT, WALL_RIGHT, FIRST_OBJECT = 1, 2, 3, 4
-"""Indices of a room's entities, as in its file's `entities`; the sky is 0."""
 WALL_THICKNESS_M = 0.1
 
 

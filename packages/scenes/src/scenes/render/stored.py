@@ -56,8 +56,8 @@ class StoredRoom:
         """Shape, size and colour of its objects."""
         shapes, sizes_m, colors = (self._objects(key) for key in ("shape", "size", "color_hsv"))
         return [
-            Thing(SHAPES[shape], size_m, _color(color))
-            for shape, size_m, color in zip(shapes, sizes_m, colors, strict=True)
+            Thing(SHAPES[shape], size_m, (hue, saturation, value))
+            for shape, size_m, (hue, saturation, value) in zip(shapes, sizes_m, colors, strict=True)
         ]
 
     @property
@@ -105,8 +105,3 @@ def stored_rooms() -> list[StoredRoom]:
 def _picture(path: Path) -> UInt8[np.ndarray, "64 64 3"]:
     with Image.open(path) as picture:
         return np.asarray(picture)
-
-
-def _color(values: list[float]) -> Color:
-    hue, saturation, value = values
-    return hue, saturation, value
