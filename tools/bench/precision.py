@@ -63,8 +63,11 @@ def native_convolutions() -> Iterator[None]:
 
 
 def change_last_bit(learner: Learner) -> None:
-    weight = next(p for p in learner.model.parameters() if p.ndim == 4).data.view(-1)
-    weight[0] = torch.nextafter(weight[0], torch.tensor(torch.inf, device=weight.device))
+    """Moves one weight of the first convolution to the next number that float32 has."""
+    # The very first parameter is a bias of 0, and the number next to 0 is lost in any sum.
+    weight = next(p for p in learner.model.parameters() if p.ndim == 4)
+    first = weight.data[0, 0, 0, 0]  # a view, also where channels come last in memory
+    first.copy_(torch.nextafter(first, torch.full_like(first, torch.inf)))
 
 
 def loss_in_half(learner: Learner, batch: Batch, config: TrainConfig) -> float:
