@@ -76,8 +76,11 @@ class Recipe:
             if isinstance(value, int):
                 check_integer(name, value, 0 if name == "seed" else 1, 10**9)
         for name in ("encoder_strides", "decoder_strides"):
-            product = math.prod(getattr(self, name))
-            if product < 1 or self.image_size % product:
+            strides = getattr(self, name)
+            for stride in strides:
+                check_integer(name, stride, 1, self.image_size)
+            product = math.prod(strides)
+            if self.image_size % product:
                 raise ValueError(
                     f"image_size must be a multiple of the product of {name}, got "
                     f"{self.image_size} and {product}"
