@@ -71,7 +71,7 @@ class Recipe:
     """Decides the first weights, the order of the data, and the slots' noise."""
 
     def __post_init__(self) -> None:
-        check_number("learning_rate", self.learning_rate, positive=True)
+        check_number("learning_rate", self.learning_rate, high=1e18, positive=True)
         for name, value in vars(self).items():
             if isinstance(value, int):
                 check_integer(name, value, 0 if name == "seed" else 1, 10**9)
