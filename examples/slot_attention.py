@@ -71,13 +71,16 @@ class Recipe:
     """Decides the first weights, the order of the data, and the slots' noise."""
 
     def __post_init__(self) -> None:
-        check_number("learning_rate", self.learning_rate, positive=True)
+        check_number("learning_rate", self.learning_rate, high=1e18, positive=True)
         for name, value in vars(self).items():
             if isinstance(value, int):
                 check_integer(name, value, 0 if name == "seed" else 1, 10**9)
         for name in ("encoder_strides", "decoder_strides"):
-            product = math.prod(getattr(self, name))
-            if product < 1 or self.image_size % product:
+            strides = getattr(self, name)
+            for stride in strides:
+                check_integer(name, stride, 1, self.image_size)
+            product = math.prod(strides)
+            if self.image_size % product:
                 raise ValueError(
                     f"image_size must be a multiple of the product of {name}, got "
                     f"{self.image_size} and {product}"

@@ -31,27 +31,38 @@ def test_help_says_what_it_does_and_unknown_words_are_refused() -> None:
     assert done.stderr.startswith("demo: unknown argument --fast\n")
 
 
-@pytest.mark.parametrize(
-    ("picture_s", "seconds", "most", "scenes"),
-    [
-        (15, 10_000, 320, 320),
-        (15, 200, 320, 85),
-        (15, 200, 50, 50),
-        (75, 200, 320, 16),
-        (15, -60, 320, 16),
-    ],
-)
-def test_fewer_scenes_are_scored_where_less_time_or_a_slower_machine_is(
-    picture_s: int, seconds: int, most: int, scenes: int
-) -> None:
-    functions = re.findall(
-        r"^(?:scoring_s|scenes_in)\(\) \{.*?\}(?: #.*)?$|^scenes_in.*?^\}",
-        DEMO.read_text(),
-        re.S | re.M,
-    )
-    code = "\n".join([f"picture_s={picture_s}", *functions, f"n=$(scenes_in {seconds} {most})"])
-    code += '\necho "$n" "$(scoring_s "$n")"'
+def planned(call: str, picture_s: int) -> int:
+    """Returns what one of the script's functions says where a picture took so many seconds."""
+    functions = re.findall(r"^(?:scoring_s|scenes_in)\(\) \{.*?^\}", DEMO.read_text(), re.S | re.M)
+    code = "\n".join([f"picture_s={picture_s}", *functions, call])
     done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True)
-    n, scoring_s = map(int, done.stdout.split())
-    assert n == scenes
-    assert n == 16 or scoring_s <= seconds
+    return int(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "picture_s", "kept_s"),
+    [(500, 10, 125), (500, 20, 180), (400, 30, 270), (3500, 10, 280)],
+)
+def test_a_quarter_of_the_time_is_kept_for_scores_within_what_they_can_take(
+    seconds: int, picture_s: int, kept_s: int
+) -> None:
+    assert planned(f"scoring_s {seconds}", picture_s) == kept_s
+
+
+@pytest.mark.parametrize("seconds", [360, 500, 3500])
+@pytest.mark.parametrize("picture_s", [6, 10, 20, 40])
+@pytest.mark.parametrize(("sixteen", "page"), [(2.3, 2.7), (3.5, 3.5), (5.0, 4.0)])
+def test_scores_and_page_end_within_what_is_kept_on_quiet_and_on_busy_machines(
+    seconds: int, picture_s: int, sixteen: float, page: float
+) -> None:
+    sixteen_s, page_s = round(sixteen * picture_s), page * picture_s
+    left_s = planned(f"scoring_s {seconds}", picture_s) - sixteen_s
+    scenes = planned(f"scenes_in {left_s} {sixteen_s}", picture_s)
+    assert scenes == 16 or 32 <= scenes <= 320
+    more_s = 0 if scenes == 16 else sixteen_s * (51 + scenes) / 67
+    assert more_s + page_s <= left_s + 1
+
+
+def test_a_quiet_machine_scores_many_more_than_sixteen_scenes() -> None:
+    assert planned("scenes_in 102 23", 10) == 73
+    assert planned("scenes_in 2000 23", 10) == 320

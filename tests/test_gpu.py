@@ -17,7 +17,9 @@ from monet.config_file import read_config, save_config
 from monet.convolution import DoublingConv2d
 from monet.model import Monet
 from monet.presets import PRESETS
+from monet.training.learner import Learner
 from monet.training.mean_loss import MeanLoss
+from monet.training.processes import Ranks
 from monet.training.run_log import METRICS
 from scenes.command_line import CommandError, UsageError
 from scenes.file.reader import SceneFile
@@ -207,6 +209,21 @@ def test_scenes_that_are_there_when_time_is_over_make_a_smaller_file(tmp_path: P
         assert file.n == n
     with pytest.raises(RenderingError, match="MUJOCO_GL must be"):
         Rendering(Bulk("nothing", False, 16, 8, 1, str(tmp_path / "b.h5"))).wait(60)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_one_last_bit_is_changed_where_it_changes_the_loss(
+    memory_format: torch.memory_format,
+) -> None:
+    from gpu_parts.losses import change_last_bit
+    from gpu_parts.scale import Scale
+
+    learner = Learner(Scale.toy().measured(), Ranks())
+    learner.model.to(memory_format=memory_format)
+    image = torch.rand(8, 3, 16, 16)
+    before = learner.model(image).components
+    change_last_bit(learner)
+    assert not torch.equal(learner.model(image).components, before)
 
 
 @pytest.mark.parametrize("way", ["by_nearest", "by_pixel_shuffle"])

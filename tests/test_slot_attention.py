@@ -162,7 +162,8 @@ def test_decoding_its_latents_gives_its_components(images: torch.Tensor) -> None
     ("change", "message"),
     [
         ({"image_size": 20}, "image_size must be a multiple of the product of decoder_strides"),
-        ({"decoder_strides": (0,)}, "image_size must be a multiple of the product of decoder"),
+        ({"decoder_strides": (0,)}, "decoder_strides must be at least 1, got 0"),
+        ({"encoder_strides": (-1, -1)}, "encoder_strides must be at least 1, got -1"),
         ({"num_slots": 0}, "num_slots must be at least 1, got 0"),
         ({"learning_rate": float("nan")}, "learning_rate must be a finite number, got nan"),
     ],

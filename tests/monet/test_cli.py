@@ -31,6 +31,7 @@ QUICK = ("--preset", "quick")
         ((*QUICK, "--finish-in", "9x"), "--finish-in takes a duration such as 90s, 9m or 2h, got"),
         ((*QUICK, "--finish-in", "9m", "--steps", "5"), "--finish-in and --steps exclude each"),
         ((*QUICK, "--finish-in", "9m", "--stop-after", "9m"), "--finish-in and --stop-after excl"),
+        ((*QUICK, "--finish-in", "9m", "--stop_after", "9m"), "--finish-in and --stop-after excl"),
         ((*QUICK, "--stop-after", "9x"), "--stop-after takes a duration such as 90s, 9m or 2h, g"),
         ((*QUICK, "--data", "none.h5"), "none.h5: no such file; scenes render makes one"),
         (

@@ -63,6 +63,11 @@ def test_every_field_refuses_what_cannot_be(config: Any, name: str, wrong: objec
         ),
         (LossConfig(), {"sigma_bg": 0.0}, "sigma_bg must be positive, got 0.0"),
         (LossConfig(), {"sigma_bg": 1e-9}, "sigma_bg must be at least 1e-06, got 1e-09"),
+        (
+            OptimiserConfig(),
+            {"learning_rate": 1e39},
+            "learning_rate must be at most 1e+18, got 1e+39",
+        ),
         (OptimiserConfig(), {"average_decay": 1.0}, "average_decay must be in [0, 1), got 1.0"),
         (TrainConfig(), {"seed": 2**63}, "seed must be at most 9,223,372,036,854,775,807, got"),
     ],

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small_runs
 import torch
-from monet.config import LossConfig, ModelConfig, OptimiserConfig, TrainConfig
+from monet.config import LossConfig, OptimiserConfig
 from monet.given_masks import check_entities, given_log_masks
 from monet.model import Monet
 from monet.presets import PRESETS
@@ -16,17 +17,9 @@ from monet.training.trainer import Trainer
 from monet.weights import read_weights
 from scenes.command_line import UsageError
 from scenes.file.reader import SceneFile
+from small_runs import small_run
 
-MODEL = ModelConfig(
-    image_size=16,
-    latent_dim=4,
-    encoder_channels=(8, 8),
-    encoder_hidden=16,
-    decoder_channels=(8, 8),
-    unet_channels=(8, 8, 8),
-    unet_hidden=(16,),
-)
-
+MODEL = replace(small_runs.MODEL, num_slots=7)
 LOSS = LossConfig(sigma_bg=0.05, sigma_fg=0.05, gamma=0.25)
 
 
@@ -79,18 +72,8 @@ def test_the_preset_is_section_2_2() -> None:
 
 @pytest.mark.parametrize("masks", ["element", "all-in-one", "wrong-element"])
 def test_the_vae_is_trained_alone(rooms_file: Path, tmp_path: Path, masks: str) -> None:
-    config = TrainConfig(
-        name="conditions",
-        model=MODEL,
-        loss=LOSS,
-        masks=masks,
-        data=rooms_file,
-        steps=20,
-        batch_size=8,
-        precision="float32",
-        log_every=1,
-        optimiser=OptimiserConfig("adam", 3e-3),
-    )
+    optimiser = OptimiserConfig("adam", 3e-3)
+    config = small_run(rooms_file, 20, model=MODEL, loss=LOSS, masks=masks, optimiser=optimiser)
     torch.manual_seed(config.seed)
     before = Monet(MODEL).state_dict()
     with Trainer(config, tmp_path) as trainer:

@@ -4,9 +4,11 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from monet.config import ModelConfig
+from monet.unet import channels_up
 
 
 @dataclass(frozen=True)
@@ -77,19 +79,14 @@ def multiplications(config: ModelConfig) -> tuple[int, int]:
     macs = numbers = 0
 
     def conv(times: int, side: int, channels_in: int, channels_out: int, kernel: int = 3) -> None:
-        """Counts a convolution in strides of one."""
+        """Counts a convolution with an output of so many pixels a side."""
         nonlocal macs, numbers
         macs += times * side**2 * channels_in * channels_out * kernel**2
         numbers += times * side**2 * channels_out
 
-    def halving(times: int, side: int, channels_in: int, channels_out: int) -> None:
-        nonlocal macs, numbers
-        macs += times * side**2 * channels_in * channels_out * 3**2
-        numbers += times * side**2 * channels_out
-
     down = config.unet_channels
     n = len(down)
-    up = [down[max(0, n - 2 - i)] for i in range(n)]
+    up = channels_up(down)
     conv(1, size, 3, down[0])
     conv(K - 1, size, 1, down[0])
     for i in range(1, n):
@@ -101,17 +98,15 @@ def multiplications(config: ModelConfig) -> tuple[int, int]:
         if i > 0:
             macs += (K - 1) * (side // 2) ** 2 * 4**2 * up[i - 1] * out  # doubling folded in
     conv(K - 1, size, up[-1], 1, 1)
-    halving(1, size // 2, 3, config.encoder_channels[0])
-    halving(K, size // 2, 1, config.encoder_channels[0])
-    for i, (a, b) in enumerate(
-        zip(config.encoder_channels, config.encoder_channels[1:], strict=False)
-    ):
-        halving(K, size >> (i + 2), a, b)
+    conv(1, size // 2, 3, config.encoder_channels[0])
+    conv(K, size // 2, 1, config.encoder_channels[0])
+    for i, pair in enumerate(pairwise(config.encoder_channels)):
+        conv(K, size >> (i + 2), *pair)
     side = size + 2 * len(config.decoder_channels) - 2
     numbers += K * side**2 * config.decoder_channels[0]
-    for a, b in zip(config.decoder_channels, config.decoder_channels[1:], strict=False):
+    for pair in pairwise(config.decoder_channels):
         side -= 2
-        conv(K, side, a, b)
+        conv(K, side, *pair)
     conv(K, size, config.decoder_channels[-1], 4, 1)
     return macs, numbers
 

@@ -19,11 +19,10 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from monet.arithmetic import chosen_precision
-from monet.config import TrainConfig
 from monet.images import to_unit
 from monet.presets import PRESETS
 from monet.training.batch import Batch
-from monet.training.data import TrainingImages, noise
+from monet.training.data import TrainingImages
 from monet.training.learner import Learner
 from monet.training.plain_step import PlainStep
 from monet.training.processes import Ranks
@@ -63,17 +62,19 @@ def native_convolutions() -> Iterator[None]:
 
 
 def change_last_bit(learner: Learner) -> None:
-    weight = next(p for p in learner.model.parameters() if p.ndim == 4).data.view(-1)
-    weight[0] = torch.nextafter(weight[0], torch.tensor(torch.inf, device=weight.device))
+    """Moves one weight of the first convolution to the next number that float32 has."""
+    # The very first parameter is a bias of 0, and the number next to 0 is lost in any sum.
+    weight = next(p for p in learner.model.parameters() if p.ndim == 4)
+    first = weight.data[0, 0, 0, 0]  # a view, also where channels come last in memory
+    first.copy_(torch.nextafter(first, torch.full_like(first, torch.inf)))
 
 
-def loss_in_half(learner: Learner, batch: Batch, config: TrainConfig) -> float:
+def loss_in_half(learner: Learner, batch: Batch) -> float:
     """Returns the loss of the learner's next step, computed in bfloat16 at its weights."""
-    model = config.model
-    drawn = noise(config.seed, learner.step, len(batch), model.num_slots, model.latent_dim)
+    unit = learner.noise(learner.step).to(learner.device)
     with torch.no_grad(), torch.autocast(learner.device.type, torch.bfloat16):
         image = to_unit(batch.images)
-        means = learner.mean_loss()(image, drawn.to(learner.device), None)
+        means = learner.mean_loss()(image, unit, None)
     return means[0].item()
 
 
@@ -110,7 +111,7 @@ def main() -> None:
         for step in range(args.steps):
             batch = images.batch(step)
             with in_half():
-                along = loss_in_half(exact, batch, config)
+                along = loss_in_half(exact, batch)
                 of_half = half_steps.gradients(batch)[0].item()
             losses = [exact_steps.gradients(batch)[0].item(), along, of_half]
             losses.append(nudged_steps.gradients(batch)[0].item())

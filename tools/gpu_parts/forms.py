@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 from floor import measured_floor
-from jaxtyping import Float
 from monet.arithmetic import at_least_float32
 from monet.attention import LOG_MASK_FLOOR, split_scope
 from monet.config import TrainConfig
@@ -46,25 +45,14 @@ class CastOnce(MeanLoss):
         if backend is not None:
             self._split_by = compiled(self._split_by, backend)
 
-    def __call__(
-        self,
-        image: Float[Tensor, "B 3 H W"],
-        noise: Float[Tensor, "B K D"],
-        log_masks: Float[Tensor, "B K H W"] | None,
-        posterior_weight: float | Float[Tensor, ""] = 0.0,
-    ) -> Float[Tensor, "4"]:
-        if log_masks is not None:
-            return super().__call__(image, noise, log_masks, posterior_weight)
+    def log_masks(self, image: Tensor, num_slots: int) -> Tensor:
         attention, device = self._model.attention, image.device.type
         half = torch.is_autocast_enabled(device)
         weights = {
             name: p.to(torch.get_autocast_dtype(device)) if half and p.ndim > 1 else p
             for name, p in attention.unet.named_parameters()
         }
-        masks = attention(
-            image, noise.shape[1], lambda part, scope: self._split_by(weights, part, scope)
-        )
-        return self._explain(image, masks, noise, posterior_weight)
+        return attention(image, num_slots, lambda part, scope: self._split_by(weights, part, scope))
 
     def split_by(
         self, weights: Mapping[str, Tensor], image_part: Tensor, log_scope: Tensor

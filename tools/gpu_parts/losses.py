@@ -18,6 +18,7 @@ from monet.training.data import TrainingImages
 from monet.training.learner import Learner
 from monet.training.processes import Ranks
 from monet.training.whole_step import WholeStep
+from precision import change_last_bit
 from scenes.file.reader import SceneFile
 
 from gpu_parts.report import Report
@@ -25,12 +26,6 @@ from gpu_parts.scale import Scale
 from gpu_parts.worker import Worker, WorkerError
 
 RUNS = ("float32", "bfloat16", "one last bit")
-
-
-def change_last_bit(learner: Learner) -> None:
-    """Moves the first weight to the next number."""
-    weight = next(learner.model.parameters()).data.view(-1)
-    weight[0] = torch.nextafter(weight[0], torch.tensor(torch.inf, device=weight.device))
 
 
 def compare_losses(connection: Connection, scale: Scale, config: TrainConfig, data: Path) -> None:

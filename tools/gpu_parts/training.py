@@ -138,8 +138,8 @@ def train(begin: Origin, scores: int, work: Path, out: Path, report: Report, unt
         worker.end()
         _bring(run, target, saved)
     report.keep("metrics", [line for line in _lines(run) if "held_out_nll" in line])
-    scores = [line["ari_fg"] for line in _lines(run) if "ari_fg" in line]
-    ari_fg = f", held-out ari_fg {scores[-1]:.3f}" if scores else ""
+    ari_fgs = [line["ari_fg"] for line in _lines(run) if "ari_fg" in line]
+    ari_fg = f", held-out ari_fg {ari_fgs[-1]:.3f}" if ari_fgs else ""
     return f"{outcome.step:,} of {begin.config.steps:,} steps{ari_fg}; {target}"
 
 

@@ -107,12 +107,34 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_the_state_before_it(
     assert 0 < read_state(tmp_path).step < 9
 
 
+class Cliff(Convolution):
+    """Its loss is finite and has a gradient that is not."""
+
+    def loss(
+        self, image: Float[Tensor, "B 3 H W"], unit: Float[Tensor, "B 3 1 1"]
+    ) -> Float[Tensor, ""]:
+        return super().loss(image, unit) + (0 * self.convolution.bias.sum()).sqrt()
+
+
+def test_a_gradient_that_is_not_finite_spoils_no_state(rooms_file: Path, tmp_path: Path) -> None:
+    message = f"{tmp_path}: gradient_norm is nan at step 1; the state before it is saved"
+    with pytest.raises(CommandError, match=re.escape(message)):
+        train_any(Cliff(), Blur(), rooms_file, tmp_path, 9)
+    assert read_state(tmp_path).step == 0
+
+
 def test_a_folder_where_another_command_trains_is_refused(rooms_file: Path, tmp_path: Path) -> None:
     with (
         locked(tmp_path, "training"),
         pytest.raises(UsageError, match="another command is training there"),
     ):
         train_any(blur(), Blur(), rooms_file, tmp_path, 1)
+
+
+def test_a_file_is_no_run_folder(rooms_file: Path) -> None:
+    message = f"{rooms_file}: a file, where a run folder would be; choose another --run"
+    with pytest.raises(UsageError, match=re.escape(message)):
+        train_any(blur(), Blur(), rooms_file, rooms_file, 1)
 
 
 def test_a_run_whose_state_is_gone_is_not_begun_anew(rooms_file: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from monet import Monet, load
-from monet.config import ModelConfig, OptimiserConfig, TrainConfig
+from monet.config import TrainConfig
 from monet.training.growth import grow
 from monet.training.trainer import Trainer
 from monet.weights import find_weights, read_weights
@@ -16,6 +16,7 @@ from scenes.command_line import UsageError
 from scenes.driver import build
 from scenes.file.reader import SceneFile
 from scenes.objects_room.config import ObjectsRoomConfig
+from small_runs import MODEL, small_run
 
 NAME = "objects_room_quick"
 
@@ -101,25 +102,7 @@ def test_the_larger_decoder_draws_much_the_same_twice_as_large(
 def first_run(rooms_file: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
     """Returns the config of a finished run at 16 pixels, to go on from its folder."""
     folder = tmp_path_factory.mktemp("runs") / "small"
-    model = ModelConfig(
-        image_size=16,
-        num_slots=3,
-        latent_dim=4,
-        encoder_channels=(8, 8),
-        encoder_hidden=16,
-        decoder_channels=(8, 8),
-        unet_channels=(10, 9, 8),
-        unet_hidden=(16,),
-    )
-    config = TrainConfig(
-        name="small",
-        model=model,
-        optimiser=OptimiserConfig(kind="adam", learning_rate=1e-3),
-        data=rooms_file,
-        steps=2,
-        batch_size=8,
-        precision="float32",
-    )
+    config = small_run(rooms_file, 2, model=replace(MODEL, unet_channels=(10, 9, 8)))
     with Trainer(config, folder) as trainer:
         trainer.run()
     return replace(config, init_from=str(folder))

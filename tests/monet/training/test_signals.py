@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from monet.cli import main
 from monet.training.signals import StopSignals
 from monet.training.state import read_state
-from monet.training.validation import Results, Validation
+from monet.training.validation import Validation
 from promises import Promise
 
 SMALL = """
@@ -224,7 +225,7 @@ def test_scores_that_a_signal_left_out_are_made_when_the_run_goes_on(
         self: Validation,
         weights: Mapping[str, torch.Tensor],
         advance: Callable[[int], None],
-    ) -> Results:
+    ) -> tuple[dict[str, float], np.ndarray]:
         if steps(folder)[-1] not in unscored:
             return results(self, weights, advance)
         os.kill(os.getpid(), signal.SIGINT)

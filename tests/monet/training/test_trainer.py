@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small_runs
 import torch
 from monet import load
-from monet.config import ModelConfig, OptimiserConfig, TrainConfig
+from monet.config import TrainConfig
 from monet.config_file import Stage, read_config
 from monet.training.data import TrainingImages
 from monet.training.learner import Learner
@@ -31,34 +32,11 @@ from scenes.driver import build
 from scenes.lock import locked
 from scenes.multi_dsprites.config import MultiDSpritesConfig
 from scenes.serialise import to_json
+from small_runs import MODEL, small_run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-MODEL = ModelConfig(
-    image_size=16,
-    num_slots=3,
-    latent_dim=4,
-    encoder_channels=(8, 8),
-    encoder_hidden=16,
-    decoder_channels=(8, 8),
-    unet_channels=(8, 8, 8),
-    unet_hidden=(16,),
-)
-OPTIMISER = OptimiserConfig(kind="adam", learning_rate=1e-3, average_decay=0.9)
-
-
-def small(data: Path, steps: int, **changes: object) -> TrainConfig:
-    config = TrainConfig(
-        name="small",
-        model=MODEL,
-        optimiser=OPTIMISER,
-        data=data,
-        steps=steps,
-        batch_size=8,
-        precision="float32",
-        log_every=1,
-        score_every=50,
-    )
-    return replace(config, **changes)  # type: ignore[arg-type]
+OPTIMISER = replace(small_runs.OPTIMISER, average_decay=0.9)
+small = partial(small_run, optimiser=OPTIMISER)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

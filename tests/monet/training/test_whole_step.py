@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from monet.config import LossAblations, ModelConfig, OptimiserConfig, TrainConfig
+from monet.config import LossAblations, OptimiserConfig, TrainConfig
 from monet.given_masks import needs_segmentation
 from monet.training.data import TrainingImages
 from monet.training.learner import Learner
@@ -17,18 +17,9 @@ from monet.training.processes import Ranks
 from monet.training.steps import NotFiniteError, Terms
 from monet.training.whole_step import Form, WholeStep
 from scenes.file.reader import SceneFile
+from small_runs import MODEL, small_run
 from torch import Tensor
 
-MODEL = ModelConfig(
-    image_size=16,
-    num_slots=7,
-    latent_dim=4,
-    encoder_channels=(8, 8),
-    encoder_hidden=16,
-    decoder_channels=(8, 8),
-    unet_channels=(8, 8, 8),
-    unet_hidden=(16,),
-)
 MUON = OptimiserConfig(
     kind="muon",
     learning_rate=1e-4,
@@ -43,16 +34,8 @@ CALLED = Form(backend=None, capture=lambda step: step)
 
 
 def config_of(data: Path, **changes: object) -> TrainConfig:
-    config = TrainConfig(
-        name="whole",
-        model=MODEL,
-        optimiser=MUON,
-        data=data,
-        steps=40,
-        batch_size=8,
-        precision="float32",
-    )
-    return replace(config, **changes)  # type: ignore[arg-type]
+    changes = {"model": replace(MODEL, num_slots=7), "optimiser": MUON, "steps": 40} | changes
+    return small_run(data, **changes)  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -71,9 +71,10 @@ class Budget:
         if command.finish_in is None:
             limit = command.stop_after
             return cls(None if limit is None else seconds(limit, "--stop-after"), False, now)
-        for flag in ("--stop-after", "--steps"):
-            if _value_of(flag, arguments) is not None:
-                raise UsageError(f"--finish-in and {flag} exclude each other")
+        if command.stop_after is not None:
+            raise UsageError("--finish-in and --stop-after exclude each other")
+        if _value_of("--steps", arguments) is not None:
+            raise UsageError("--finish-in and --steps exclude each other")
         return cls(seconds(command.finish_in, "--finish-in"), True, now)
 
     def left_s(self) -> float | None:

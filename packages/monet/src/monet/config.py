@@ -176,7 +176,8 @@ class OptimiserConfig:
     def __post_init__(self) -> None:
         check_kinds(self)
         for name in ("learning_rate", "vae_rate"):
-            check_number(name, getattr(self, name), positive=True)
+            # Beyond these, one step makes weights infinite, and no sound state is left to save.
+            check_number(name, getattr(self, name), high=1e18, positive=True)
         check_integer("warmup_steps", self.warmup_steps, 0, MOST_STEPS)
         check_number("average_decay", self.average_decay)
         if self.average_decay >= 1:

@@ -40,7 +40,8 @@ def images_of_size(images: np.ndarray | Tensor, size: int) -> Shaped[Tensor, "N 
     if height != width or height < size or height % size:
         raise ValueError(
             f"images of {height} x {width} pixels cannot be averaged down to this model's {size} x "
-            f"{size}; {way_to(size)}"
+            f'{size}; scenes.images_at(images, {size}, fit="crop") makes them so, and fit="pad" or '
+            '"stretch" without cutting'
         )
     if not len(tensor):
         raise ValueError("there are no images")
@@ -78,12 +79,6 @@ def check_masks(
     if max(1 - low, high - 1) > RANGE_SLACK:
         raise ValueError(f"masks must sum to 1 over the slots, got {low:g} to {high:g}")
     return tensor
-
-
-def way_to(size: int) -> str:
-    """Returns advice for an error: how to turn images of any size into ones of `size` pixels."""
-    call = f'scenes.images_at(images, {size}, fit="crop")'
-    return f'{call} makes them so, and fit="pad" or "stretch" without cutting'
 
 
 def _check_range(tensor: Tensor, rule: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from monet.config import LossAblations, LossConfig, ModelConfig, OptimiserConfig, TrainConfig
 
 _PAPER = TrainConfig()
+_MUON = OptimiserConfig(kind="muon", warmup_steps=100, schedule="cosine")
 _CLEVR = replace(
     _PAPER,
     name="paper-clevr",
@@ -44,13 +45,7 @@ PRESETS: dict[str, TrainConfig] = {
             unet_channels=(16, 32, 32, 32),
         ),
         loss=LossConfig(sigma_bg=0.195, sigma_fg=0.205, beta=0.05, gamma=0.15),
-        optimiser=OptimiserConfig(
-            kind="muon",
-            learning_rate=2e-3,
-            vae_rate=0.375,
-            warmup_steps=100,
-            schedule="cosine",
-        ),
+        optimiser=replace(_MUON, learning_rate=2e-3, vae_rate=0.375),
         steps=3_000,
         batch_size=16,
         score_every=500,
@@ -58,14 +53,7 @@ PRESETS: dict[str, TrainConfig] = {
     "fast": TrainConfig(
         name="fast",
         ablations=LossAblations(posterior_weight=1.0, posterior_start=6_000),
-        optimiser=OptimiserConfig(
-            kind="muon",
-            learning_rate=1e-3,
-            vae_rate=0.5,
-            warmup_steps=100,
-            schedule="cosine",
-            average_decay=0.999,
-        ),
+        optimiser=replace(_MUON, learning_rate=1e-3, vae_rate=0.5, average_decay=0.999),
         steps=36_000,
     ),
 }

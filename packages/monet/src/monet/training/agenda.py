@@ -117,7 +117,8 @@ class Agenda:
     @property
     def is_over(self) -> bool:
         """Whether there is no time for another step with the scores and the state after it."""
-        return self.left_s <= 0 or self.left_s < self.costs.step_s + self._end_s
+        costs = self._costs_to_come
+        return self.left_s <= 0 or self.left_s < costs.step_s + costs.end_s
 
     @property
     def has_time_to_score(self) -> bool:
@@ -126,7 +127,7 @@ class Agenda:
 
     def steps_that_fit(self, config: TrainConfig, step: int) -> int:
         """Returns how many steps there is time for; one at least before any is made."""
-        costs = replace(self.costs, score_s=0.0) if self.leaves_out_scores else self.costs
+        costs = self._costs_to_come
         fit = costs.steps_that_fit(config, step, self.left_s) if costs.step_s else 1
         return max(fit, 1) if step == self.first else fit
 
@@ -139,8 +140,9 @@ class Agenda:
         return True
 
     @property
-    def _end_s(self) -> float:
-        return self.costs.save_s if self.leaves_out_scores else self.costs.end_s
+    def _costs_to_come(self) -> Costs:
+        """The costs, without scores where none are made."""
+        return replace(self.costs, score_s=0.0) if self.leaves_out_scores else self.costs
 
     @property
     def _elapsed_s(self) -> float:

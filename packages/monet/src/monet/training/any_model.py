@@ -16,10 +16,9 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 import torch
 from jaxtyping import Float
-from scenes.atomic import clear_unfinished, write_whole
-from scenes.command_line import CommandError, UsageError, in_words
+from scenes.atomic import write_whole
+from scenes.command_line import CommandError
 from scenes.file.reader import SceneFile
-from scenes.lock import locked
 from scenes.progress import progress_bar
 from scenes.serialise import from_json, to_json
 from torch import Tensor, nn
@@ -31,7 +30,8 @@ from monet.seal import read_regular
 from monet.training.data import TrainingImages, noise
 from monet.training.loop import Outcome, Reason
 from monet.training.optimiser import optimiser_state, restore_optimiser
-from monet.training.run_log import METRICS, RunLog
+from monet.training.run_folder import RunFolder
+from monet.training.run_log import RunLog
 from monet.training.signals import StopSignals
 from monet.training.state import STATE, State, read_state, save_state
 from monet.training.thread_shares import ThreadShares
@@ -114,7 +114,9 @@ class AnyRun:
         file: scenes to learn from.
     """
 
-    def __init__(self, folder: Path, model: Trainable, recipe: Recipe, file: SceneFile) -> None:
+    def __init__(
+        self, folder: RunFolder, model: Trainable, recipe: Recipe, file: SceneFile
+    ) -> None:
         self.step = 0
         self._folder, self._model, self._recipe, self._file = folder, model, recipe, file
         self._parameters = list(model.parameters())
@@ -128,32 +130,21 @@ class AnyRun:
             UsageError: the run there is of another config or of other scenes, or its state is gone.
             CommandError: its state is damaged, or another model's.
         """
-        folder, file = self._folder, self._file
-        if not (folder / STATE).exists():
-            if (folder / METRICS).exists():
-                raise UsageError(
-                    f"{folder / METRICS}: the log of a run whose {STATE} is gone; choose another "
-                    "--run"
-                )
-            write_whole(folder / CONFIG, to_json(self._recipe).encode())
+        folder, path = self._folder, self._folder.path
+        if not folder.has_state:
+            folder.check_no_log()
+            write_whole(path / CONFIG, to_json(self._recipe).encode())
             self.save()
             return
-        before, state = read_recipe(folder, type(self._recipe)), read_state(folder)
+        before, state = read_recipe(path, type(self._recipe)), read_state(path)
         if before != self._recipe:
-            difference = first_difference(before, self._recipe)
-            raise UsageError(
-                f"{folder}: a run of another config ({difference}); choose another --run"
-            )
-        if not file.is_of(state.data) or state.rows > file.n:
-            raise UsageError(
-                f"{folder}: {file.path} holds other scenes than this run began with; choose "
-                "another --run"
-            )
+            raise folder.other_config(first_difference(before, self._recipe))
+        folder.check_data(state, self._file)
         try:
             self._model.load_state_dict(state.model)
             restore_optimiser(self._optimiser, state.optimiser)
         except Exception as error:  # torch raises many kinds
-            raise CommandError(f"{folder / STATE}: of another model than {CONFIG} says") from error
+            raise CommandError(f"{path / STATE}: of another model than {CONFIG} says") from error
         self.step = state.step
 
     def save(self) -> None:
@@ -170,16 +161,14 @@ class AnyRun:
             data=self._file.identity,
             rows=self._file.n,
         )
-        try:
-            save_state(self._folder, state)
-        except OSError as error:
-            raise CommandError(f"{in_words(error)}; the last saved state is kept") from error
+        with self._folder.saving():
+            save_state(self._folder.path, state)
 
     def learn(self, images: TrainingImages, cores: ThreadShares) -> float:
         """Makes a step, a share of its batch on each core, and returns its loss.
 
         Raises:
-            CommandError: it is not finite; the state before the step is saved.
+            CommandError: it or its gradient is not finite; the state before the step is saved.
         """
         model, rate = self._model, self._recipe.rate(self.step)
         image = to_unit(images.batch(self.step).images)
@@ -193,12 +182,15 @@ class AnyRun:
                 self._parameters,
             )
             loss = terms.item()
-            if not math.isfinite(loss):
-                self.save()
-                raise CommandError(
-                    f"{self._folder}: loss is {loss} at step {self.step + 1}; the state before it "
-                    f"is saved; try a lower learning rate than {rate:g}"
-                )
+            gradients = [p.grad for p in self._parameters if p.grad is not None]
+            norm = torch.nn.utils.get_total_norm(gradients).item()
+            for name, value in (("loss", loss), ("gradient_norm", norm)):
+                if not math.isfinite(value):
+                    self.save()
+                    raise CommandError(
+                        f"{self._folder.path}: {name} is {value} at step {self.step + 1}; the "
+                        f"state before it is saved; try a lower learning rate than {rate:g}"
+                    )
             for group in self._optimiser.param_groups:
                 group["lr"] = rate
             self._optimiser.step()
@@ -234,18 +226,18 @@ def train_any(
     end = math.inf if stop_after_s is None else time.monotonic() + stop_after_s
     device = next(model.parameters()).device
     threads = torch.get_num_threads() if device.type == "cpu" else 1
+    run_folder = RunFolder(folder)
     with (
         SceneFile(data) as file,
         closing(
             TrainingImages(file, recipe.image_size, recipe.batch_size, recipe.seed, device=device)
         ) as images,
         closing(ThreadShares(threads)) as cores,
-        locked(folder, "training"),
+        run_folder.locked(),
         StopSignals(second_ends=True) as signals,
         progress_bar() as progress,
     ):
-        clear_unfinished(folder)
-        run = AnyRun(folder, model, recipe, file)
+        run = AnyRun(run_folder, model, recipe, file)
         run.resume()
         task = progress.add_task(folder.name, total=steps, completed=run.step, note="")
         losses: list[float] = []

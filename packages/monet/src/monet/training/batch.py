@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,13 +23,9 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """Returns the batch on a device; a copy to a GPU runs while the caller goes on."""
-        batch = self
-        if device.type == "cuda" and self.images.device.type == "cpu":
-            batch = self.pinned()
-        segmentation = batch.segmentation
-        if segmentation is not None:
-            segmentation = segmentation.to(device, non_blocking=True)
-        return Batch(batch.images.to(device, non_blocking=True), segmentation)
+        is_copied = device.type == "cuda" and self.images.device.type == "cpu"
+        batch = self.pinned() if is_copied else self
+        return batch._each(lambda pixels: pixels.to(device, non_blocking=True))
 
     @property
     def bytes(self) -> int:
@@ -52,12 +48,13 @@ class Batch:
 
     def pinned(self) -> Batch:
         """Returns the batch in pinned memory, from which a GPU copies while the caller goes on."""
-        segmentation = self.segmentation
-        return Batch(
-            self.images.pin_memory(), None if segmentation is None else segmentation.pin_memory()
-        )
+        return self._each(Tensor.pin_memory)
 
     def take(self, rows: Int64[Tensor, " N"]) -> Batch:
         """Returns some of its scenes."""
-        segmentation = None if self.segmentation is None else self.segmentation[rows]
-        return Batch(self.images[rows], segmentation)
+        return self._each(lambda pixels: pixels[rows])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """Returns the batch with its images and its segmentation changed alike."""
+        labels = self.segmentation
+        return Batch(change(self.images), None if labels is None else change(labels))

@@ -178,10 +178,10 @@ class TrainingImages:
         return Batch(images, segmentation)
 
     def _scenes(self, chunks: list[int] | range) -> Batch:
-        arrays = {key: torch.from_numpy(self._rows_of(key, chunks)) for key in self._keys}
+        arrays = {key: torch.from_numpy(self._pixels(key, chunks)) for key in self._keys}
         return Batch(arrays["image"], arrays.get("segmentation"))
 
-    def _rows_of(self, key: str, chunks: list[int] | range) -> UInt8[np.ndarray, "N H W *C"]:
+    def _pixels(self, key: str, chunks: list[int] | range) -> UInt8[np.ndarray, "N H W *C"]:
         # One call reads neighbouring chunks together.
         labelled = key == "segmentation"
         reduce = segmentation_at if labelled else images_at

@@ -52,7 +52,9 @@ def grow(tensors: Mapping[str, Tensor], before: ModelConfig, model: Monet) -> Ma
         model: the larger model, as initialised, on any device.
     """
     now, first = model.config, model.config.encoder_channels[0]
-    if now.image_size == 2 * before.image_size and _can_enlarge(before, first):
+    # The new layers need channels enough to pass on what the old ones take.
+    can_enlarge = first >= INPUTS and before.unet_channels[0] >= PASSING
+    if now.image_size == 2 * before.image_size and can_enlarge:
         larger = _enlarged(before, first)
         tensors = _enlarge(tensors, Monet(larger).state_dict(), before)
         before = larger
@@ -76,11 +78,6 @@ def _enlarged(config: ModelConfig, encoder_first: int) -> ModelConfig:
         encoder_channels=(encoder_first, *config.encoder_channels),
         unet_channels=(config.unet_channels[0], *config.unet_channels),
     )
-
-
-def _can_enlarge(config: ModelConfig, encoder_first: int) -> bool:
-    """Whether the new layers have channels enough to pass on what the old ones take."""
-    return encoder_first >= INPUTS and config.unet_channels[0] >= PASSING
 
 
 def _enlarge(

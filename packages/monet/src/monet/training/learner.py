@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
+from jaxtyping import Float
 from scenes.command_line import UsageError
 from torch import Tensor
 
@@ -12,6 +13,7 @@ from monet.arithmetic import allow_tf32, chosen_precision
 from monet.config import Precision, TrainConfig, first_difference
 from monet.config_file import Stage
 from monet.model import Monet
+from monet.training.data import noise
 from monet.training.growth import grow
 from monet.training.mean_loss import Backend, MeanLoss
 from monet.training.optimiser import (
@@ -70,6 +72,13 @@ class Learner:
     def rate(self) -> float:
         """Learning rate of the step to come, the attention network's."""
         return learning_rate(self.config.optimiser, self.step, self.config.steps)
+
+    def noise(self, step: int) -> Float[Tensor, "b K D"]:
+        """Returns the noise of a step's latents, for this process's share of the batch."""
+        config = self.config
+        shape = (config.batch_size, config.model.num_slots, config.model.latent_dim)
+        # Drawn for the whole batch, so that an image's does not depend on the processes.
+        return noise(config.seed, step, *shape)[self.ranks.share(config.batch_size)]
 
     def mean_loss(self, backend: Backend | None = None) -> MeanLoss:
         """Returns the loss of a batch, compiled by `backend` if there is one."""

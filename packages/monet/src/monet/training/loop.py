@@ -104,7 +104,8 @@ class Loop:
         """Does what is due after a step; returns why the run ends here, `steps` if it goes on."""
         learner, agenda, ranks = self._learner, self._agenda, self._ranks
         self._reporter.unlogged += self._steps.terms()
-        self._show()
+        total, note = learner.config.steps, self._reporter.note()
+        self._progress.update(self._task, total=total, completed=learner.step, note=note)
         if due.log:
             self._reporter.log_terms(learner.step)
         if due.score and not ranks.any(self._signals.asked):
@@ -132,7 +133,3 @@ class Loop:
     def _timed_save(self) -> None:
         with self._agenda.timing("save_s"):
             self._save()
-
-    def _show(self) -> None:
-        total, step = self._learner.config.steps, self._learner.step
-        self._progress.update(self._task, total=total, completed=step, note=self._reporter.note())

@@ -64,10 +64,16 @@ class MeanLoss:
             log_masks: masks to use instead of the attention's (section 2.2).
             posterior_weight: of the fourth term, at this step; given masks have no such term.
         """
-        if log_masks is None:
-            masks = self._model.attention(image, noise.shape[1], self._split)
-            return self._explain(image, masks, noise, posterior_weight)
-        return self._explain(image, log_masks, noise, 0.0)
+        if log_masks is not None:
+            return self._explain(image, log_masks, noise, 0.0)
+        masks = self.log_masks(image, noise.shape[1])
+        return self._explain(image, masks, noise, posterior_weight)
+
+    def log_masks(
+        self, image: Float[Tensor, "B 3 H W"], num_slots: int
+    ) -> Float[Tensor, "B K H W"]:
+        """Returns the attention's log masks of images in [0, 1]."""
+        return self._model.attention(image, num_slots, self._split)
 
     def _explained(
         self,

@@ -11,7 +11,7 @@ from torch import Tensor
 from monet.given_masks import log_masks_of
 from monet.images import to_unit
 from monet.training.batch import Batch
-from monet.training.data import TrainingImages, noise
+from monet.training.data import TrainingImages
 from monet.training.learner import Learner
 from monet.training.mean_loss import Backend
 from monet.training.optimiser import set_rate
@@ -85,10 +85,7 @@ class PlainStep:
         learner, share = self._learner, self._share
         config, device = learner.config, learner.device
         half = learner.precision == "bfloat16"
-        slots = config.model.num_slots
-        # Noise is drawn for the whole batch, so that an image's does not depend on the processes.
-        shape = (len(batch), slots, config.model.latent_dim)
-        unit = noise(config.seed, learner.step, *shape)[share].to(device)
+        unit = learner.noise(learner.step).to(device)
         log_masks = log_masks_of(config, batch)
         log_masks = None if log_masks is None else log_masks[share]
         image = to_unit(batch.images[share])

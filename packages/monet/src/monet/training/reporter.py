@@ -65,5 +65,6 @@ class Reporter:
         )
         progress.remove_task(task)
         if results is not None:
-            self._log.scalars(step, results.scores)
-            self._log.picture(step, results.sheet)
+            scores, sheet = results
+            self._log.scalars(step, scores)
+            self._log.picture(step, sheet)

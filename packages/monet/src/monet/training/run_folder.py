@@ -12,7 +12,7 @@ from scenes.file.reader import SceneFile
 from scenes.lock import locked
 
 from monet.config import TrainConfig, first_difference
-from monet.config_file import Stage, read_config, save_config
+from monet.config_file import Stage, read_config
 from monet.training.run_log import METRICS, read_lines
 from monet.training.state import STATE, State, read_state, save_state
 from monet.weights import WEIGHTS, find_weights, read_weights, save_weights
@@ -53,14 +53,14 @@ class RunFolder:
             return None
         before = read_config(self.path)
         if before.identity != config.identity:
-            difference = first_difference(before.identity, config.identity)
-            raise self._other_config(difference)
+            raise self.other_config(first_difference(before.identity, config.identity))
         state = read_state(self.path)
         if before.init_from != config.init_from and not _began_with(state, config.init_from):
-            raise self._other_config(f"init_from {before.init_from}, not {config.init_from}")
+            raise self.other_config(f"init_from {before.init_from}, not {config.init_from}")
         return state
 
-    def _other_config(self, difference: str) -> UsageError:
+    def other_config(self, difference: str) -> UsageError:
+        """Returns the error that refuses to go on by a config that differs from the run's."""
         return UsageError(
             f"{self.path}: a run of another config ({difference}); choose another --run"
         )
@@ -71,16 +71,24 @@ class RunFolder:
         Raises:
             UsageError: there are weights, or lines in a log.
         """
-        weights, log = self.path / WEIGHTS, self.path / METRICS
+        weights = self.path / WEIGHTS
         if weights.exists():
             raise UsageError(
                 f"{weights}: weights whose {STATE}, from which a run goes on, is gone; "
                 f"choose another --run, and --init-from {self.path} to start from them"
             )
+        self.check_no_log(", and --init-from WEIGHTS if you have them elsewhere")
+
+    def check_no_log(self, advice: str = "") -> None:
+        """Refuses to begin anew over the log of a run whose state is gone; advice ends the line.
+
+        Raises:
+            UsageError: there are lines in a log.
+        """
         if read_lines(self.path):
             raise UsageError(
-                f"{log}: the log of a run whose {STATE} is gone; choose another --run, and "
-                "--init-from WEIGHTS if you have them elsewhere"
+                f"{self.path / METRICS}: the log of a run whose {STATE} is gone; choose another "
+                f"--run{advice}"
             )
 
     def is_scored(self, step: int) -> bool:
@@ -91,7 +99,7 @@ class RunFolder:
         """Returns the step of the state on disk."""
         return read_state(self.path).step
 
-    def check_data(self, saved: State, file: SceneFile) -> None:
+    def check_data(self, saved: State, file: SceneFile, advice: str = "") -> None:
         """Refuses a file of other scenes; the same ones elsewhere, or more of them, are accepted.
 
         Raises:
@@ -100,7 +108,7 @@ class RunFolder:
         if saved.data and (not file.is_of(saved.data) or saved.rows > file.n):
             raise UsageError(
                 f"{self.path}: {file.path} holds other scenes than this run began with; "
-                f"choose another --run, and --init-from {self.path} to start from its weights"
+                f"choose another --run{advice}"
             )
 
     @contextmanager
@@ -116,10 +124,6 @@ class RunFolder:
             clear_unfinished(self.path)
             yield
 
-    def save_config(self, config: TrainConfig) -> None:
-        """Saves the config alone."""
-        save_config(self.path, config)
-
     def save(self, config: TrainConfig, state: State, dataset: str) -> None:
         """Saves weights and state; a kill at any moment leaves the old ones or the new.
 
@@ -133,12 +137,22 @@ class RunFolder:
             CommandError: there is no space left, or the like.
         """
         notes = {"seed": str(config.seed)}
-        try:
+        with self.saving():
             if state.step:
                 path = self.path / WEIGHTS
                 save_weights(path, state.average, config, state.step, dataset, notes, state.stages)
             # The state last: a run that is finished has its weights.
             save_state(self.path, state)
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Takes the state that the block saves for this process's own.
+
+        Raises:
+            CommandError: there is no space left, or the like.
+        """
+        try:
+            yield
             self._known_state = self._state_on_disk()
         except OSError as error:
             raise CommandError(f"{in_words(error)}; the last saved state is kept") from error

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from monet.training.batch import Batch
-from monet.training.data import TrainingImages, noise
+from monet.training.data import TrainingImages
 from monet.training.learner import Learner
 from monet.training.optimiser import learning_rate
 from monet.training.steps import TERMS
@@ -70,7 +70,7 @@ class StepBuffer:
     def __init__(self, learner: Learner, images: TrainingImages, steps_ahead: int) -> None:
         self._learner, self._images = learner, images
         config, device = learner.config, learner.device
-        self._share = learner.ranks.share(config.batch_size)
+        share = learner.ranks.share(config.batch_size)
         self._feeder = ThreadPoolExecutor(1, "rows")
         self._next: Future[Prepared] | None = None
         if images.resident is not None:
@@ -87,9 +87,9 @@ class StepBuffer:
         def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros(steps_ahead, *shape, dtype=dtype, device=device)
 
-        model, rows = config.model, self._share.stop - self._share.start
+        model = config.model
         self._places = zeros(config.batch_size, dtype=torch.int64)
-        self._noise = zeros(rows, model.num_slots, model.latent_dim)
+        self._noise = zeros(share.stop - share.start, model.num_slots, model.latent_dim)
         self._schedule = zeros(3)
         self._terms = zeros(len(TERMS))
         self._at = torch.zeros(1, dtype=torch.int64, device=device)
@@ -175,9 +175,7 @@ class StepBuffer:
     def _prepare(self, first: int) -> Prepared:
         config, images = self._learner.config, self._images
         steps = range(first, first + self.steps_ahead)
-        shape = (config.batch_size, config.model.num_slots, config.model.latent_dim)
-        # Noise is drawn for the whole batch, so that an image's does not depend on the processes.
-        drawn = torch.stack([noise(config.seed, step, *shape)[self._share] for step in steps])
+        drawn = torch.stack([self._learner.noise(step) for step in steps])
         if images.resident is not None:
             places = torch.stack([images.rows_of(step) for step in steps])
             prepared = Prepared(places, drawn, None)

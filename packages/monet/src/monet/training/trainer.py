@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from scenes.command_line import CommandError, UsageError
+from scenes.command_line import CommandError
 from scenes.file.reader import SceneFile
 from scenes.progress import progress_bar
 
 from monet.config import Device, TrainConfig, first_difference
+from monet.config_file import save_config
 from monet.devices import choose_device
 from monet.model import Monet
 from monet.training import pace
@@ -60,7 +61,8 @@ class Trainer:
         self._file = SceneFile(config.data)
         try:
             if saved is not None:
-                self._folder.check_data(saved, self._file)
+                advice = f", and --init-from {folder} to start from its weights"
+                self._folder.check_data(saved, self._file, advice)
             self._images = start_images(config, self._file, self.device)
             self._steps = start_steps(
                 self._learner, self._images, is_compiled=config.compile == "always"
@@ -147,7 +149,7 @@ class Trainer:
         """
         if config.identity != self.config.identity:
             difference = first_difference(self.config.identity, config.identity)
-            raise UsageError(f"{self._folder.path}: a run of another config ({difference})")
+            raise self._folder.other_config(difference)
         self._learner.config = config
         self._steps.replan()
 
@@ -169,12 +171,12 @@ class Trainer:
         if self._ranks.rank > 0:
             return self._loop(agenda, fill)
         with self._folder.locked():
-            self._folder.save_config(self.config)
+            save_config(self._folder.path, self.config)
             if not self._folder.has_state:
                 self.save()
             with self._reporter.logging(self._folder.path, self.step):
                 outcome = self._loop(agenda, fill)
-            self._folder.save_config(self.config)
+            save_config(self._folder.path, self.config)
         return outcome
 
     def _loop(self, agenda: Agenda, fill: bool) -> Outcome:

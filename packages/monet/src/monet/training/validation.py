@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -23,15 +22,6 @@ BATCH = 64
 """Images that are decomposed at once."""
 Advance = Callable[[int], None]
 """Called with the number of images that were finished since the last call."""
-
-
-@dataclass(frozen=True)
-class Results:
-    """Scores of some weights on the held-out images, and a picture."""
-
-    scores: dict[str, float]
-    sheet: UInt8[np.ndarray, "Y X 3"]
-    """The picture: the decompositions of some images."""
 
 
 class Validation:
@@ -81,13 +71,13 @@ class Validation:
 
     def results(
         self, weights: Mapping[str, torch.Tensor], advance: Advance | None = None
-    ) -> Results:
+    ) -> tuple[dict[str, float], UInt8[np.ndarray, "Y X 3"]]:
         """Returns scores and a picture; `advance` is called as images are finished."""
         scores = self.scores(weights, advance)
         sheet = self.sheet(weights)
         if advance is not None:
             advance(PICTURED)
-        return Results(scores, sheet)
+        return scores, sheet
 
     def sheet(
         self, weights: Mapping[str, torch.Tensor], count: int = PICTURED
