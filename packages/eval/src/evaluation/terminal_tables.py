@@ -15,7 +15,14 @@ from rich.text import Text
 from evaluation.scores.conditions import title_of
 from evaluation.scores.labels import CEILING, DECODED, FURTHER, REFINED, as_trained, of_slots
 from evaluation.scores.result_files import rows_from_json
-from evaluation.scores.results import FileScores, Generalisation, Representation, Row, Statistic
+from evaluation.scores.results import (
+    FEWEST_OBJECTS,
+    FileScores,
+    Generalisation,
+    Representation,
+    Row,
+    Statistic,
+)
 
 if TYPE_CHECKING:
     from monet.weights import Weights
@@ -153,7 +160,7 @@ def representation_table(result: Representation) -> Table:
             table.add_column("\n".join(lines), justify="right", no_wrap=True)
     for factor, predicted in next(iter(result.properties.values())).items():
         chance = predicted.chance
-        label = factor if chance == 0 else f"{factor} (chance {chance:.2f})"
+        label = f"{factor} (chance {chance:.2f})" if chance > 0 else factor
         rows = [row[factor] for row in result.properties.values()]
         table.add_row(label, *(_share(score) for row in rows for score in (row.linear, row.mlp)))
     for name in ("disentanglement", "completeness", "informativeness"):
@@ -304,5 +311,13 @@ def print_generalisation(results: Sequence[Generalisation]) -> None:
 
 
 def print_representation(result: Representation) -> None:
-    """Prints how well latents predict objects' properties."""
-    console().print(representation_table(result))
+    """Prints how well latents predict objects' properties, and why some scores are undefined."""
+    terminal = console()
+    terminal.print(representation_table(result))
+    rows = result.properties.values()
+    if any(math.isnan(score.linear) for row in rows for score in row.values()):
+        terminal.print(
+            f"- stands where fewer than {FEWEST_OBJECTS} objects are in the first four fifths of "
+            f"the scenes, to learn from, or fewer than {FEWEST_OBJECTS} in the others, to be "
+            "scored on, or where all of them are alike; --n takes more scenes."
+        )
