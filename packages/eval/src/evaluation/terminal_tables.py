@@ -76,9 +76,7 @@ def score_table(
     """Returns a table with a row for each entry, and those columns that any entry has."""
     names = [name for name in columns if any(name in scores for scores in rows.values())]
     most = max((s.count for scores in rows.values() for s in scores.values()), default=0)
-    table = _table(title)
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
+    table = _table(title, names)
     for label, scores in rows.items():
         table.add_row(label, *(cell(name, scores.get(name), most) for name in names))
     return table
@@ -97,11 +95,12 @@ def condition_table(title: str, results: Sequence[Generalisation]) -> Table:
 
 def comparison_table(results: Sequence[Generalisation]) -> Table:
     """Returns a table of the model beside the baselines, in the conditions that were scored."""
-    table = _table("beside segmentations that look at colour or place alone, and the ceiling")
     first = results[0]
     columns = [column for column in COMPARED_COLUMNS if column[0] in first.conditions]
-    for condition, name in columns:
-        table.add_column(f"{title_of(condition)}\n{name}", justify="right", no_wrap=True)
+    table = _table(
+        "beside segmentations that look at colour or place alone, and the ceiling",
+        [f"{title_of(condition)}\n{name}" for condition, name in columns],
+    )
     rows: dict[str, Mapping[str, Mapping[str, Statistic]]] = {}
     for result in results:
         rows[of_slots(result.checkpoint, result.num_slots)] = result.conditions
@@ -123,10 +122,9 @@ def slot_table(result: Generalisation, condition: str) -> Table:
     use = result.slot_use[condition]
     table = _table(
         f"what each of {result.num_slots} slots holds, {title_of(condition)}: share of scenes in "
-        "which it holds anything, and mostly what"
+        "which it holds anything, and mostly what",
+        ("used", *use[0].area, "share of all pixels"),
     )
-    for name in ("used", *use[0].area, "share of all pixels"):
-        table.add_column(name, justify="right", no_wrap=True)
     for number, slot in enumerate(use, 1):
         shares = (slot.used, *slot.mostly.values(), sum(slot.area.values()))
         table.add_row(f"slot {number}", *(f"{share:.0%}" if share else "-" for share in shares))
@@ -135,11 +133,11 @@ def slot_table(result: Generalisation, condition: str) -> Table:
 
 def occlusion_table(result: Generalisation) -> Table:
     """Returns a table of the share of objects that are found, by how much of them is in view."""
-    table = _table("objects found (recall), by the share of them in view; ± over objects")
     model = result.occlusion.model
-    for recall in model.recall:
-        title = f"{recall.above:.0%} to {recall.to:.0%}"
-        table.add_column(title, justify="right", no_wrap=True)
+    table = _table(
+        "objects found (recall), by the share of them in view; ± over objects",
+        [f"{recall.above:.0%} to {recall.to:.0%}" for recall in model.recall],
+    )
     rows = {of_slots(result.checkpoint, result.num_slots): model, **result.occlusion.baselines}
     for label, objects in rows.items():
         table.add_row(label, *(cell("recall", statistic) for statistic in objects.recall))
@@ -151,13 +149,13 @@ def representation_table(result: Representation) -> Table:
     """Returns a table of how well latents predict each property of objects, then DCI."""
     table = _table(
         f"{result.checkpoint.title}, {result.n} scenes of {result.data}: accuracy of shape, R² of "
-        "the rest, on scenes not seen"
+        "the rest, on scenes not seen",
+        [
+            f"{name}, n = {count:,}, {kind}".replace("whole ", "whole\n").replace(", ", "\n")
+            for name, count in result.objects.items()
+            for kind in ("linear", "mlp")
+        ],
     )
-    for name, count in result.objects.items():
-        for kind in ("linear", "mlp"):
-            words = name.replace(", ", "\n").replace("whole ", "whole\n")
-            lines = (words, f"n = {count:,}", kind)
-            table.add_column("\n".join(lines), justify="right", no_wrap=True)
     for factor, predicted in next(iter(result.properties.values())).items():
         chance = predicted.chance
         label = f"{factor} (chance {chance:.2f})" if chance > 0 else factor
@@ -209,7 +207,7 @@ def cell(name: str, statistic: Statistic | None, most: int | None = None) -> str
     return text if most is None or statistic.count == most else f"{text} ({statistic.count})"
 
 
-def _table(title: str) -> Table:
+def _table(title: str, columns: Sequence[str]) -> Table:
     table = Table(
         title=Text(title),
         title_justify="left",
@@ -220,6 +218,8 @@ def _table(title: str) -> Table:
         pad_edge=False,
     )
     table.add_column("", no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
     return table
 
 

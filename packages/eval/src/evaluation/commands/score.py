@@ -31,7 +31,7 @@ class Score:
     out: Path | None = None
     """Folder to write; results/score/NAME/FILE by default."""
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Scores, prints the tables and writes scores.json."""
         from evaluation.predictions.cache import cache_of
         from evaluation.predictions.model_choice import choose_subject
@@ -58,4 +58,3 @@ class Score:
         path = write_result(result, self.out or RESULTS / result.name / self.data.stem)
         print_file_scores(result)
         print(path)
-        return 0
