@@ -48,14 +48,11 @@ class Generalise:
         from evaluation.terminal_tables import print_generalisation
 
         cache = cache_of(self.out)
+        model = choose_subject(
+            self.checkpoint, self.model, self.predictions, slots=self.slots or (), n=self.n
+        )
         subject, results = generalise_each(
-            choose_subject(
-                self.checkpoint,
-                self.model,
-                self.predictions,
-                slots=self.slots or (),
-                n=self.n,
-            ),
+            model,
             self.slots,
             n=self.n,
             seed=self.seed,

@@ -39,16 +39,12 @@ class Score:
         from evaluation.scores.scoring import score
         from evaluation.terminal_tables import print_file_scores
 
+        subject = choose_subject(
+            self.checkpoint, self.model, self.predictions, self.data, slots=(self.slots,), n=self.n
+        )
         result = score(
             self.data,
-            choose_subject(
-                self.checkpoint,
-                self.model,
-                self.predictions,
-                self.data,
-                slots=(self.slots,),
-                n=self.n,
-            ),
+            subject,
             slots=self.slots,
             n=self.n,
             baselines=self.baselines,
