@@ -208,7 +208,7 @@ def test_the_pictures_on_the_page_are_the_models(page: Path, run_folder: Path) -
         def tile(line: int, column: int, sheet: np.ndarray = sheet) -> np.ndarray:
             return sheet[32 * line : 32 * line + 32, 32 * column : 32 * column + 32].astype(int)
 
-        truth = replace(scenes.truth, segmentation=scenes.segmentation[row : row + 1])
+        truth = scenes.rows([row])
         (colors,) = slot_colors(parts.masks, truth)
         assert view["colors"] == ["#" + bytes(rgb).hex() for rgb in colors]
         refined = model.decompose(images, SLOTS, refine=3).masks[0]

@@ -80,7 +80,7 @@ def test_every_column_has_a_heading_and_shows_what_the_model_makes(
     np.testing.assert_array_equal(columns["image"], rooms.images)
     palette = entity_palette(rooms.entities, rooms.num_background)
     np.testing.assert_array_equal(columns["truth"], palette[rooms.segmentation])
-    colors = slot_colors(refined.masks, rooms.truth)
+    colors = slot_colors(refined.masks, rooms)
     for name, parts in {"segmentation": attention, "refined": refined}.items():
         labels = parts.masks.argmax(axis=1)
         painted = np.stack([own[each] for own, each in zip(colors, labels, strict=True)])

@@ -11,9 +11,12 @@ from evaluation.predictions.baselines import (
     kmeans_color_and_place,
     one_slot,
 )
+from evaluation.predictions.contract import Predictions
+from evaluation.scores.labels import MODEL
 from evaluation.scores.results import Statistic
+from evaluation.scores.rows import scores_of
 from evaluation.scores.truth import TestScenes, read_scenes
-from evaluation.scores.values import statistics_of, values_of
+from evaluation.scores.values import values_of
 
 
 def scenes(path: Path) -> TestScenes:
@@ -26,6 +29,10 @@ def test_one_slot_scores_nothing(rooms_file: Path) -> None:
     assert np.nanmax(np.abs(values["ari_fg"])) == 0
     assert np.abs(values["ari"]).max() == 0
     assert set(values["slots_used"]) == {1.0}
+
+
+def statistics_of(scenes: TestScenes, predictions: Predictions) -> dict[str, Statistic]:
+    return scores_of(scenes, {MODEL: predictions})[MODEL]
 
 
 def test_the_grid_has_four_equal_quarters(rooms_file: Path) -> None:
@@ -91,8 +98,6 @@ def test_every_baseline_says_the_same_each_time(rooms_file: Path) -> None:
 
 
 def test_a_perfect_prediction_scores_one(rooms_file: Path) -> None:
-    from evaluation.predictions.contract import Predictions
-
     given = scenes(rooms_file)
     perfect = Predictions(given.segmentation, 7, given.images.astype(np.float32) / 255)
     for name, statistic in statistics_of(given, perfect).items():

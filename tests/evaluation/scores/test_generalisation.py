@@ -14,8 +14,8 @@ from evaluation.predictions.models import scored_model
 from evaluation.scores.conditions import (
     COMPARED,
     CONDITIONS,
+    TestRooms,
     hold_out_of,
-    scene_file,
     title_of,
 )
 from evaluation.scores.example_scenes import example_scenes
@@ -267,13 +267,13 @@ def test_kinds_that_training_held_out_are_scored_apart(
     assert tuple(held.conditions) == ("objects_4", "held_in", "held_out")
     spheres = {}
     for condition in ("held_in", "held_out"):
-        path = scene_file(condition, 32, folder, seed=0, n=3, hold_out=kinds)
+        path = TestRooms(folder, 0, 3, 32, hold_out=kinds).file(condition)
         with SceneFile(path) as file:
             shown = file["factors/present"][:] & (file["factors/visible_pixels"][:] > 0)
             sphere = file["factors/shape"][:] == SHAPES.index("sphere")
             spheres[condition] = (shown & sphere).any(axis=1).tolist()
     assert spheres == {"held_in": [False] * 3, "held_out": [True] * 3}
-    other = scene_file("held_out", 32, folder, seed=0, n=1, hold_out=(parse_kind("hue=0-0.5"),))
+    other = TestRooms(folder, 0, 1, 32, hold_out=(parse_kind("hue=0-0.5"),)).file("held_out")
     assert other != path, "another hold-out has another file"
 
 
@@ -301,16 +301,16 @@ def test_a_program_has_files_written_of_some_conditions(
 def test_finished_scenes_are_used_again_and_extended(folder: Path, result: Generalisation) -> None:
     path = folder / "objects_2_32px.h5"
     before = path.stat().st_mtime_ns
-    assert scene_file("objects_2", 32, folder, seed=0, n=2) == path
+    assert TestRooms(folder, 0, 2, 32).file("objects_2") == path
     assert path.stat().st_mtime_ns == before
     with SceneFile(path) as file:
         first = file["image"][:]
-    assert scene_file("objects_2", 32, folder, seed=0, n=5) == path
+    assert TestRooms(folder, 0, 5, 32).file("objects_2") == path
     with SceneFile(path) as file:
         assert file.n == 5
         np.testing.assert_array_equal(file["image"][:3], first)
-    other = scene_file("objects_2", 32, folder, seed=1, n=3)
-    assert scene_file("objects_2", 32, folder, seed=0, n=5) == path
+    other = TestRooms(folder, 1, 3, 32).file("objects_2")
+    assert TestRooms(folder, 0, 5, 32).file("objects_2") == path
     with SceneFile(other) as file:
         assert (file["image"][:] != first).any(axis=(1, 2, 3)).all()
 
@@ -318,11 +318,11 @@ def test_finished_scenes_are_used_again_and_extended(folder: Path, result: Gener
 def test_a_users_own_file_of_larger_scenes_serves(tmp_path: Path) -> None:
     own = tmp_path / "objects_1.h5"
     build(condition_config("objects_1", 64), n=2, seed=0, out=own)
-    assert scene_file("objects_1", 32, tmp_path, seed=0, n=2) == own
+    assert TestRooms(tmp_path, 0, 2, 32).file("objects_1") == own
     # Not one of another seed, nor one whose size is no multiple.
     seeded = tmp_path / "objects_1_32px_seed1.h5"
-    assert scene_file("objects_1", 32, tmp_path, seed=1, n=2) == seeded
-    assert scene_file("objects_1", 48, tmp_path, seed=0, n=2) == tmp_path / "objects_1_48px.h5"
+    assert TestRooms(tmp_path, 1, 2, 32).file("objects_1") == seeded
+    assert TestRooms(tmp_path, 0, 2, 48).file("objects_1") == tmp_path / "objects_1_48px.h5"
 
 
 def test_one_slot_and_no_scenes_are_refused(model: Monet, folder: Path, cache: Cache) -> None:

@@ -21,11 +21,11 @@ def two_squares() -> TestScenes:
     amodal[0, 0, 2:6, 2:6] = True
     amodal[0, 1, 4:8, 2:6] = True
     return TestScenes(
-        np.zeros((1, 8, 8, 3), np.uint8),
         segmentation,
         ("background", "object_0", "object_1"),
         1,
-        amodal,
+        images=np.zeros((1, 8, 8, 3), np.uint8),
+        amodal=amodal,
     )
 
 

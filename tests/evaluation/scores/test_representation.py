@@ -104,6 +104,26 @@ def test_too_few_objects_leave_everything_undefined() -> None:
     assert np.isnan(dci(few).informativeness)
 
 
+def test_a_shape_that_is_seen_once_is_no_error(factors: dict[str, np.ndarray]) -> None:
+    shape = np.zeros(M)
+    shape[[5, M - 5]] = 1
+    scores = predict_properties(objects({"shape": shape}, np.stack([shape, factors["x"]], axis=1)))
+    assert 0.9 < scores["shape"].chance < 1
+    assert scores["shape"].mlp > 0.9
+
+
+def test_the_table_says_why_scores_are_lacking(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, rooms_file: Path
+) -> None:
+    arguments = ["represent", "--checkpoint", "objects_room_quick", "--data", str(rooms_file)]
+    assert main([*arguments, "--n", "24", "--out", str(tmp_path / "out")]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "nan" not in printed
+    said = "- stands where fewer than 50 objects are in the first four fifths of the scenes"
+    assert said in printed
+    assert printed.endswith(f"--n takes more scenes. {tmp_path / 'out' / 'representation.json'}")
+
+
 def test_objects_in_rooms_get_the_latents_of_their_slots(rooms_file: Path) -> None:
     scenes = read_scenes(rooms_file, 40)
     latents = np.arange(40 * 7, dtype=np.float32).reshape(40, 7, 1)

@@ -15,7 +15,14 @@ from rich.text import Text
 from evaluation.scores.conditions import title_of
 from evaluation.scores.labels import CEILING, DECODED, FURTHER, REFINED, as_trained, of_slots
 from evaluation.scores.result_files import rows_from_json
-from evaluation.scores.results import FileScores, Generalisation, Representation, Row, Statistic
+from evaluation.scores.results import (
+    FEWEST_OBJECTS,
+    FileScores,
+    Generalisation,
+    Representation,
+    Row,
+    Statistic,
+)
 
 if TYPE_CHECKING:
     from monet.weights import Weights
@@ -69,9 +76,7 @@ def score_table(
     """Returns a table with a row for each entry, and those columns that any entry has."""
     names = [name for name in columns if any(name in scores for scores in rows.values())]
     most = max((s.count for scores in rows.values() for s in scores.values()), default=0)
-    table = _table(title)
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
+    table = _table(title, names)
     for label, scores in rows.items():
         table.add_row(label, *(cell(name, scores.get(name), most) for name in names))
     return table
@@ -90,11 +95,12 @@ def condition_table(title: str, results: Sequence[Generalisation]) -> Table:
 
 def comparison_table(results: Sequence[Generalisation]) -> Table:
     """Returns a table of the model beside the baselines, in the conditions that were scored."""
-    table = _table("beside segmentations that look at colour or place alone, and the ceiling")
     first = results[0]
     columns = [column for column in COMPARED_COLUMNS if column[0] in first.conditions]
-    for condition, name in columns:
-        table.add_column(f"{title_of(condition)}\n{name}", justify="right", no_wrap=True)
+    table = _table(
+        "beside segmentations that look at colour or place alone, and the ceiling",
+        [f"{title_of(condition)}\n{name}" for condition, name in columns],
+    )
     rows: dict[str, Mapping[str, Mapping[str, Statistic]]] = {}
     for result in results:
         rows[of_slots(result.checkpoint, result.num_slots)] = result.conditions
@@ -116,10 +122,9 @@ def slot_table(result: Generalisation, condition: str) -> Table:
     use = result.slot_use[condition]
     table = _table(
         f"what each of {result.num_slots} slots holds, {title_of(condition)}: share of scenes in "
-        "which it holds anything, and mostly what"
+        "which it holds anything, and mostly what",
+        ("used", *use[0].area, "share of all pixels"),
     )
-    for name in ("used", *use[0].area, "share of all pixels"):
-        table.add_column(name, justify="right", no_wrap=True)
     for number, slot in enumerate(use, 1):
         shares = (slot.used, *slot.mostly.values(), sum(slot.area.values()))
         table.add_row(f"slot {number}", *(f"{share:.0%}" if share else "-" for share in shares))
@@ -128,11 +133,11 @@ def slot_table(result: Generalisation, condition: str) -> Table:
 
 def occlusion_table(result: Generalisation) -> Table:
     """Returns a table of the share of objects that are found, by how much of them is in view."""
-    table = _table("objects found (recall), by the share of them in view; ± over objects")
     model = result.occlusion.model
-    for recall in model.recall:
-        title = f"{recall.above:.0%} to {recall.to:.0%}"
-        table.add_column(title, justify="right", no_wrap=True)
+    table = _table(
+        "objects found (recall), by the share of them in view; ± over objects",
+        [f"{recall.above:.0%} to {recall.to:.0%}" for recall in model.recall],
+    )
     rows = {of_slots(result.checkpoint, result.num_slots): model, **result.occlusion.baselines}
     for label, objects in rows.items():
         table.add_row(label, *(cell("recall", statistic) for statistic in objects.recall))
@@ -144,16 +149,16 @@ def representation_table(result: Representation) -> Table:
     """Returns a table of how well latents predict each property of objects, then DCI."""
     table = _table(
         f"{result.checkpoint.title}, {result.n} scenes of {result.data}: accuracy of shape, R² of "
-        "the rest, on scenes not seen"
+        "the rest, on scenes not seen",
+        [
+            f"{name}, n = {count:,}, {kind}".replace("whole ", "whole\n").replace(", ", "\n")
+            for name, count in result.objects.items()
+            for kind in ("linear", "mlp")
+        ],
     )
-    for name, count in result.objects.items():
-        for kind in ("linear", "mlp"):
-            words = name.replace(", ", "\n").replace("whole ", "whole\n")
-            lines = (words, f"n = {count:,}", kind)
-            table.add_column("\n".join(lines), justify="right", no_wrap=True)
     for factor, predicted in next(iter(result.properties.values())).items():
         chance = predicted.chance
-        label = factor if chance == 0 else f"{factor} (chance {chance:.2f})"
+        label = f"{factor} (chance {chance:.2f})" if chance > 0 else factor
         rows = [row[factor] for row in result.properties.values()]
         table.add_row(label, *(_share(score) for row in rows for score in (row.linear, row.mlp)))
     for name in ("disentanglement", "completeness", "informativeness"):
@@ -202,7 +207,7 @@ def cell(name: str, statistic: Statistic | None, most: int | None = None) -> str
     return text if most is None or statistic.count == most else f"{text} ({statistic.count})"
 
 
-def _table(title: str) -> Table:
+def _table(title: str, columns: Sequence[str]) -> Table:
     table = Table(
         title=Text(title),
         title_justify="left",
@@ -213,6 +218,8 @@ def _table(title: str) -> Table:
         pad_edge=False,
     )
     table.add_column("", no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
     return table
 
 
@@ -304,5 +311,13 @@ def print_generalisation(results: Sequence[Generalisation]) -> None:
 
 
 def print_representation(result: Representation) -> None:
-    """Prints how well latents predict objects' properties."""
-    console().print(representation_table(result))
+    """Prints how well latents predict objects' properties, and why some scores are undefined."""
+    terminal = console()
+    terminal.print(representation_table(result))
+    rows = result.properties.values()
+    if any(math.isnan(score.linear) for row in rows for score in row.values()):
+        terminal.print(
+            f"- stands where fewer than {FEWEST_OBJECTS} objects are in the first four fifths of "
+            f"the scenes, to learn from, or fewer than {FEWEST_OBJECTS} in the others, to be "
+            "scored on, or where all of them are alike; --n takes more scenes."
+        )

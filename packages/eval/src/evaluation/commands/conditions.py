@@ -25,7 +25,7 @@ class Conditions:
     workers: int | None = None
     """Processes that render; one per core by default."""
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Renders the scenes that lack, and prints the paths."""
         from evaluation.scores.condition_files import write_conditions
 
@@ -38,4 +38,3 @@ class Conditions:
             workers=self.workers,
         )
         print(*paths, sep="\n")
-        return 0

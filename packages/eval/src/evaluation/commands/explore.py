@@ -33,7 +33,7 @@ class Explore:
     workers: int | None = None
     """Processes that render; one per core by default."""
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Writes the page and prints its path."""
         from evaluation.explorer.exploration import explore
         from evaluation.predictions.cache import cache_of
@@ -53,4 +53,3 @@ class Explore:
             cache=cache_of(None if self.out is None else self.out.parent),
         )
         print(page)
-        return 0

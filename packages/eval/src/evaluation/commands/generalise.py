@@ -39,7 +39,7 @@ class Generalise:
     """Kinds of objects that training held out, such as shape=sphere,hue=0.9-0.1, scored apart; by
     default those of the training file, where it is still there."""
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Scores, prints the tables, and writes scores.json and the pictures."""
         from evaluation.figures.condition_plots import write_generalisation
         from evaluation.predictions.cache import cache_of
@@ -48,14 +48,11 @@ class Generalise:
         from evaluation.terminal_tables import print_generalisation
 
         cache = cache_of(self.out)
+        model = choose_subject(
+            self.checkpoint, self.model, self.predictions, slots=self.slots or (), n=self.n
+        )
         subject, results = generalise_each(
-            choose_subject(
-                self.checkpoint,
-                self.model,
-                self.predictions,
-                slots=self.slots or (),
-                n=self.n,
-            ),
+            model,
             self.slots,
             n=self.n,
             seed=self.seed,
@@ -69,4 +66,3 @@ class Generalise:
         paths = write_generalisation(subject, results, out, self.data_folder, cache)
         print_generalisation(results)
         print(*paths, sep="\n")
-        return 0

@@ -20,7 +20,7 @@ class Leaderboard:
     out: Path | None = None
     """Folder to write; results/leaderboard by default."""
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Prints the tables, and writes them as Markdown, JSON and a page."""
         from evaluation.leaderboard.markdown import to_markdown
         from evaluation.leaderboard.page import write_leaderboard
@@ -30,4 +30,3 @@ class Leaderboard:
         paths = write_leaderboard(board, self.out or RESULTS)
         print(to_markdown(board))
         print(*paths, sep="\n")
-        return 0

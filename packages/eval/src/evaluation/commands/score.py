@@ -31,7 +31,7 @@ class Score:
     out: Path | None = None
     """Folder to write; results/score/NAME/FILE by default."""
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Scores, prints the tables and writes scores.json."""
         from evaluation.predictions.cache import cache_of
         from evaluation.predictions.model_choice import choose_subject
@@ -39,16 +39,12 @@ class Score:
         from evaluation.scores.scoring import score
         from evaluation.terminal_tables import print_file_scores
 
+        subject = choose_subject(
+            self.checkpoint, self.model, self.predictions, self.data, slots=(self.slots,), n=self.n
+        )
         result = score(
             self.data,
-            choose_subject(
-                self.checkpoint,
-                self.model,
-                self.predictions,
-                self.data,
-                slots=(self.slots,),
-                n=self.n,
-            ),
+            subject,
             slots=self.slots,
             n=self.n,
             baselines=self.baselines,
@@ -58,4 +54,3 @@ class Score:
         path = write_result(result, self.out or RESULTS / result.name / self.data.stem)
         print_file_scores(result)
         print(path)
-        return 0

@@ -13,7 +13,7 @@ from evaluation.folders import check_writable
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.model_choice import check_has_scenes
 from evaluation.predictions.models import Model, ScoredModel, scored_model
-from evaluation.scores.conditions import DATA_FOLDER, rooms_size, scene_file
+from evaluation.scores.conditions import DATA_FOLDER, TestRooms, rooms_size
 from evaluation.scores.scoring import check_request
 
 KNOB_SCENES = 640
@@ -76,8 +76,8 @@ def explore(
         )
     check_has_scenes(subject, data)
     if data is None:
-        total = n + knob_scenes
-        data = scene_file("test", size, Path(data_folder), seed=seed, n=total, workers=workers)
+        rooms = TestRooms(Path(data_folder), seed, n + knob_scenes, size, workers)
+        data = rooms.file("test")
     content = read_content(subject, Path(data), n, knob_scenes, slots, cache or Cache(None))
     page.parent.mkdir(parents=True, exist_ok=True)
     write_whole(page, to_html(content).encode(errors="backslashreplace"))

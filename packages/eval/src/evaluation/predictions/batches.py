@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
 
 import numpy as np
 from scenes.command_line import CommandError
@@ -11,14 +10,13 @@ from scenes.progress import counting
 
 from evaluation.metrics.reconstruction import mse
 from evaluation.predictions.checks import slots_of
-from evaluation.predictions.contract import ModelOutput, Predictions, join_outputs
+from evaluation.predictions.contract import Batch, ModelOutput, Predictions, join_batches
 from evaluation.predictions.models import Images, Model, ScoredModel, scored_model
 
 AT_ONCE = 64
 """Images in one call of `decompose` for scores."""
 DRAWN_AT_ONCE = 8
 """Images in one call of `decompose` for pictures, which keep everything."""
-Batch = TypeVar("Batch", Predictions, ModelOutput)
 
 
 def predict(
@@ -40,17 +38,9 @@ def predict(
     """
     subject = scored_model(model)
     slots = subject.slots(num_slots)
-    parts = _in_batches(
+    return _in_batches(
         images, AT_ONCE, subject, lambda batch: _summary(batch, subject, slots, refine)
     )
-    first = parts[0]
-    joined: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("segmentation", "decoded", "extents", "latents")
-        if getattr(first, name) is not None
-    }
-    terms = {name: np.concatenate([part.terms[name] for part in parts]) for name in first.terms}
-    return Predictions(num_slots=first.num_slots, terms=terms, **joined)
 
 
 def decompose_images(
@@ -61,20 +51,18 @@ def decompose_images(
     Raises:
         CommandError: as from `predict`.
     """
-    return join_outputs(
-        _in_batches(
-            images, DRAWN_AT_ONCE, model, lambda batch: model.decompose(batch, num_slots, refine)
-        )
+    return _in_batches(
+        images, DRAWN_AT_ONCE, model, lambda batch: model.decompose(batch, num_slots, refine)
     )
 
 
 def _in_batches(
     images: Images, at_once: int, model: ScoredModel, decompose: Callable[[Images], Batch]
-) -> list[Batch]:
-    """Returns the results of `decompose` for each batch of images, and shows a bar.
+) -> Batch:
+    """Returns the results of `decompose` for batches of images, joined, and shows a bar.
 
     Raises:
-        CommandError: the batches have different numbers of slots.
+        CommandError: the batches have different numbers of slots, or one lacks what others have.
     """
     outputs: list[Batch] = []
     name = model.identity.name
@@ -87,12 +75,24 @@ def _in_batches(
                     f"{name}: masks: has {_slots_in(outputs[-1])} slots in images from {start} "
                     f"and {_slots_in(outputs[0])} in those before"
                 )
+            unlike = _shapes_in(outputs[-1]) ^ _shapes_in(outputs[0])
+            if unlike:
+                raise CommandError(
+                    f"{name}: {min(unlike)[0]}: of another shape in images from {start} than in "
+                    "those before, or given for some of them alone"
+                )
             advance(len(batch))
-    return outputs
+    return join_batches(outputs)
 
 
 def _slots_in(output: Predictions | ModelOutput) -> int:
     return output.num_slots if isinstance(output, Predictions) else output.masks.shape[1]
+
+
+def _shapes_in(output: Predictions | ModelOutput) -> set[tuple[str, tuple[int, ...]]]:
+    """Returns the name of each array that is given, with its shape for one image."""
+    named = {**vars(output), **output.terms}
+    return {(key, v.shape[1:]) for key, v in named.items() if isinstance(v, np.ndarray)}
 
 
 def _summary(images: Images, model: ScoredModel, num_slots: int, refine: int) -> Predictions:

@@ -16,7 +16,7 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import h5py
 import numpy as np
@@ -45,7 +45,6 @@ _PREDICTING = tuple(
     Path(str(module.__file__)) for module in (batches, checks, contract, models, reconstruction)
 )
 """Files of code on which predictions depend, beside the model's own."""
-_ARRAYS = ("segmentation", "reconstruction", "decoded", "extents", "latents")
 
 
 def cache_of(out: Path | None) -> Cache:
@@ -99,8 +98,8 @@ class Cache:
         return self._get(
             key,
             lambda: decompose_images(subject, images, slots, refine),
-            _write_output,
-            _read_output,
+            lambda file, output: _write_arrays(file, output, compression="lzf", shuffle=True),
+            lambda file: ModelOutput(**_arrays_in(file)),
         )
 
     def whole_image(self, model: Monet, images: Images) -> Float[np.ndarray, "N D"]:
@@ -184,34 +183,22 @@ def _key(
 
 def _write(file: h5py.File, predictions: Predictions) -> None:
     file.attrs["num_slots"] = predictions.num_slots
-    for name in _ARRAYS:
-        values = getattr(predictions, name)
-        if values is not None:
-            file.create_dataset(name, data=values, compression="gzip", compression_opts=1)
-    for name, term in predictions.terms.items():
-        file[f"terms/{name}"] = term
+    _write_arrays(file, predictions, compression="gzip", compression_opts=1)
 
 
 def _read(file: h5py.File) -> Predictions:
-    terms = file.get("terms", {})
-    return Predictions(
-        num_slots=int(file.attrs["num_slots"]),
-        terms={name: terms[name][:] for name in terms},
-        **{name: file[name][:] for name in _ARRAYS if name in file},
-    )
+    return Predictions(num_slots=int(file.attrs["num_slots"]), **_arrays_in(file))
 
 
-def _write_output(file: h5py.File, output: ModelOutput) -> None:
-    for name, values in vars(output).items():
+def _write_arrays(file: h5py.File, entry: Predictions | ModelOutput, **form: Any) -> None:
+    for name, values in vars(entry).items():
         if isinstance(values, np.ndarray):
-            file.create_dataset(name, data=values, compression="lzf", shuffle=True)
-    for name, term in output.terms.items():
+            file.create_dataset(name, data=values, **form)
+    for name, term in entry.terms.items():
         file[f"terms/{name}"] = term
 
 
-def _read_output(file: h5py.File) -> ModelOutput:
+def _arrays_in(file: h5py.File) -> dict[str, Any]:
     terms = file.get("terms", {})
-    return ModelOutput(
-        terms={name: terms[name][:] for name in terms},
-        **{name: values[:] for name, values in file.items() if name != "terms"},
-    )
+    arrays = {name: values[:] for name, values in file.items() if name != "terms"}
+    return {**arrays, "terms": {name: terms[name][:] for name in terms}}

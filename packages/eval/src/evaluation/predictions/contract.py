@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer, UInt8
@@ -76,18 +76,19 @@ class ModelOutput:
     """Further values of each image: those of `TERMS` that the model gives."""
 
 
-def join_outputs(outputs: Sequence[ModelOutput]) -> ModelOutput:
-    """Returns the outputs of batches of images as one."""
-    first = outputs[0]
-    arrays = {
-        name: np.concatenate([getattr(output, name) for output in outputs])
+Batch = TypeVar("Batch", Predictions, ModelOutput)
+
+
+def join_batches(batches: Sequence[Batch]) -> Batch:
+    """Returns what was made of batches of images as one."""
+    first = batches[0]
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(batch, name) for batch in batches])
         for name, values in vars(first).items()
         if isinstance(values, np.ndarray)
     }
-    terms = {
-        name: np.concatenate([output.terms[name] for output in outputs]) for name in first.terms
-    }
-    return ModelOutput(**arrays, terms=terms)
+    terms = {name: np.concatenate([batch.terms[name] for batch in batches]) for name in first.terms}
+    return replace(first, **arrays, terms=terms)
 
 
 def read_output(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -15,11 +15,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from scenes.command_line import CommandError, UsageError
 
-from evaluation.predictions.contract import (
-    ModelOutput,
-    read_decoded,
-    read_output,
-)
+from evaluation.predictions.contract import ModelOutput, read_decoded, read_output
 from evaluation.predictions.fingerprint import hash_of_code, hash_of_weights
 from evaluation.scores.results import ModelIdentity
 
@@ -150,9 +146,7 @@ def scored_model(model: Model | ScoredModel) -> ScoredModel:
 
 
 def monet_model(
-    model: Monet,
-    identity: ModelIdentity,
-    weights: Weights | None = None,
+    model: Monet, identity: ModelIdentity, weights: Weights | None = None
 ) -> ScoredModel:
     """Returns a MONet as it is scored, read from weights or made by a program."""
     import monet  # whose import loads torch: where a Monet is at hand, it is loaded already
@@ -237,8 +231,3 @@ def _number(model: Model, key: str, name: str) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return value
     raise UsageError(f"{name}: {key} must be a number of at least 1, got {value!r}")
-
-
-def with_trained_slots(model: ScoredModel) -> ModelIdentity:
-    """Returns who the model is, with the slots of its training where it says."""
-    return replace(model.identity, trained_slots=model.num_slots)

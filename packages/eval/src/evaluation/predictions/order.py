@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64, Integer
+from jaxtyping import Float32, Float64, Int64, Integer
 from scenes.command_line import CommandError
 
 GRID = 16
@@ -57,13 +57,10 @@ class Rivals:
     """How much better the prediction fits there than to the scene of its own row."""
     lead: Float64[np.ndarray, " N"]
     """How much better the prediction fits there than the next best prediction."""
-    real: Bool[np.ndarray, " N"]
-    """Whether the prediction fits the scene better than its mirror image."""
-    equal: Bool[np.ndarray, " N"]
-    """Whether the prediction fits both alike, which decides nothing."""
-    next_real: Bool[np.ndarray, " N"]
-    """`real` for the next best prediction."""
-    next_equal: Bool[np.ndarray, " N"]
+    margin: Float64[np.ndarray, " N"]
+    """How much better the prediction fits the scene than its mirror image; 0 decides nothing."""
+    next_margin: Float64[np.ndarray, " N"]
+    """`margin` of the next best prediction."""
 
 
 def check_order(
@@ -128,15 +125,13 @@ def _rivals(fit: Float64[np.ndarray, "N N"], mirror_fit: Float64[np.ndarray, "N 
     best = better.argmax(axis=0)
     highest = better[best, rows]
     better[best, rows] = -np.inf
-    second = better.argmax(axis=0)
+    second, margin = better.argmax(axis=0), fit - mirror_fit
     return Rivals(
         row=best,
         gain=highest + mean[best, 0] - fit[best, best],
         lead=highest - better[second, rows],
-        real=fit[best, rows] > mirror_fit[best, rows],
-        equal=fit[best, rows] == mirror_fit[best, rows],
-        next_real=fit[second, rows] > mirror_fit[second, rows],
-        next_equal=fit[second, rows] == mirror_fit[second, rows],
+        margin=margin[best, rows],
+        next_margin=margin[second, rows],
     )
 
 
@@ -145,18 +140,18 @@ def _significant_wins(rivals: Rivals) -> Int64[np.ndarray, " W"] | None:
     from scipy.stats import binom, hypergeom  # not at the top: it takes 0.3 s
 
     order = np.argsort(-rivals.lead, kind="stable")
-    order = order[(rivals.gain[order] > GAIN) & ~rivals.equal[order]]
+    order = order[(rivals.gain[order] > GAIN) & (rivals.margin[order] != 0)]
     sizes = [len(order) >> halving for halving in range(len(order).bit_length())]
     sizes = [size for size in sizes if size >= FEWEST]
     for size in sizes:
         scenes = order[:size]
-        real = int(rivals.real[scenes].sum())
-        decided = scenes[~rivals.next_equal[scenes]]
-        next_real = int(rivals.next_real[decided].sum())
+        real = int((rivals.margin[scenes] > 0).sum())
+        decided = scenes[rivals.next_margin[scenes] != 0]
+        next_real = int((rivals.next_margin[decided] > 0).sum())
         by_coins = binom.sf(real - 1, size, 0.5)
         beside_next = hypergeom.sf(real - 1, size + len(decided), real + next_real, size)
         if by_coins < SIGNIFICANCE / len(sizes) and beside_next < BESIDE_NEXT:
-            return scenes[rivals.real[scenes]]
+            return scenes[rivals.margin[scenes] > 0]
     return None
 
 

@@ -153,7 +153,7 @@ class ShownScenes:
             refined = self._cache.decompositions(model, scenes.images, self._num_slots, ROUNDS)
             predictions = Predictions(slots_of(refined.masks), num_slots=refined.masks.shape[1])
             refined_values = values_of(scenes, predictions)
-        parts, colors = drawable(scenes.images, output), slot_colors(output.masks, scenes.truth)
+        parts, colors = drawable(scenes.images, output), slot_colors(output.masks, scenes)
         return [
             View(
                 SceneView(

@@ -27,7 +27,6 @@ from evaluation.scores.conditions import (
 )
 
 README = "README.md"
-_ENDING = ".h5"
 
 
 def write_conditions(
@@ -80,7 +79,7 @@ def write_conditions(
         task = progress.add_task("conditions", total=len(configs), note="")
         for name, config in configs.items():
             progress.update(task, note=title_of(name))
-            paths.append(folder / f"{name}{_ENDING}")
+            paths.append(folder / f"{name}.h5")
             build(config, n=n, seed=seed, out=paths[-1], workers=workers)
             progress.advance(task)
     write_whole(folder / README, _readme(names, n, size, seed).encode())
@@ -89,7 +88,7 @@ def write_conditions(
 
 def _readme(names: Sequence[str], n: int, size: int, seed: int) -> str:
     """Returns what the folder says of itself."""
-    rows = "\n".join(f"| `{name}{_ENDING}` | {DESCRIPTIONS[name]} |" for name in names)
+    rows = "\n".join(f"| `{name}.h5` | {DESCRIPTIONS[name]} |" for name in names)
     return f"""# Test scenes of the Objects Room
 
 {n:,} scenes of {size} x {size} pixels in each file, seed {seed}, written by `eval conditions`.
@@ -132,7 +131,7 @@ class _Facts:
     hold_out: tuple[Kind, ...]
 
 
-def rooms_in(
+def written_rooms(
     folder: Path, conditions: Sequence[str], n: int | None = None, seed: int | None = None
 ) -> TestRooms:
     """Returns the test scenes that lie in a folder under the names of their conditions.
@@ -148,7 +147,7 @@ def rooms_in(
         CommandError: a file holds scenes of another condition, size or seed.
         FileError: a file cannot be read.
     """
-    facts = [_facts_of(folder / f"{name}{_ENDING}", name) for name in conditions]
+    facts = [_facts_of(folder / f"{name}.h5", name) for name in conditions]
     first = facts[0]
     count = first.rows if n is None else n
     wanted = first.seed if seed is None else seed

@@ -72,10 +72,7 @@ class _ScoredConditions:
         for row, scores in scores_of(scenes, own | beside).items():
             self.rows.setdefault(row, {})[condition] = scores
         self.slot_use[condition] = slot_use(
-            scenes.truth.counted,
-            predictions.segmentation,
-            scenes.entities,
-            predictions.num_slots,
+            scenes.counted, predictions.segmentation, scenes.entities, predictions.num_slots
         )
         return scenes
 

@@ -94,47 +94,6 @@ def hold_out_of(data: Path | None) -> tuple[Kind, ...]:
     return config.hold_out if isinstance(config, ObjectsRoomConfig) else ()
 
 
-def scene_file(
-    condition: str,
-    size: int,
-    folder: Path,
-    *,
-    seed: int,
-    n: int,
-    workers: int | None = None,
-    hold_out: tuple[Kind, ...] = (),
-) -> Path:
-    """Returns a file with enough scenes of a condition; missing scenes are rendered.
-
-    A file `CONDITION.h5` in the folder, such as `eval conditions` writes, is used if it is of that
-    condition and seed, its image size is a multiple of `size`, and it has full extents. Otherwise
-    `CONDITION_SIZEpx.h5` is made or extended, or `CONDITION_SIZEpx_seedSEED.h5` for another seed
-    than 0.
-
-    Args:
-        condition: one of `CONDITIONS` or of `HELD`.
-        size: side of the model's images, in pixels.
-        folder: folder of the files.
-        seed: of the scenes; with any seed, no condition shares scenes with `train`.
-        n: number of scenes.
-        workers: processes that render; all cores by default.
-        hold_out: kinds of objects that `HELD` is about, on which the names of its files depend.
-    """
-    config = config_of(condition, size, hold_out)
-    own = folder / f"{condition}.h5"
-    if own.exists() and serves(own, config, seed, n):
-        return own
-    if condition in HELD:
-        condition = f"{condition}_{hashlib.sha256(repr(hold_out).encode()).hexdigest()[:8]}"
-    rendered = folder / f"{condition}_{size}px{f'_seed{seed}' if seed else ''}.h5"
-    if rendered.exists() and serves(rendered, config, seed, n):
-        return rendered
-    from scenes.driver import build  # not at the top: only where scenes must be rendered
-
-    build(config, n=n, seed=seed, out=rendered, workers=workers)
-    return rendered
-
-
 @dataclass(frozen=True)
 class TestRooms:
     """Test scenes of every condition, the same number of each, in a folder."""
@@ -152,16 +111,27 @@ class TestRooms:
     """Kinds of objects that the conditions of `HELD` are about."""
 
     def file(self, condition: str) -> Path:
-        """Returns the file of a condition; see `scene_file`."""
-        return scene_file(
-            condition,
-            self.size,
-            self.folder,
-            seed=self.seed,
-            n=self.n,
-            workers=self.workers,
-            hold_out=self.hold_out,
-        )
+        """Returns a file with enough scenes of a condition; missing scenes are rendered.
+
+        A file `CONDITION.h5` in the folder, such as `eval conditions` writes, is used if it is of
+        that condition and seed, its image size is a multiple of `size`, and it has full extents.
+        Otherwise `CONDITION_SIZEpx.h5` is made or extended, or `CONDITION_SIZEpx_seedSEED.h5` for
+        another seed than 0; names of the conditions of `HELD` depend on the kinds too.
+        """
+        config = config_of(condition, self.size, self.hold_out)
+        own = self.folder / f"{condition}.h5"
+        if own.exists() and serves(own, config, self.seed, self.n):
+            return own
+        if condition in HELD:
+            kinds = hashlib.sha256(repr(self.hold_out).encode()).hexdigest()
+            condition = f"{condition}_{kinds[:8]}"
+        seed = f"_seed{self.seed}" if self.seed else ""
+        rendered = self.folder / f"{condition}_{self.size}px{seed}.h5"
+        if not (rendered.exists() and serves(rendered, config, self.seed, self.n)):
+            from scenes.driver import build  # not at the top: only where scenes must be rendered
+
+            build(config, n=self.n, seed=self.seed, out=rendered, workers=self.workers)
+        return rendered
 
 
 def rooms_in(folder: RoomFolder, n: int, size: int) -> TestRooms:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64
 from scenes.segmentation import contingency
 
 from evaluation.metrics.matching import match_objects
@@ -57,7 +57,7 @@ def objects_in_view(scenes: TestScenes, predictions: Predictions) -> ObjectsInVi
     """
     if scenes.amodal is None:
         raise ValueError("these scenes do not hold the objects' full extents")
-    true = scenes.truth.counted
+    true = scenes.counted
     table = contingency(true, predictions.segmentation)
     objects = scenes.amodal.shape[1]
     first = scenes.num_background
@@ -99,7 +99,7 @@ def occlusion(objects: Sequence[ObjectsInView]) -> Occlusion:
         for f in fields(ObjectsInView)
     }
     visible, best = every["visible"], every["best_iou"]
-    bin_of = _bins(visible)
+    bin_of = np.searchsorted(EDGES[1:-1], visible, side="left")
     is_found = best > 0.5
     recall = statistics(
         {
@@ -129,7 +129,3 @@ def occlusion(objects: Sequence[ObjectsInView]) -> Occlusion:
         completion_of_visible_fraction_to=PARTLY_HIDDEN,
         completion=completion,
     )
-
-
-def _bins(visible: Float64[np.ndarray, " M"]) -> Int64[np.ndarray, " M"]:
-    return np.searchsorted(EDGES[1:-1], visible, side="left")

@@ -20,14 +20,13 @@ from evaluation.notices import tell
 from evaluation.predictions.contract import ModelOutput, Predictions
 from evaluation.predictions.models import ASKABLE_SLOTS
 from evaluation.predictions.prediction_file import labels_in, read_first
-from evaluation.scores.condition_files import rooms_in
+from evaluation.scores.condition_files import written_rooms
 from evaluation.scores.conditions import CONDITIONS, COUNTS, HELD, TestRooms
 from evaluation.scores.labels import MODEL
 from evaluation.scores.predicted_scenes import predictions_of
 from evaluation.scores.results import ModelIdentity
 from evaluation.scores.truth import TestScenes, read_scenes
 
-_ENDINGS = {".h5"}
 _, MOST_SLOTS = ASKABLE_SLOTS
 
 
@@ -92,7 +91,7 @@ def read_conditions(
         FileError: a file of scenes cannot be read.
     """
     names = _names_in(folder, data_folder, conditions)
-    rooms = rooms_in(data_folder, names, n, seed)
+    rooms = written_rooms(data_folder, names, n, seed)
     predictions = {}
     for name in in_turn("reading masks", names):
         scenes = read_scenes(rooms.file(name), rooms.n)
@@ -110,7 +109,7 @@ def _names_in(folder: Path, data_folder: Path, conditions: Sequence[str]) -> lis
         raise UsageError(f"{folder}: {'no folder' if folder.exists() else 'no such folder'}")
     if data_folder.exists() and folder.samefile(data_folder):
         raise UsageError(f"{folder}: holds the scenes themselves; --predictions is of their masks")
-    there = {path.stem for path in folder.iterdir() if path.suffix in _ENDINGS}
+    there = {path.stem for path in folder.iterdir() if path.suffix == ".h5"}
     for name in sorted(there - {*CONDITIONS, *HELD}):
         tell(f"{folder / f'{name}.h5'}: no condition has this name; left out")
     held = [name for name in HELD if name in there or (data_folder / f"{name}.h5").exists()]

@@ -15,27 +15,22 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from evaluation.scores.latents import CATEGORICAL, Objects
-from evaluation.scores.results import Dci, Predicted
+from evaluation.scores.results import FEWEST_OBJECTS, Dci, Predicted
 
 TRAIN_SHARE = 0.8
 """Share of the scenes that predictors learn on; the objects of the others score them."""
-FEWEST = 50
-"""Fewest objects on either side of the split; with fewer, scores are undefined."""
 
 
 def train_and_test(objects: Objects) -> tuple[np.ndarray, np.ndarray]:
     """Returns which objects are for training and which for testing; no scene has both."""
-    train = objects.scene < np.quantile(np.unique(objects.scene), TRAIN_SHARE)
+    scenes = np.unique(objects.scene)
+    train = objects.scene < (np.quantile(scenes, TRAIN_SHARE) if len(scenes) else 0)
     return train, ~train
 
 
-def _too_few(objects: Objects) -> bool:
-    return len(objects.scene) == 0 or any(side.sum() < FEWEST for side in train_and_test(objects))
-
-
-def _varies(objects: Objects, values: Float64[np.ndarray, " M"]) -> bool:
-    """Whether a factor has several values on both sides of the split."""
-    return all(np.ptp(values[side]) > 0 for side in train_and_test(objects))
+def _can_be_scored(values: Float64[np.ndarray, " M"], *sides: np.ndarray) -> bool:
+    """Whether both sides of the split have enough objects, and several values of a factor."""
+    return all(side.sum() >= FEWEST_OBJECTS and np.ptp(values[side]) > 0 for side in sides)
 
 
 def predict_properties(objects: Objects) -> dict[str, Predicted]:
@@ -46,24 +41,28 @@ def predict_properties(objects: Objects) -> dict[str, Predicted]:
         anything else it is the coefficient of determination R², and chance is 0. NaN with too few
         objects, or where all of them have the same value.
     """
+    train, test = train_and_test(objects)
+    latents = objects.latents.astype(np.float64)
     scores = {}
     for name in in_turn("predicting", list(objects.factors)):
-        values = objects.factors[name]
-        if _too_few(objects) or not _varies(objects, values):
+        values, can_stop_early = objects.factors[name], True
+        if not _can_be_scored(values, train, test):
             scores[name] = Predicted(np.nan, np.nan, np.nan)
             continue
-        train, test = train_and_test(objects)
-        latents = objects.latents.astype(np.float64)
         if name == CATEGORICAL:
             target = values.astype(np.int64)
             linear, mlp = LogisticRegression(max_iter=5000), MLPClassifier
             kinds, counts = np.unique(target[train], return_counts=True)
             chance = float((target[test] == kinds[counts.argmax()]).mean())
+            # To stop early, scikit-learn sets objects of both kinds aside where there are two.
+            can_stop_early = len(kinds) > 2 or counts.min() > 1
         else:
             mean, deviation = values[train].mean(), values[train].std()
             target = (values - mean) / (deviation or 1.0)
             linear, mlp, chance = Ridge(), MLPRegressor, 0.0
-        network = mlp(hidden_layer_sizes=(64,), early_stopping=True, max_iter=1000, random_state=0)
+        network = mlp(
+            hidden_layer_sizes=(64,), early_stopping=can_stop_early, max_iter=1000, random_state=0
+        )
         by_linear, by_mlp = (
             float(
                 make_pipeline(StandardScaler(), predictor)
@@ -81,12 +80,14 @@ def dci(objects: Objects) -> Dci:
 
     NaN with too few objects, or with fewer than two factors that vary.
     """
-    if _too_few(objects):
-        return Dci(np.nan, np.nan, np.nan)
-    factors = {name: v for name, v in objects.factors.items() if _varies(objects, v)}
+    train, test = train_and_test(objects)
+    factors = {
+        name: values
+        for name, values in objects.factors.items()
+        if _can_be_scored(values, train, test)
+    }
     if len(factors) < 2:
         return Dci(np.nan, np.nan, np.nan)
-    train, test = train_and_test(objects)
     importances, scores = [], []
     for name in in_turn("disentangling", list(factors)):
         values = factors[name]

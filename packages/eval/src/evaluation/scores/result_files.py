@@ -46,6 +46,12 @@ _TELLING = {
     "tables": Leaderboard,
 }
 """Which result has a key that no other has."""
+_IF_KNOWN: dict[type, tuple[str, ...]] = {
+    ModelIdentity: ("trained_slots", "earlier_steps"),
+    FileScores: ("benchmark",),
+    Generalisation: ("benchmarks",),
+}
+"""Keys that are left out where they have their defaults."""
 
 
 def _converter() -> cattrs.Converter:
@@ -55,19 +61,11 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook(float, _as_float)
     for kind in (int, str):
         converter.register_structure_hook(kind, _as_it_is)
-    if_known = override(omit_if_default=True)
-    converter.register_unstructure_hook(
-        ModelIdentity,
-        make_dict_unstructure_fn(
-            ModelIdentity, converter, trained_slots=if_known, earlier_steps=if_known
-        ),
-    )
-    converter.register_unstructure_hook(
-        FileScores, make_dict_unstructure_fn(FileScores, converter, benchmark=if_known)
-    )
-    converter.register_unstructure_hook(
-        Generalisation, make_dict_unstructure_fn(Generalisation, converter, benchmarks=if_known)
-    )
+    for owner, names in _IF_KNOWN.items():
+        rules: dict[str, Any] = dict.fromkeys(names, override(omit_if_default=True))
+        converter.register_unstructure_hook(
+            owner, make_dict_unstructure_fn(owner, converter, **rules)
+        )
     return converter
 
 

@@ -205,6 +205,11 @@ class Generalisation:
     """By condition, which benchmark its scenes are of; conditions of none are left out."""
 
 
+FEWEST_OBJECTS = 50
+"""Fewest objects from which a property is learned, and on which it is scored; with fewer, scores
+are undefined."""
+
+
 @dataclass(frozen=True)
 class Predicted:
     """How well predictors that see latents alone tell a property of objects they have not seen."""

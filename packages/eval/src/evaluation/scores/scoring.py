@@ -56,7 +56,9 @@ def score(
         CommandError: a file cannot be read, or the predictions do not fit the scenes.
     """
     of_model = not isinstance(model, str | Path | Predictions)
-    check_request(slots, n, of_model=of_model)
+    check_request(slots, n)
+    if slots is not None and not of_model:
+        raise UsageError("--slots goes with --checkpoint or --model")
     if ignore_label is not None and of_model:
         raise UsageError("--ignore-label goes with --predictions")
     if out is not None:
@@ -95,22 +97,17 @@ def score(
     return result
 
 
-def check_request(
-    slots: int | None, n: int | None, *, fewest: int = 1, of_model: bool = True
-) -> None:
+def check_request(slots: int | None, n: int | None, *, fewest: int = 1) -> None:
     """Refuses numbers that nothing can be scored with.
 
     Args:
         slots: slots to use, where a number is asked for.
         n: scenes to score, where a number is asked for.
         fewest: scenes that are needed.
-        of_model: whether a model is scored, which alone has slots to choose.
 
     Raises:
-        UsageError: they are too few or too many, or do not go with what is scored.
+        UsageError: they are too few or too many.
     """
     check_slots(slots)
     if n is not None and n < fewest:
         raise UsageError(f"--n must be at least {fewest}, got {n}")
-    if slots is not None and not of_model:
-        raise UsageError("--slots goes with --checkpoint or --model")

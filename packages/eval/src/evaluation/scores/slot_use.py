@@ -35,10 +35,10 @@ def slot_use(
         num_slots: number of slots, empty ones included.
     """
     table = contingency(true, pred)  # (N, E, K)
-    kind_of = [KIND_OF.get(name, OBJECTS) for name in entities[: table.shape[1]]]
-    kinds = tuple(dict.fromkeys([*(KIND_OF.get(name, OBJECTS) for name in entities), OBJECTS]))
+    kind_of = [KIND_OF.get(name, OBJECTS) for name in entities]
+    kinds = tuple(dict.fromkeys([*kind_of, OBJECTS]))
     pixels = np.zeros((len(table), num_slots, len(kinds)), np.int64)
-    for index, kind in enumerate(kind_of):
+    for index, kind in enumerate(kind_of[: table.shape[1]]):
         pixels[:, : table.shape[2], kinds.index(kind)] += table[:, index]
     used = np.asarray(pixels.any(2))
     most = (pixels.argmax(2)[..., None] == np.arange(len(kinds))) & used[..., None]

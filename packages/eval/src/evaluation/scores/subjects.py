@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.contract import ModelOutput, Predictions
-from evaluation.predictions.models import ROUNDS, ScoredModel, with_trained_slots
+from evaluation.predictions.models import ROUNDS, ScoredModel
 from evaluation.scores.conditions import COMPARED
 from evaluation.scores.labels import MODEL, REFINED, TRAINED
 from evaluation.scores.results import ModelIdentity
@@ -48,8 +48,8 @@ class ModelInSlots:
 
     @property
     def identity(self) -> ModelIdentity:
-        """Which model, and the slots of its training."""
-        return with_trained_slots(self.model)
+        """Which model, and the slots of its training where it says."""
+        return replace(self.model.identity, trained_slots=self.model.num_slots)
 
     def rows(self, condition: str, scenes: TestScenes) -> dict[str, Predictions]:
         """Returns its masks; in the conditions of `COMPARED` also refined, and as in training."""

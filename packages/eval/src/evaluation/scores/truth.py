@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Integer, UInt8
@@ -17,6 +17,7 @@ from scenes.segmentation import images_at, segmentation_at
 
 READ_AT_ONCE = 512
 """Number of scenes that are averaged down together."""
+Known = TypeVar("Known", bound="Truth")
 
 
 @dataclass(frozen=True)
@@ -36,39 +37,26 @@ class Truth:
             return self.segmentation
         return np.where(self.ignored, len(self.entities), self.segmentation)
 
-    def rows(self, rows: slice) -> Truth:
-        """Returns the truth of some of the scenes."""
-        ignored = None if self.ignored is None else self.ignored[rows]
-        return replace(self, segmentation=self.segmentation[rows], ignored=ignored)
+    def rows(self: Known, rows: slice | list[int]) -> Known:
+        """Returns some of the scenes, in this order."""
+        arrays: dict[str, Any] = {
+            name: values[rows]
+            for name, values in vars(self).items()
+            if isinstance(values, np.ndarray)
+        }
+        return replace(self, **arrays)
 
 
 @dataclass(frozen=True)
-class TestScenes:
+class TestScenes(Truth):
     """Scenes whose truth is known, at the size at which they are scored."""
 
     __test__ = False  # no test of pytest's
 
+    _: KW_ONLY
     images: UInt8[np.ndarray, "N H W 3"]
-    segmentation: UInt8[np.ndarray, "N H W"]
-    entities: tuple[str, ...]
-    num_background: int
     amodal: Bool[np.ndarray, "N O H W"] | None = None
     """Each object's full extent, as if nothing hid it; `None` where the file has none."""
-    ignored: Bool[np.ndarray, "N H W"] | None = None
-    """Pixels that are left out of every score; `None` leaves out none."""
-
-    @property
-    def truth(self) -> Truth:
-        """The truth alone."""
-        return Truth(self.segmentation, self.entities, self.num_background, self.ignored)
-
-    def rows(self, rows: list[int]) -> TestScenes:
-        """Returns some of the scenes, in this order."""
-        fields: dict[str, Any] = {
-            name: values[rows] if isinstance(values, np.ndarray) else values
-            for name, values in vars(self).items()
-        }
-        return TestScenes(**fields)
 
 
 def read_images(

@@ -29,7 +29,7 @@ NAMES = (*METRICS, "slots_used", "slots_empty", "mse", *TERMS)
 
 def values_of(scenes: TestScenes, predictions: Predictions) -> dict[str, Float64[np.ndarray, " N"]]:
     """Returns every score of every scene, by name, in the order of `NAMES`; NaN where undefined."""
-    values = values_of_segmentations(scenes.truth, predictions.segmentation)
+    values = values_of_segmentations(scenes, predictions.segmentation)
     values["slots_empty"] = predictions.num_slots - values["slots_used"]
     if predictions.reconstruction is not None:
         values["mse"] = mse(scenes.images, predictions.reconstruction)
@@ -86,11 +86,6 @@ def _table(truth: Truth, segmentation: Integer[np.ndarray, "N H W"]) -> Int64[np
     return contingency(truth.counted, segmentation)[:, : len(truth.entities)]
 
 
-def statistics_of(scenes: TestScenes, predictions: Predictions) -> dict[str, Statistic]:
-    """Returns the statistic of every score over the scenes."""
-    return statistics_of_rows({"": values_of(scenes, predictions)})[""]
-
-
 def decoded_masks(predictions: Predictions) -> Predictions | None:
     """Returns predictions by the masks that the decoder predicts; `None` where there are none."""
     if predictions.decoded is None:
@@ -106,8 +101,8 @@ def ceiling_values(scenes: TestScenes) -> dict[str, Float64[np.ndarray, " N"]] |
     """
     if not has_room(scenes.entities):
         return None
-    table = _table(scenes.truth, scenes.segmentation)
-    return _metrics(walls_and_sky_in_one_slot(table, scenes.entities), scenes.truth)
+    table = _table(scenes, scenes.segmentation)
+    return _metrics(walls_and_sky_in_one_slot(table, scenes.entities), scenes)
 
 
 def statistics_of_rows(
