@@ -236,6 +236,26 @@ def test_codes_without_a_name_and_colours_of_nan_are_shown_as_they_are(
     assert ["color_rgb", "nan, nan, nan", ""] in factors
 
 
+@pytest.mark.parametrize("html", [[], ["--html"]], ids=["sheet", "page"])
+def test_a_file_without_scenes_is_refused(
+    rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], html: list[str]
+) -> None:
+    path = tmp_path / "empty.h5"
+    path.write_bytes(rooms.read_bytes())
+    with h5py.File(path, "r+") as file:
+        rows: list[str] = []
+        file.visititems(
+            lambda name, each: rows.append(name) if isinstance(each, h5py.Dataset) else None
+        )
+        for name in rows:
+            attributes, values = dict(file[name].attrs), file[name][:0]
+            del file[name]
+            file.create_dataset(name, data=values).attrs.update(attributes)
+    assert main(["show", str(path), *html]) == 2
+    assert capsys.readouterr().err == f"scenes: {path}: has no scenes\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_entities_without_a_name_are_refused(
     rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,6 +12,7 @@ from scenes.pictures.web_page import render_page
 from evaluation.explorer.content import ExplorerContent, ShownScenes
 from evaluation.explorer.decoder import DecoderWeights
 from evaluation.explorer.knobs import Knob
+from evaluation.figures.colors import as_hex
 
 ASSETS = "evaluation/explorer/assets"
 SCRIPTS = (
@@ -93,7 +94,7 @@ def _data(content: ExplorerContent) -> dict[str, Any]:
     }
     if shown.truth is not None:
         palette = entity_palette(shown.truth.entities, shown.truth.num_background)
-        data |= {"entities": shown.truth.entities, "entityColors": _hex(palette)}
+        data |= {"entities": shown.truth.entities, "entityColors": as_hex(palette)}
     return data
 
 
@@ -111,7 +112,7 @@ def _scene(shown: ShownScenes, row: int) -> dict[str, Any]:
         "refined": _base64(to_uint8(shown.refined[row])),
         "latents": _floats(output.latents[row]),
         "logSigma": _floats(output.log_sigma[row]),
-        "colors": _hex(shown.colors[row]),
+        "colors": as_hex(shown.colors[row]),
     }
 
 
@@ -159,7 +160,3 @@ def _floats(values: np.ndarray) -> str:
 
 def _base64(values: np.ndarray) -> str:
     return b64encode(np.ascontiguousarray(values).tobytes()).decode()
-
-
-def _hex(palette: np.ndarray) -> list[str]:
-    return ["#" + bytes(rgb).hex() for rgb in palette]

@@ -8,7 +8,7 @@ from scenes.atomic import write_whole
 from scenes.pictures.web_page import render_page
 
 from evaluation.folders import check_writable
-from evaluation.leaderboard.markdown import ANOTHERS, OWN, heading, to_markdown
+from evaluation.leaderboard.markdown import ANOTHERS, OWN, heading, scenes_of, to_markdown
 from evaluation.leaderboard.tables import shown
 from evaluation.scores.leaderboard_results import Leaderboard
 from evaluation.scores.meanings import MEANINGS
@@ -43,7 +43,9 @@ def to_html(board: Leaderboard) -> str:
         ),
         words={
             "board": board,
-            "tables": [(heading(table), table, shown(table)) for table in board.tables],
+            "tables": [
+                (heading(table), scenes_of(table), table, shown(table)) for table in board.tables
+            ],
             "meanings": MEANINGS,
             "own": OWN,
             "anothers": ANOTHERS,

@@ -17,6 +17,7 @@ from scenes.atomic import write_whole
 from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.pictures.web_page import render_page
 
+from evaluation.figures.colors import as_hex
 from evaluation.report import plots, tables
 from evaluation.report.content import ReportContent, ShownModel, versions
 from evaluation.report.scene_cards import (
@@ -112,7 +113,7 @@ def to_html(content: ReportContent) -> str:
         "other_scores": [_fold(file) for file in others],
         "score_plots": plots.plot_scores(curves),
         "loss_plots": plots.plot_losses(with_losses),
-        "loss_legend": plots.loss_legend([run.path for run in with_losses]),
+        "loss_legend": plots.loss_legend([run.summary.path for run in with_losses]),
         "runs": _table_of_runs(content),
         "versions": {"versions": versions(), "scenes rendered by": content.provenance},
         "refines": any(view.refines for card in content.scenes for view in card.views),
@@ -138,7 +139,7 @@ def _indented(content: object) -> str:
 def _browsable(content: ReportContent) -> dict[str, Any]:
     """Returns the data for the page's script: scenes, and their sheets as data addresses."""
     return {
-        "size": max(card.image_size for card in content.scenes),
+        "size": max(len(card.sheet) for card in content.scenes),
         "models": [model.identity.name for model in content.models],
         "meanings": {name: MEANINGS[name] for name in SHOWN_SCORES},
         "topRow": TOP_ROW,
@@ -161,7 +162,7 @@ def _browsable_view(view: View) -> dict[str, Any]:
         "scores": to_plain(summary.scores),
         "refined": to_plain(summary.refined),
         "slots": to_plain(summary.slots),
-        "colors": ["#" + bytes(rgb).hex() for rgb in view.colors],
+        "colors": as_hex(view.colors),
         "row": VIEW_ROW if view.refines else VIEW_ROW[:-1],
         "slotRow": SLOT_ROW if view.refines else SLOT_ROW[:-1],
         "sheet": _address(view.sheet),
@@ -245,6 +246,6 @@ def _table_of_runs(content: ReportContent) -> tables.PageTable | None:
                     *(tables.number(run.last.get(k)) for k in LAST),
                 ],
             )
-            for run in (logged.summary() for logged in content.runs)
+            for run in (logged.summary for logged in content.runs)
         ],
     )

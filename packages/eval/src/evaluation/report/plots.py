@@ -95,7 +95,7 @@ def _scores(results: Mapping[str, Generalisation], score: str) -> Callable[[Axes
 
 
 def _losses(runs: Sequence[LoggedRun], term: str) -> Callable[[Axes], None]:
-    curves = {run.path: curve_of(run.rows, (term,)) for run in runs}
+    curves = {run.summary.path: curve_of(run.rows, (term,)) for run in runs}
     return partial(draw_losses, curves=curves, term=term, title=TERMS[term])
 
 
