@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch._dynamo  # noqa: F401  (before software OpenGL: see ObjectsRoomConfig.isolated)
+from browser import Tab, a_tab
 from jaxtyping import install_import_hook
 from promises import HEADER, Promise, Row, promised_on, table_of
 
@@ -43,6 +44,21 @@ def rooms_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("rooms") / "train.h5"
     build(ObjectsRoomConfig(size=32), seed=0, n=384, out=path, workers=1)
     return path
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    """Returns the page of a browser that all tests share; skips the test without Chromium."""
+    with a_tab(tmp_path_factory.mktemp("chromium")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def tab(chromium: Tab) -> Tab:
+    """Returns a browser's page, in which tests open what they look at."""
+    chromium.size(1300, 1000)
+    chromium.errors.clear()
+    return chromium
 
 
 @pytest.fixture

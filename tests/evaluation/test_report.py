@@ -4,10 +4,8 @@ import json
 import os
 import re
 import shutil
-import subprocess
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from dataclasses import replace
-from hashlib import sha256
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from browser import Tab
 from evaluation.cli import main
 from evaluation.figures.colors import slot_colors
 from evaluation.figures.decompositions import on_white
@@ -320,7 +319,7 @@ def test_baselines_are_told_apart_without_colour(page: Path, result: Generalisat
 
 
 def test_models_stand_side_by_side(
-    chromium: str, run_folder: Path, rooms_file: Path, result: Generalisation, tmp_path: Path
+    tab: Tab, run_folder: Path, rooms_file: Path, result: Generalisation, tmp_path: Path
 ) -> None:
     """A run of 32 pixels, shipped weights that carry scores, and a program's model."""
     code = tmp_path / "halves.py"
@@ -364,7 +363,7 @@ def test_models_stand_side_by_side(
         )
         assert found is not None
         assert f">{recorded[row]['ari_fg']['mean']:.2f} <small>" in found[1]
-    shown = dom(chromium, page, tmp_path, "#scene=2&model=2&slot=3")
+    shown = shown_by(tab, page, "#scene=2&model=2&slot=3")
     assert len(re.findall(r'<div class="view">', shown)) == 3
     assert "Slot 3 of objects_room_quick: " in shown
     assert isinstance(from_content(machines), Report)
@@ -393,39 +392,17 @@ def test_worst_scenes_come_before_best(machines: dict[str, Any]) -> None:
     assert values["worst"][-1] <= values["best"][-1]
 
 
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    """Returns the browser."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        found = shutil.which(name)
-        if found is not None:
-            return found
-    pytest.skip("no Chromium is installed; apt-get install chromium")
-
-
-def dom(chromium: str, page: Path, profile: Path, address: str = "", script: str = "") -> str:
-    """Returns the page's DOM after its scripts, and one more, have run."""
-    driven = profile / "page.html"
-    digest = b64encode(sha256(script.encode()).digest()).decode()
-    text = page.read_text().replace("script-src ", f"script-src 'sha256-{digest}' ")
-    driven.write_text(text.replace("</body>", f"<script>{script}</script></body>"))
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-    flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    flags += [f"--user-data-dir={profile / 'profile'}", "--window-size=500,900", "--dump-dom"]
-    done = subprocess.run(
-        [chromium, *flags, f"{driven.as_uri()}{address}"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def shown_by(tab: Tab, page: Path, address: str = "") -> str:
+    """Returns what a page's scripts have made of it, as a narrow screen shows it."""
+    tab.size(500, 900)
+    tab.open(f"{page.as_uri()}{address}")
+    return tab.js("document.documentElement.outerHTML")
 
 
 def test_the_address_opens_a_scene_and_a_slot(
-    chromium: str, page: Path, machines: dict[str, Any], tmp_path: Path
+    tab: Tab, page: Path, machines: dict[str, Any]
 ) -> None:
-    shown = dom(chromium, page, tmp_path, "#scene=2&slot=3")
+    shown = shown_by(tab, page, "#scene=2&slot=3")
     scene = machines["scenes"][1]
     assert f"Scene 2: typical (row {scene['index']} of train.h5)" in shown
     row = re.search(r'<div id="slot-row" class="row">(.*?)</div>', shown, re.S)
@@ -443,27 +420,22 @@ def test_the_address_opens_a_scene_and_a_slot(
 
 
 def test_clicks_choose_and_a_narrow_screen_needs_no_scrolling_sideways(
-    chromium: str, page: Path, tmp_path: Path
+    tab: Tab, page: Path
 ) -> None:
-    script = """
-      document.querySelector('label[for="scene-4"]').click();
-      document.querySelector('label[for="slot-1"]').click();
-      document.getElementById("slot-1").focus();
-      document.body.dataset.focus = document.activeElement.id;
-      document.body.dataset.hash = location.hash;
-      document.body.dataset.sideways =
-        document.documentElement.scrollWidth - document.documentElement.clientWidth;
-    """
-    shown = dom(chromium, page, tmp_path, script=script)
-    assert "Scene 5: worst" in shown
-    assert "Slot 2: " in shown
-    assert 'data-hash="#scene=5&amp;slot=2"' in shown
-    assert 'data-focus="slot-1"' in shown
-    assert 'data-sideways="0"' in shown
+    shown_by(tab, page)
+    for label in ("scene-4", "slot-1"):
+        tab.click(f'label[for="{label}"]')
+    assert tab.js("document.getElementById('scene-title').textContent").startswith("Scene 5: worst")
+    assert tab.js("document.getElementById('slot-title').textContent").startswith("Slot 2: ")
+    assert tab.js("location.hash") == "#scene=5&slot=2"
+    assert tab.js("document.activeElement.id") == "slot-1"
+    document = "document.documentElement"
+    assert tab.js(f"{document}.scrollWidth - {document}.clientWidth") == 0
+    assert tab.errors == []
 
 
 def test_markup_in_names_stays_words(
-    chromium: str, run_folder: Path, rooms_file: Path, result: Generalisation, tmp_path: Path
+    tab: Tab, run_folder: Path, rooms_file: Path, result: Generalisation, tmp_path: Path
 ) -> None:
     """A run, a file, an entity and a model whose names would run a script if they were markup."""
     name = "<img src=x onerror=document.body.dataset.planted=1>"
@@ -486,12 +458,8 @@ def test_markup_in_names_stays_words(
     views = [view for scene in data_of(page)["scenes"] for view in scene["views"]]
     holds = [slot["holds"] for view in views for slot in view["slots"]]
     assert closing in holds
-    script = """
-      document.body.dataset.images = document.querySelectorAll("img").length;
-      document.body.dataset.heading = document.querySelector("h1").textContent;
-    """
-    shown = dom(chromium, page, tmp_path, "#scene=1&slot=1", script)
-    assert 'data-images="0"' in shown
+    shown = shown_by(tab, page, "#scene=1&slot=1")
+    assert tab.js("document.querySelectorAll('img').length") == 0
     assert "data-planted" not in shown
     assert f"MONet: {escape(name, quote=False)}</h1>" in shown
     assert "Scene 1: typical (row " in shown
@@ -514,7 +482,7 @@ def marked(content: Any, keep: tuple[str, ...] = ()) -> Any:
 
 
 def test_markup_in_every_word_and_number_that_files_bring_runs_no_script(
-    chromium: str,
+    tab: Tab,
     run_folder: Path,
     rooms_file: Path,
     result: Generalisation,
@@ -578,10 +546,9 @@ def test_markup_in_every_word_and_number_that_files_bring_runs_no_script(
     assert "<svg onload" not in text
     planted = text.count("dataset.planted")
     assert planted > 20, "all of it is shown, as words"
-    script = "document.body.dataset.images = document.querySelectorAll('img').length"
-    dumped = dom(chromium, page, tmp_path, "#scene=1&slot=1", script)
+    dumped = shown_by(tab, page, "#scene=1&slot=1")
     assert "data-planted" not in dumped
-    assert 'data-images="0"' in dumped
+    assert tab.js("document.querySelectorAll('img').length") == 0
     assert "Scene 1: typical (row " in dumped, "the page's own script ran"
     promise(
         "No markup that a file brings into a report is run",
@@ -592,7 +559,7 @@ def test_markup_in_every_word_and_number_that_files_bring_runs_no_script(
 
 
 def test_a_script_that_came_into_the_page_would_not_run(
-    chromium: str, page: Path, tmp_path: Path
+    tab: Tab, page: Path, tmp_path: Path
 ) -> None:
     """The policy is the second wall: markup written into the page by hand stands for a hole."""
     hole = tmp_path / "hole.html"
@@ -603,9 +570,9 @@ def test_a_script_that_came_into_the_page_would_not_run(
         "<a id=j href='javascript:document.body.dataset.planted=1'>j</a>"
     )
     hole.write_text(page.read_text().replace("<main>", f"<main>{plants}", 1))
-    shown = dom(chromium, hole, tmp_path, script="document.getElementById('j').click()")
-    assert "data-planted" not in shown
-    assert "Scene 1: typical (row " in shown
+    assert "Scene 1: typical (row " in shown_by(tab, hole)
+    tab.click("#j")
+    assert tab.js("document.body.dataset.planted") is None
 
 
 def test_scores_that_this_version_cannot_read_are_shown_as_they_are(

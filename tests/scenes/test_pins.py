@@ -280,7 +280,7 @@ def test_mistakes_are_answered_as_before(
 def test_a_page_s_data_have_the_keys_they_had(folder: Path) -> None:
     assert main(["show", "rooms.h5", "--html", "--out", "rooms.html", "--n", "2"]) == 0
     page = (folder / "rooms.html").read_text()
-    (text,) = re.findall(r'<script id="data" type="application/json">(.*?)</script>', page)
+    (text,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
     data = json.loads(text)
     assert " ".join(data) == PAGE_KEYS
     scene = data["scenes"][0]

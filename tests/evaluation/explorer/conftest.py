@@ -1,12 +1,11 @@
-"""What the tests of the explorer share: a page of rooms, and Chromium."""
+"""What the tests of the explorer share: a page of rooms, and what Python makes of its slots."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import monet
 import numpy as np
 import pytest
-from browser import Tab, a_tab
 from evaluation.explorer.exploration import explore
 from evaluation.predictions.cache import Cache
 
@@ -19,14 +18,6 @@ def quick_page(rooms_file: Path, cache: Cache, tmp_path_factory: pytest.TempPath
     """Returns a page of four rooms of 32 pixels, its knobs learned on the rooms after them."""
     page = tmp_path_factory.mktemp("explorer") / "explorer.html"
     return explore(monet.load(NAME), rooms_file, n=SHOWN, out=page, cache=cache)
-
-
-@pytest.fixture(scope="session")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    """Returns a browser's page, in which tests open what they look at."""
-    with a_tab(tmp_path_factory.mktemp("chromium")) as opened:
-        opened.size(1300, 1000)
-        yield opened
 
 
 Compose = Callable[[list[list[float]], list[float]], tuple[np.ndarray, np.ndarray]]

@@ -211,6 +211,7 @@ def test_markup_in_what_a_file_brings_is_shown_and_not_run(
         "view=",
         "view=9.1",
         "view=1.99",
+        "view=1.1,1:x,2:x,3:x,4:x,5:x,6:x,7:x",
         "view=1.1,2:zAAAA",
         "view=1.1,2:o99",
         "view=1.1,x<script>alert(1)</script>",

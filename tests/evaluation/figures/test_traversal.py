@@ -10,7 +10,7 @@ import pytest
 import torch
 from evaluation.cli import main
 from evaluation.figures.decompositions import on_white
-from evaluation.figures.traversal import Traversal, ordered, strip_values, traverse, write_gif
+from evaluation.figures.traversal import Traversal, latent_values, ordered, traverse, write_gif
 from evaluation.scores.truth import read_scenes
 from monet.model import Decompositions, Monet
 
@@ -26,7 +26,7 @@ def parts(model: Monet, rooms_file: Path) -> Decompositions:
 @pytest.fixture(scope="module")
 def traversal(model: Monet, parts: Decompositions) -> Traversal:
     """Returns all latents of a slot, each added to from -1 to 1."""
-    return traverse(model, parts.latents[0, SLOT], strip_values(5), relative=True)
+    return traverse(model, parts.latents[0, SLOT], latent_values(5), relative=True)
 
 
 def test_each_row_changes_its_latent_alone(traversal: Traversal, parts: Decompositions) -> None:
@@ -34,7 +34,7 @@ def test_each_row_changes_its_latent_alone(traversal: Traversal, parts: Decompos
     for row, latent in enumerate(traversal.latents):
         others = np.arange(len(origin)) != latent
         np.testing.assert_array_equal(traversal.z[row][:, others], np.tile(origin[others], (5, 1)))
-        np.testing.assert_allclose(traversal.z[row, :, latent], origin[latent] + strip_values(5))
+        np.testing.assert_allclose(traversal.z[row, :, latent], origin[latent] + latent_values(5))
 
 
 def test_a_relative_traversal_passes_through_the_models_own_component(
@@ -53,7 +53,7 @@ def test_an_absolute_traversal_sets_the_latent_to_the_value(
     model: Monet, parts: Decompositions
 ) -> None:
     origin = parts.latents[0, SLOT]
-    made = traverse(model, origin, strip_values(3), [4])
+    made = traverse(model, origin, latent_values(3), [4])
     np.testing.assert_array_equal(made.z[0, :, 4], np.array([-1, 0, 1], np.float32))
     at_home = traverse(model, origin, np.array([float(origin[4])]), [4])
     np.testing.assert_allclose(at_home.components[0, 0], parts.components[0, SLOT], atol=1e-5)
@@ -65,12 +65,11 @@ def test_latents_are_ordered_by_what_they_change(model: Monet, parts: Decomposit
     with torch.no_grad():
         deaf.vae.decoder.first.weight[:, 3] = 0
         deaf.vae.decoder.first.weight[:, 7] *= 50
-    made = ordered(traverse(deaf.eval(), parts.latents[0, SLOT], strip_values(3)))
+    made = ordered(traverse(deaf.eval(), parts.latents[0, SLOT], latent_values(3)))
     assert made.latents[0] == 7
     assert made.latents[-1] == 3
     assert made.effects[-1] == 0
     assert (np.diff(made.effects) <= 0).all()
-    assert ordered(made, 2).latents == made.latents[:2]
 
 
 def test_a_gif_goes_there_and_back_for_ever(traversal: Traversal, tmp_path: Path) -> None:

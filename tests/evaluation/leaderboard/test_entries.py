@@ -115,6 +115,16 @@ def test_scores_of_before_benchmarks_were_known_are_left_out_by_name(
     assert len(board.tables[0].standings) == 1
 
 
+def test_a_file_without_scores_is_left_out_by_name(
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write("none", 0.5, metrics={})
+    said = refused(capsys, path.parent)
+    assert said.startswith(f"{path}: holds no scores; `scenes benchmark` makes")
+    write("some", 0.5)
+    assert leaderboard([tmp_path]).left_out == (f"{path}: holds no scores",)
+
+
 def test_two_numbers_of_scenes_never_stand_in_one_table(
     write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

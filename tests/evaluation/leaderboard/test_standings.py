@@ -90,6 +90,14 @@ def test_baselines_that_differ_are_told(write: Write, tmp_path: Path) -> None:
     assert table.baselines["k-means on colour"]["ari_fg"].mean == 0.5
 
 
+def test_remarks_stand_in_the_order_of_scores(write: Write, tmp_path: Path) -> None:
+    names = ("mse", "msc", "ari_fg", "recall", "count", "ari", "sc", "mbo")
+    for model, mean in {"a": 0.4, "b": 0.5}.items():
+        write(model, 0.6, baselines={"2 x 2 grid": {name: statistic(mean) for name in names}})
+    (table,) = leaderboard([tmp_path]).tables
+    assert [remark.split(": ")[1].split()[0] for remark in table.remarks] == list(names)
+
+
 def test_conditions_of_eval_generalise_count_where_they_are_benchmarks(
     result: Generalisation, tmp_path: Path
 ) -> None:

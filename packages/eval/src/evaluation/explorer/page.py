@@ -1,28 +1,20 @@
-"""The explorer as one HTML file that needs nothing else.
-
-The page is a Jinja2 template that escapes every word it is given; its own style and script, and the
-JSON of its data, in which nothing can end their element, are marked here.
-"""
+"""The explorer as one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from scenes.pictures.palette import entity_palette, to_uint8
-from scenes.pictures.policy import content_policy
+from scenes.pictures.web_page import render_page
 
 from evaluation.explorer.content import ExplorerContent, ShownScenes
 from evaluation.explorer.decoder import DecoderWeights
 from evaluation.explorer.knobs import Knob
+from evaluation.figures.colors import as_hex
 
-PAGE = "explorer.html"
+ASSETS = "evaluation/explorer/assets"
 SCRIPTS = (
     "arrays.js",
     "decoder_weights.js",
@@ -57,47 +49,30 @@ def most_scenes(size: int, slots: int) -> int:
 
 def to_html(content: ExplorerContent) -> str:
     """Returns the page."""
-    assets = files("evaluation.explorer") / "assets"
-    read = {
-        name: (assets / name).read_text(encoding="utf-8") for name in (*SCRIPTS, "explorer.css")
-    }
-    script = Markup('(() => {\n"use strict";\n' + "\n".join(read[n] for n in SCRIPTS) + "})();\n")
     rows = len(content.scenes.images)
     about = (
         f"{content.model.title}; {rows:,} scene{'s' if rows > 1 else ''} of "
         f"{content.scenes.path.name}."
     )
-    return (
-        _environment()
-        .get_template(PAGE)
-        .render(
-            policy=content_policy(script),
-            style=Markup(read["explorer.css"]),
-            script=script,
-            data=_data(content),
-            name=content.model.name,
-            about=about,
-            knob_words=content.knob_words,
-            latent_words=content.latent_words,
-            latent_dim=len(content.latent_mean),
-            offset_step=OFFSET_STEP,
-        )
+    return render_page(
+        f"{ASSETS}/explorer.html",
+        title=f"Explorer: {content.model.name}",
+        styles=("evaluation/assets/base.css", f"{ASSETS}/explorer.css"),
+        scripts=[f"{ASSETS}/{name}" for name in SCRIPTS],
+        data=_data(content),
+        words={
+            "name": content.model.name,
+            "about": about,
+            "knob_words": content.knob_words,
+            "latent_words": content.latent_words,
+            "latent_dim": len(content.latent_mean),
+            "offset_step": OFFSET_STEP,
+        },
     )
 
 
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("evaluation.explorer", "assets"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _data(content: ExplorerContent) -> Markup:
-    """Returns the JSON of the page's data, in which no word can end its element."""
+def _data(content: ExplorerContent) -> dict[str, Any]:
+    """Returns what the page's scripts read."""
     shown, loss = content.scenes, content.loss
     data: dict[str, Any] = {
         "file": shown.path.name,
@@ -119,9 +94,8 @@ def _data(content: ExplorerContent) -> Markup:
     }
     if shown.truth is not None:
         palette = entity_palette(shown.truth.entities, shown.truth.num_background)
-        data |= {"entities": shown.truth.entities, "entityColors": _hex(palette)}
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    return Markup(text.replace("<", "\\u003c"))
+        data |= {"entities": shown.truth.entities, "entityColors": as_hex(palette)}
+    return data
 
 
 def _scene(shown: ShownScenes, row: int) -> dict[str, Any]:
@@ -138,7 +112,7 @@ def _scene(shown: ShownScenes, row: int) -> dict[str, Any]:
         "refined": _base64(to_uint8(shown.refined[row])),
         "latents": _floats(output.latents[row]),
         "logSigma": _floats(output.log_sigma[row]),
-        "colors": _hex(shown.colors[row]),
+        "colors": as_hex(shown.colors[row]),
     }
 
 
@@ -186,7 +160,3 @@ def _floats(values: np.ndarray) -> str:
 
 def _base64(values: np.ndarray) -> str:
     return b64encode(np.ascontiguousarray(values).tobytes()).decode()
-
-
-def _hex(palette: np.ndarray) -> list[str]:
-    return ["#" + bytes(rgb).hex() for rgb in palette]

@@ -52,15 +52,11 @@ def read_properties(path: Path, scenes: TestScenes, first: int) -> Properties:
     if knows:
         factors = {
             name: values[first:]
-            for name, values in read_factors(path, first + _rows(scenes)).items()
+            for name, values in read_factors(path, first + len(scenes.images)).items()
         }
         numbers[HUE] = _hues(factors)
         numbers |= {name: factors[name] for name in (SIZE, CATEGORICAL) if name in factors}
     return Properties(numbers, shapes, unit)
-
-
-def _rows(scenes: TestScenes) -> int:
-    return len(scenes.images)
 
 
 def _centres(scenes: TestScenes) -> tuple[Float64[np.ndarray, "N O"], Float64[np.ndarray, "N O"]]:
@@ -70,7 +66,7 @@ def _centres(scenes: TestScenes) -> tuple[Float64[np.ndarray, "N O"], Float64[np
     """
     height, width = scenes.segmentation.shape[1:]
     objects = np.arange(scenes.num_background, len(scenes.entities))
-    across = np.full((_rows(scenes), len(objects)), np.nan)
+    across = np.full((len(scenes.images), len(objects)), np.nan)
     down = across.copy()
     for place, entity in enumerate(objects):
         inside = scenes.segmentation == entity if scenes.amodal is None else scenes.amodal[:, place]

@@ -30,6 +30,11 @@ def slot_colors(
     return np.stack([_matched(each, palette, slots) for each in table])
 
 
+def as_hex(colors: UInt8[np.ndarray, "K 3"]) -> list[str]:
+    """Returns colours as CSS writes them."""
+    return ["#" + bytes(rgb).hex() for rgb in colors]
+
+
 def _matched(
     table: Int64[np.ndarray, "E K"], palette: UInt8[np.ndarray, "E2 3"], slots: int
 ) -> UInt8[np.ndarray, "K2 3"]:

@@ -54,14 +54,9 @@ def color(index: int) -> str:
     return COLORS[index % len(COLORS)]
 
 
-def marker(index: int) -> str:
-    """Returns the marker of a curve by its number."""
-    return MARKERS[index % len(MARKERS)]
-
-
 def curve_style(index: int) -> dict[str, Any]:
     """Returns the plot style of a model's curve by its number."""
-    return {"color": color(index), "marker": marker(index), "ms": 3.5, "lw": 1.5}
+    return {"color": color(index), "marker": MARKERS[index % len(MARKERS)], "ms": 3.5, "lw": 1.5}
 
 
 def baseline_style(name: str) -> dict[str, Any]:
@@ -88,7 +83,6 @@ def draw_scores(
     results: Mapping[str, Generalisation],
     score: str,
     *,
-    baselines: Sequence[str] = tuple(BASELINES),
     apart: Sequence[str] = APART,
 ) -> None:
     """Draws a score against the number of objects in view, with 95% intervals.
@@ -97,7 +91,6 @@ def draw_scores(
         axes: to draw on.
         results: by label of their curve; the baselines are those of the first result.
         score: one of `PLOTTED`.
-        baselines: baselines to draw too.
         apart: conditions to plot beside those with a number of objects.
     """
     counts = np.arange(PLOTTED[score], len(COUNTS))
@@ -106,7 +99,7 @@ def draw_scores(
         TRAINED_ON[0] - 0.4, TRAINED_ON[1] + 0.4, color="0.92", lw=0, zorder=0, label="trained on"
     )
     first = next(iter(results.values()))
-    for name in baselines:
+    for name in BASELINES:
         rows = first.baselines.get(name, {})
         style = baseline_style(name)
         axes.plot(counts, _means(rows, [COUNTS[c] for c in counts], score), label=name, **style)

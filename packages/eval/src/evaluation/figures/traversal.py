@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -98,32 +98,26 @@ def lacks_decode(model: ScoredModel) -> str:
     )
 
 
-def strip_values(frames: int = STRIP_FRAMES) -> Float[np.ndarray, " T"]:
+def latent_values(frames: int) -> Float[np.ndarray, " T"]:
     """Returns values from -1 to 1; an odd number of them has 0 in the middle."""
     return np.linspace(-SPAN, SPAN, frames)
 
 
-def gif_values() -> Float[np.ndarray, " T"]:
-    """Returns the values of a GIF's frames on the way up."""
-    return strip_values(GIF_FRAMES)
+def own_component(parts: Drawable, scene: int, slot: int) -> UInt8[np.ndarray, "H W 3"]:
+    """Returns a slot's component, masked like the frames of a traversal."""
+    mask = 1 / (1 + np.exp(-parts.mask_logits[scene, slot]))
+    return on_white(parts.components[scene, slot], mask)
 
 
-def own_component(parts: Drawable, slot: int) -> UInt8[np.ndarray, "H W 3"]:
-    """Returns a slot's component in the first scene, masked like the frames of a traversal."""
-    mask = 1 / (1 + np.exp(-parts.mask_logits[0, slot]))
-    return on_white(parts.components[0, slot], mask)
-
-
-def ordered(traversal: Traversal, count: int | None = None) -> Traversal:
-    """Returns a traversal of the latents with the largest effects, in the order of these."""
-    rows = np.argsort(-traversal.effects, kind="stable")[:count]
-    return Traversal(
-        traversal.origin,
-        tuple(traversal.latents[row] for row in rows),
-        traversal.values,
-        traversal.z[rows],
-        traversal.components[rows],
-        traversal.masks[rows],
+def ordered(traversal: Traversal) -> Traversal:
+    """Returns a traversal with its latents in the order of their effects, the largest first."""
+    rows = np.argsort(-traversal.effects, kind="stable")
+    return replace(
+        traversal,
+        latents=tuple(traversal.latents[row] for row in rows),
+        z=traversal.z[rows],
+        components=traversal.components[rows],
+        masks=traversal.masks[rows],
     )
 
 

@@ -10,10 +10,15 @@ from jaxtyping import Integer, UInt8
 from matplotlib.figure import Figure
 from scenes.pictures.palette import slot_palette
 
-from evaluation.figures.decompositions import on_white
 from evaluation.figures.drawable import Drawable, drawable
 from evaluation.figures.style import Canvas, note_height
-from evaluation.figures.traversal import Traversal, number, strip_values, traverse
+from evaluation.figures.traversal import (
+    Traversal,
+    latent_values,
+    number,
+    own_component,
+    traverse,
+)
 from evaluation.metrics.overlap import iou_of_regions
 from evaluation.predictions.contract import ModelOutput
 from evaluation.predictions.models import Model, ScoredModel
@@ -96,7 +101,7 @@ def draw_traversals(
         raise ValueError("this output holds no latents")
     parts = drawable(images, output)
     all_latents = [
-        traverse(model, output.latents[place, slot.slot], strip_values(FRAMES))
+        traverse(model, output.latents[place, slot.slot], latent_values(FRAMES))
         for place, slot in enumerate(slots)
     ]
     effects = np.mean([traversal.effects for traversal in all_latents], axis=0)
@@ -125,11 +130,9 @@ def _head(
     place: int,
 ) -> None:
     canvas.picture(image, x, 0.08, 0.68)
-    component = parts.components[place, slot.slot]
-    # The slot's own mask is the sigmoid too, so that the frames compare with it.
-    mask = 1 / (1 + np.exp(-parts.mask_logits[place, slot.slot]))
+    own = own_component(parts, place, slot.slot)
     color = slot_palette(slot.slot + 1)[slot.slot] / 255
-    canvas.picture(on_white(component, mask), x + 0.75, 0.08, 0.68, edge=color, edge_width=2.0)
+    canvas.picture(own, x + 0.75, 0.08, 0.68, edge=color, edge_width=2.0)
     canvas.words(slot.title, x + 1.52, 0.32, fontsize=9)
     canvas.words(f"slot {slot.slot + 1} of scene {slot.scene}", x + 1.52, 0.52, fontsize=6.5)
 

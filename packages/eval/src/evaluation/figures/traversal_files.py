@@ -14,12 +14,13 @@ from scenes.segmentation import images_at
 from evaluation.figures.drawable import drawable
 from evaluation.figures.style import save
 from evaluation.figures.traversal import (
+    GIF_FRAMES,
+    STRIP_FRAMES,
     draw_strip,
-    gif_values,
     lacks_decode,
+    latent_values,
     ordered,
     own_component,
-    strip_values,
     traverse,
     write_gif,
 )
@@ -78,7 +79,7 @@ def write_traversal(
     if latent is not None:
         check_latent(latent, output.latents.shape[2])
     latents = None if latent is None else (latent,)
-    values = {"strip": strip_values(), "GIF": gif_values()}
+    values = {"strip": latent_values(STRIP_FRAMES), "GIF": latent_values(GIF_FRAMES)}
     strip, moving = (
         ordered(
             traverse(subject, output.latents[0, place], values[name], latents, relative=relative)
@@ -91,7 +92,7 @@ def write_traversal(
         f"{subject.identity.title}, scene {scene} of {data.name}; {how}; masks not "
         "normalised over slots"
     )
-    own = own_component(drawable(image[None], output), place)
+    own = own_component(drawable(image[None], output), 0, place)
     figure = draw_strip(strip, image, own, place, note, relative=relative)
     gif = out / f"{stem}.gif"
     paths = save(figure, out / stem)

@@ -61,7 +61,7 @@ class Material:
     entries: list[Entry] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
-    """A line for each file whose scenes are of no known benchmark."""
+    """A line for each file that holds no scores, or none on a known benchmark."""
 
 
 def read_material(folders: Sequence[Path]) -> Material:
@@ -110,8 +110,9 @@ def _add(material: Material, path: Path) -> None:
         added = list(_of_conditions(result))
     else:
         raise CommandError(f"{where}: holds no scores of `eval score` or `eval generalise`")
-    if not added:
-        material.left_out.append(f"{where}: not of a known benchmark")
+    if not any(rows for _, rows, _ in added):
+        reason = "holds no scores" if added else "not of a known benchmark"
+        material.left_out.append(f"{where}: {reason}")
         return
     model, seed = whose(
         path, result.name if isinstance(result, FileScores) else result.checkpoint.name

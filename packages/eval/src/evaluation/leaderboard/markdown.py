@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from evaluation.leaderboard.tables import ShownRow, ShownScore, shown
+from evaluation.leaderboard.tables import ShownRow, shown
+from evaluation.report.tables import Cell
 from evaluation.scores.leaderboard_results import BenchmarkTable, Leaderboard
 
 LEGEND = (
@@ -28,7 +29,7 @@ def sections(board: Leaderboard) -> list[str]:
     """Returns the lines below the title: what numbers mean, and a section for each benchmark."""
     lines = [LEGEND, ""]
     for table in board.tables:
-        lines += [f"## {heading(table)}", "", about(table), "", *_rows(table), ""]
+        lines += [f"## {heading(table)}", "", _about(table), "", *_rows(table), ""]
         lines += [f"- {code(remark)}" for remark in table.remarks]
         lines += [""] if table.remarks else []
     if board.left_out:
@@ -37,19 +38,24 @@ def sections(board: Leaderboard) -> list[str]:
 
 
 def heading(table: BenchmarkTable) -> str:
-    """Returns a benchmark's name, and the size where models saw smaller images than the file's."""
+    """Returns a benchmark's name, and the size of the images that models saw."""
     return f"{table.benchmark.name} at {table.benchmark.size} pixels"
 
 
-def about(table: BenchmarkTable) -> str:
+def _about(table: BenchmarkTable) -> str:
     """Returns in words which scenes the table is of."""
     benchmark = table.benchmark
     drawn = ", ".join(
         f"`{pixels}` ({OWN if exact else ANOTHERS})" for pixels, exact in table.drawings.items()
     )
+    return f"{scenes_of(table)} Factors `{benchmark.factors}`; pixels {drawn}."
+
+
+def scenes_of(table: BenchmarkTable) -> str:
+    """Returns a sentence of what the table's scenes are, and how many."""
+    benchmark, title = table.benchmark, table.title
     return (
-        f"{table.title[0].upper()}{table.title[1:]}: {benchmark.rows:,} scenes, version "
-        f"{benchmark.version}. Factors `{benchmark.factors}`; pixels {drawn}."
+        f"{title[:1].upper()}{title[1:]}: {benchmark.rows:,} scenes, version {benchmark.version}."
     )
 
 
@@ -77,9 +83,9 @@ def _label(row: ShownRow, *, quoted: bool) -> str:
     return f"{name}, {row.what}" if row.what else name
 
 
-def score_in_words(score: ShownScore) -> str:
+def score_in_words(score: Cell) -> str:
     """Returns a cell: a mean, and half of each of its intervals."""
-    images = f" ±{score.over_images}" if score.over_images else ""
+    images = f" ±{score.half}" if score.half else ""
     return score.text + images + (f", seeds ±{score.over_seeds}" if score.over_seeds else "")
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from scenes.atomic import write_whole
-from scenes.pictures.policy import content_policy
+from scenes.pictures.web_page import render_page
 
 from evaluation.folders import check_writable
-from evaluation.leaderboard.markdown import ANOTHERS, OWN, heading, to_markdown
+from evaluation.leaderboard.markdown import ANOTHERS, OWN, heading, scenes_of, to_markdown
 from evaluation.leaderboard.tables import shown
 from evaluation.scores.leaderboard_results import Leaderboard
 from evaluation.scores.meanings import MEANINGS
@@ -37,36 +33,21 @@ def write_leaderboard(board: Leaderboard, folder: Path) -> list[Path]:
 
 def to_html(board: Leaderboard) -> str:
     """Returns the page."""
-    return (
-        _environment()
-        .get_template(PAGE)
-        .render(
-            policy=content_policy(""),
-            style=_styles(),
-            board=board,
-            tables=[(heading(table), table, shown(table)) for table in board.tables],
-            meanings=MEANINGS,
-            own=OWN,
-            anothers=ANOTHERS,
-        )
-    )
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("evaluation.leaderboard", "assets"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _styles() -> Markup:
-    """Returns the report's style, and what this page adds to it."""
-    sheets = (("evaluation.report", "report.css"), ("evaluation.leaderboard", "leaderboard.css"))
-    return Markup("\n").join(
-        Markup((files(package) / "assets" / name).read_text(encoding="utf-8"))
-        for package, name in sheets
+    return render_page(
+        "evaluation/leaderboard/assets/leaderboard.html",
+        title="Leaderboard",
+        styles=(
+            "evaluation/assets/base.css",
+            "evaluation/assets/document.css",
+            "evaluation/leaderboard/assets/leaderboard.css",
+        ),
+        words={
+            "board": board,
+            "tables": [
+                (heading(table), scenes_of(table), table, shown(table)) for table in board.tables
+            ],
+            "meanings": MEANINGS,
+            "own": OWN,
+            "anothers": ANOTHERS,
+        },
     )

@@ -68,7 +68,11 @@ def _table(entries: Sequence[Entry], bars: Sequence[Bar]) -> BenchmarkTable:
     for entry in entries:
         places.setdefault(entry.place, []).append(entry)
     standings = [_standing(seeds) for seeds in places.values()]
-    own = [bar for bar in bars if (bar.benchmark.name, bar.benchmark.size) == first.place[:2]]
+    own = [
+        bar
+        for bar in bars
+        if (bar.benchmark.name, bar.benchmark.size) == (benchmark.name, benchmark.size)
+    ]
     remarks: list[str] = []
     rows = _bars(own, remarks)
     ceiling = rows.pop("", None)
@@ -192,7 +196,7 @@ def _bars(bars: Sequence[Bar], remarks: list[str]) -> dict[str, Row]:
         other = chosen.setdefault(bar.name, bar)
         if other.benchmark.pixels != bar.benchmark.pixels:
             continue
-        for name in other.metrics.keys() & bar.metrics.keys():
+        for name in (name for name in other.metrics if name in bar.metrics):
             apart = abs(other.metrics[name].mean - bar.metrics[name].mean)
             if apart > BARS_AGREE:
                 remarks.append(

@@ -7,22 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from evaluation.leaderboard.standings import shown_columns
-from evaluation.report.tables import DIGITS, UNDEFINED, cell, number
+from evaluation.report.tables import DIGITS, UNDEFINED, Cell, cell, number
 from evaluation.scores.labels import CEILING, FURTHER
 from evaluation.scores.leaderboard_results import BenchmarkTable, OverSeeds, Standing
-
-
-@dataclass(frozen=True)
-class ShownScore:
-    """A cell of a table."""
-
-    text: str
-    over_images: str = ""
-    """Half of the 95% interval over images; empty where there is none."""
-    over_seeds: str = ""
-    """Half of the 95% interval over seeds; empty where there is none."""
-    title: str = ""
-    """What the pointer is told."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +22,7 @@ class ShownRow:
     """Which masks of the model's, in words; empty for its own."""
     slots: str
     seeds: str
-    scores: tuple[ShownScore, ...]
+    scores: tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
@@ -73,12 +60,11 @@ def _model_row(standing: Standing, columns: Sequence[str]) -> ShownRow:
 def _bar_rows(table: BenchmarkTable, columns: Sequence[str]) -> Iterator[ShownRow]:
     ceiling = {} if table.ceiling is None else {CEILING: table.ceiling}
     for name, row in {**table.baselines, **ceiling}.items():
-        cells = (cell(column, row.get(column)) for column in columns)
-        scores = tuple(ShownScore(one.text, one.half, title=one.title) for one in cells)
+        scores = tuple(cell(column, row.get(column)) for column in columns)
         yield ShownRow(name, "", "", "", scores)
 
 
-def score(name: str, mean: OverSeeds | None, seeds: int) -> ShownScore:
+def score(name: str, mean: OverSeeds | None, seeds: int) -> Cell:
     """Returns a cell: a mean over seeds, and half of each of its intervals.
 
     Args:
@@ -87,14 +73,14 @@ def score(name: str, mean: OverSeeds | None, seeds: int) -> ShownScore:
         seeds: of the row; where fewer count, their number stands behind.
     """
     if mean is None or not mean.count:
-        return ShownScore(UNDEFINED)
+        return Cell(UNDEFINED)
     digits = DIGITS.get(name, 2)
     text = number(mean.mean, digits)
     if mean.count < seeds:
         text += f" (n = {mean.count})"
     images = "" if math.isnan(mean.half_over_images) else number(mean.half_over_images, digits)
     if mean.count == 1:
-        return ShownScore(text, images, title="one seed: no interval over seeds")
+        return Cell(text, images, "one seed: no interval over seeds")
     low, high = number(mean.low, digits), number(mean.high, digits)
     half = number((mean.high - mean.low) / 2, digits)
-    return ShownScore(text, images, half, f"95% t interval over {mean.count} seeds {low} to {high}")
+    return Cell(text, images, f"95% t interval over {mean.count} seeds {low} to {high}", half)

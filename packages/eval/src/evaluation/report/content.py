@@ -91,7 +91,7 @@ class ReportContent:
         return Report(
             versions=versions(),
             provenance=self.provenance,
-            runs=tuple(run.summary() for run in self.runs),
+            runs=tuple(run.summary for run in self.runs),
             scores=tuple({"path": file.path, **file.content} for file in self.scores),
             left_out=self.left_out,
             checkpoint=first.reported(),

@@ -1,8 +1,4 @@
-"""Writes the report as one HTML file that needs nothing else, and report.json beside it.
-
-The page is a Jinja2 template that escapes every word. Its own style, script and plots, and the JSON
-of its scenes, must not be escaped, and are marked here.
-"""
+"""Writes the report as one HTML file that needs nothing else, and report.json beside it."""
 
 from __future__ import annotations
 
@@ -10,21 +6,18 @@ import json
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from monet.step_count import steps_in_words
 from monet.weights import SHIPPED
 from scenes.atomic import write_whole
 from scenes.objects_room.config import ObjectsRoomConfig
-from scenes.pictures.policy import content_policy
+from scenes.pictures.web_page import render_page
 
+from evaluation.figures.colors import as_hex
 from evaluation.report import plots, tables
 from evaluation.report.content import ReportContent, ShownModel, versions
 from evaluation.report.scene_cards import (
@@ -42,6 +35,7 @@ from evaluation.scores.result_files import to_plain, write_result
 from evaluation.scores.results import FileScores, Generalisation, ModelIdentity, Representation, Row
 
 PAGE = "report.html"
+ASSETS = "evaluation/report/assets"
 LEADING = (
     ("test", "ari_fg", "On scenes as in training"),
     ("objects_6", "ari_fg", "With six objects in view"),
@@ -97,12 +91,9 @@ def to_html(content: ReportContent) -> str:
     curves = dict(zip(labels, (result for _, result in conditions), strict=True))
     with_losses = [run for run in content.runs if any("nll" in row for row in run.rows)]
     others = [file for file in content.scores if not isinstance(file.result, Generalisation)]
-    script = _asset("report.js")
     datasets = {model.dataset for model in content.models}
     words = {
-        "policy": content_policy(script),
         "content": content,
-        "title": _title([model.identity for model in content.models]),
         "lacking": {m.identity.name: m.lacking for m in content.models if m.lacking},
         "sentences": [one for model in content.models for one in _sentences(content, model)],
         "unscored": [
@@ -114,59 +105,41 @@ def to_html(content: ReportContent) -> str:
         "checkpoint": _named(content.models[0].identity),
         "baseline": BASELINE,
         "side_by_side": compare(content),
+        "indented": _indented,
+        "meanings_of_all": MEANINGS,
         "meanings": {name: MEANINGS[name] for name in EXPLAINED},
         "score_legend": plots.score_legend(labels),
         "of_conditions": [Fold(f.path, tables.of_conditions(result)) for f, result in conditions],
         "other_scores": [_fold(file) for file in others],
-        "loss_legend": plots.loss_legend([run.path for run in with_losses]),
+        "score_plots": plots.plot_scores(curves),
+        "loss_plots": plots.plot_losses(with_losses),
+        "loss_legend": plots.loss_legend([run.summary.path for run in with_losses]),
         "runs": _table_of_runs(content),
         "versions": {"versions": versions(), "scenes rendered by": content.provenance},
         "refines": any(view.refines for card in content.scenes for view in card.views),
     }
-    markup = {
-        "style": _asset("report.css"),
-        "script": script,
-        "score_plots": plots.plot_scores(curves),
-        "loss_plots": plots.plot_losses(with_losses),
-        "data": _script_json(_browsable(content)),
-    }
-    return _environment().get_template(PAGE).render(**words, **markup)
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("evaluation.report", "assets"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return render_page(
+        f"{ASSETS}/{PAGE}",
+        title=_title([model.identity for model in content.models]),
+        styles=(
+            "evaluation/assets/base.css",
+            "evaluation/assets/document.css",
+            f"{ASSETS}/report.css",
+        ),
+        scripts=(f"{ASSETS}/report.js",),
+        data=_browsable(content),
+        words=words,
     )
-    environment.globals["meanings_of_all"] = MEANINGS
-    environment.filters["indented"] = lambda content: json.dumps(to_plain(content), indent=1)
-    return environment
 
 
-def render_tables(shown: Sequence[tables.PageTable]) -> str:
-    """Returns tables as HTML."""
-    module = _environment().get_template("tables.html").module
-    return "".join(str(module.table(one)) for one in shown)  # type: ignore[attr-defined]
-
-
-def _asset(name: str) -> Markup:
-    return Markup((files("evaluation.report") / "assets" / name).read_text(encoding="utf-8"))
-
-
-def _script_json(content: object) -> Markup:
-    """Returns JSON for a script element, with `<` escaped so that no word can end the element."""
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
-    return Markup(text.replace("<", "\\u003c"))
+def _indented(content: object) -> str:
+    return json.dumps(to_plain(content), indent=1)
 
 
 def _browsable(content: ReportContent) -> dict[str, Any]:
     """Returns the data for the page's script: scenes, and their sheets as data addresses."""
     return {
-        "size": max(card.image_size for card in content.scenes),
+        "size": max(len(card.sheet) for card in content.scenes),
         "models": [model.identity.name for model in content.models],
         "meanings": {name: MEANINGS[name] for name in SHOWN_SCORES},
         "topRow": TOP_ROW,
@@ -189,7 +162,7 @@ def _browsable_view(view: View) -> dict[str, Any]:
         "scores": to_plain(summary.scores),
         "refined": to_plain(summary.refined),
         "slots": to_plain(summary.slots),
-        "colors": ["#" + bytes(rgb).hex() for rgb in view.colors],
+        "colors": as_hex(view.colors),
         "row": VIEW_ROW if view.refines else VIEW_ROW[:-1],
         "slotRow": SLOT_ROW if view.refines else SLOT_ROW[:-1],
         "sheet": _address(view.sheet),
@@ -255,7 +228,7 @@ def _fold(file: ScoresFile) -> Fold:
         return Fold(file.path, [tables.of_file(file.result)])
     if isinstance(file.result, Representation):
         return Fold(file.path, tables.of_representation(file.result))
-    return Fold(file.path, text=json.dumps(to_plain(file.content), indent=1), reason=file.reason)
+    return Fold(file.path, text=_indented(file.content), reason=file.reason)
 
 
 def _table_of_runs(content: ReportContent) -> tables.PageTable | None:
@@ -273,6 +246,6 @@ def _table_of_runs(content: ReportContent) -> tables.PageTable | None:
                     *(tables.number(run.last.get(k)) for k in LAST),
                 ],
             )
-            for run in (logged.summary() for logged in content.runs)
+            for run in (logged.summary for logged in content.runs)
         ],
     )

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import matplotlib as mpl
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scenes.progress import in_turn
@@ -43,7 +42,7 @@ class Plot:
     """A plot as SVG, with its title and the meaning of its score."""
 
     title: str
-    svg: Markup
+    svg: str
     meaning: str = ""
 
 
@@ -51,7 +50,7 @@ class Plot:
 class Sample:
     """An entry of a legend: a piece of the curve, and its name."""
 
-    svg: Markup
+    svg: str
     label: str
 
 
@@ -96,11 +95,11 @@ def _scores(results: Mapping[str, Generalisation], score: str) -> Callable[[Axes
 
 
 def _losses(runs: Sequence[LoggedRun], term: str) -> Callable[[Axes], None]:
-    curves = {run.path: curve_of(run.rows, (term,)) for run in runs}
+    curves = {run.summary.path: curve_of(run.rows, (term,)) for run in runs}
     return partial(draw_losses, curves=curves, term=term, title=TERMS[term])
 
 
-def _sample(style: Mapping[str, Any]) -> Markup:
+def _sample(style: Mapping[str, Any]) -> str:
     """Draws a piece of a curve, with its marker in the middle."""
 
     def draw(axes: Axes) -> None:
@@ -112,11 +111,11 @@ def _sample(style: Mapping[str, Any]) -> Markup:
     return _svg(draw, SAMPLE)
 
 
-def _svg(draw: Callable[[Axes], None], size: tuple[float, float] = SIZE) -> Markup:
+def _svg(draw: Callable[[Axes], None], size: tuple[float, float] = SIZE) -> str:
     """Draws one panel as SVG, without what an SVG needs only in a file of its own."""
     with mpl.rc_context({**STYLE, "font.family": "sans-serif"}):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure.subplots())
         svg = to_svg(figure)
     spare = r'<metadata>.*?</metadata>| xmlns(:\w+)?="[^"]*"| id="[A-Za-z.\d]+_\d+"'
-    return Markup(re.sub(spare, "", svg, flags=re.S))
+    return re.sub(spare, "", svg, flags=re.S)

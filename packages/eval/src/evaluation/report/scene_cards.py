@@ -48,8 +48,6 @@ class View:
     """Pictures side by side: `VIEW_ROW`, and below it `SLOT_ROW` for each slot."""
     colors: UInt8[np.ndarray, "K 3"]
     """Colours of the slots: those of the entities that they hold."""
-    image_size: int
-    """Side in pixels of each picture on the sheet."""
     refines: bool
     """Whether the sheet has refined masks."""
     lacking: str = ""
@@ -63,8 +61,6 @@ class SceneCard:
     summary: SceneSummary
     sheet: UInt8[np.ndarray, "Y X 3"]
     """Pictures side by side: `TOP_ROW`."""
-    image_size: int
-    """Side in pixels of each picture on the sheet."""
     views: tuple[View, ...]
     """Each model's decomposition of it."""
 
@@ -136,7 +132,6 @@ class ShownScenes:
                     **vars(first.summary),
                 ),
                 sheet=np.concatenate([images[i], palette[truth[i]]], axis=1),
-                image_size=images.shape[1],
                 views=(first, *others),
             )
             for i, (row, (first, *others)) in enumerate(
@@ -163,7 +158,6 @@ class ShownScenes:
                 ),
                 sheet=sheet(parts, i, colors[i], None if refined is None else refined.masks[i]),
                 colors=colors[i],
-                image_size=scenes.images.shape[1],
                 refines=refined is not None,
                 lacking=parts.note,
             )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from evaluation.figures.panels import BASELINES
 from evaluation.report.content import ReportContent, ShownModel
 from evaluation.report.sources import ScoresFile
-from evaluation.report.tables import ModelRows, PageTable, beside_each_other
+from evaluation.report.tables import PageTable, beside_each_other
 from evaluation.scores.labels import FURTHER, REFINED
 from evaluation.scores.results import Conditions, FileScores, Generalisation, ModelIdentity, Row
 
@@ -28,36 +28,45 @@ def results_of(
 
 
 def compare(content: ReportContent) -> PageTable | None:
-    """Returns the models' scores side by side; `None` where there is one model, or no scores."""
-    rows = [_rows(model, content.scores) for model in content.models]
-    if len(rows) < 2 or not any(each.rows for each in rows):
+    """Returns the models' scores side by side; `None` where there is one model, or no scores.
+
+    Baselines follow the models, once for each size of images, on which their scores depend.
+    """
+    rows: dict[str, Row] = {}
+    baselines: dict[str, Row] = {}
+    for model in content.models:
+        own, beside = _rows(model, content.scores)
+        rows |= own
+        baselines |= beside
+    if len(content.models) < 2 or not rows:
         return None
-    return beside_each_other(rows)
+    return beside_each_other(rows | baselines)
 
 
-def _rows(model: ShownModel, scores: Sequence[ScoresFile]) -> ModelRows:
-    """Returns a model's rows, from its first generalisation, else as recorded with its weights."""
+def _rows(model: ShownModel, scores: Sequence[ScoresFile]) -> tuple[dict[str, Row], dict[str, Row]]:
+    """Returns a model's rows, and those of baselines.
+
+    They are of its first generalisation, else as recorded with its weights.
+    """
     pixels = "" if model.image_size is None else f", {model.image_size} pixels"
     for result in results_of(scores, model.identity):
         if isinstance(result, Generalisation) and CONDITION in result.conditions:
-            return ModelRows(
-                _rows_of(result),
-                {
-                    f"{name}{pixels}": conditions[CONDITION]
-                    for name, conditions in result.baselines.items()
-                    if name in BASELINES and CONDITION in conditions
-                },
-            )
+            baselines = {
+                f"{name}{pixels}": conditions[CONDITION]
+                for name, conditions in result.baselines.items()
+                if name in BASELINES and CONDITION in conditions
+            }
+            return _rows_of(result), baselines
     label = f"{model.identity.name}, {model.num_slots} slots"
     titles = {"model": label, REFINED: f"{label}: {FURTHER[REFINED]}"}
-    return ModelRows(
-        {
-            f"{title} ({RECORDED})": model.recorded[row]
-            for row, title in titles.items()
-            if row in model.recorded
-        },
-        {f"{name}{pixels}": model.recorded[name] for name in BASELINES if name in model.recorded},
-    )
+    own = {
+        f"{title} ({RECORDED})": model.recorded[row]
+        for row, title in titles.items()
+        if row in model.recorded
+    }
+    return own, {
+        f"{name}{pixels}": model.recorded[name] for name in BASELINES if name in model.recorded
+    }
 
 
 def _rows_of(result: Generalisation) -> dict[str, Row]:

@@ -24,28 +24,10 @@ from evaluation.training_log import read_log
 class LoggedRun:
     """A training run as its folder describes it."""
 
-    name: str
-    path: str
-    dataset: str
-    step: int
-    config: dict[str, Any]
+    summary: ReportedRun
+    """Its entry in report.json."""
     rows: tuple[dict[str, Any], ...]
     """Rows of metrics.jsonl."""
-    earlier_steps: int = 0
-    """Steps of the runs that it went on from."""
-
-    def summary(self) -> ReportedRun:
-        """Returns the run's entry in report.json, with the last value of everything it logged."""
-        last = dict(ChainMap(*reversed(self.rows)))
-        return ReportedRun(
-            self.name,
-            self.path,
-            self.dataset,
-            self.step,
-            self.config,
-            last,
-            self.earlier_steps,
-        )
 
 
 @dataclass(frozen=True)
@@ -87,15 +69,16 @@ def _read_run(folder: Path) -> LoggedRun:
     weights = read_weights(folder / WEIGHTS)
     config = json.loads(config_to_json(weights.config))
     rows = read_log(folder / METRICS) if (folder / METRICS).exists() else ()
-    return LoggedRun(
+    summary = ReportedRun(
         folder.name,
         str(folder),
         weights.dataset,
         weights.step,
         config,
-        rows,
-        weights.earlier_steps,
+        last=dict(ChainMap(*reversed(rows))),
+        earlier_steps=weights.earlier_steps,
     )
+    return LoggedRun(summary, rows)
 
 
 def read_scores(folder: Path, left_out: list[str]) -> list[ScoresFile]:

@@ -45,9 +45,11 @@ class Cell:
 
     text: str
     half: str = ""
-    """Half of the 95% interval's width; empty where there is no interval."""
+    """Half of the 95% interval over images; empty where there is none."""
     title: str = ""
     """Text where the pointer rests."""
+    over_seeds: str = ""
+    """Half of the 95% interval over training seeds; empty where there is none."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,6 @@ class PageTable:
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
-
-
-@dataclass(frozen=True)
-class ModelRows:
-    """Scores of a model and of the baselines on scenes as in training, by label of the row."""
-
-    rows: Mapping[str, Row]
-    baselines: Mapping[str, Row]
 
 
 def table_of(
@@ -184,17 +178,8 @@ def of_representation(result: Representation) -> list[PageTable]:
     return [properties, disentangling]
 
 
-def beside_each_other(models: Sequence[ModelRows]) -> PageTable:
-    """Returns a table of models on scenes as in training, each with its refined masks.
-
-    Baselines follow the models, once for each size of images, on which their scores depend.
-    """
-    rows: dict[str, Row] = {}
-    baselines: dict[str, Row] = {}
-    for model in models:
-        rows |= model.rows
-        baselines |= model.baselines
-    rows |= baselines
+def beside_each_other(rows: Mapping[str, Row]) -> PageTable:
+    """Returns a table of models and baselines on scenes as in training, by label of the row."""
     present = _columns(rows.values())
     names = [name for name in SIDE_BY_SIDE if name in present]
     return table_of(

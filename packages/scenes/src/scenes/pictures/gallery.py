@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scenes.command_line import UsageError
+from scenes.file.errors import FileError
 from scenes.file.reader import SceneFile
 from scenes.pictures.page import scene_page
 from scenes.pictures.sheet import contact_sheet
@@ -38,7 +39,7 @@ def show(
     Raises:
         UsageError: `n` is out of range, `out` has a wrong ending, or the file has no segmentations
             or depths to show.
-        FileError: the file cannot be read.
+        FileError: the file cannot be read, or has no scenes.
     """
     if n is not None and not 1 <= n <= MOST_SCENES:
         limit = "at least 1" if n < 1 else f"at most {MOST_SCENES:,}"
@@ -51,6 +52,8 @@ def show(
         kind = "a page (--html)" if page else "a contact sheet"
         raise UsageError(f"{out}: {kind} must have a name that ends in {suffix}")
     with SceneFile(path) as file:
+        if not file.n:
+            raise FileError(f"{path}: has no scenes")
         if page:
             scene_page(file, out, n=n or 240, masks=masks, depth=depth)
         else:

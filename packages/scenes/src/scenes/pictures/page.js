@@ -1,8 +1,6 @@
-"use strict";
-const data = JSON.parse(document.getElementById("data").textContent);
 const { width, height, scenes, entities } = data;
 const perPage = 24, pages = Math.ceil(scenes.length / perPage);
-const grid = document.querySelector("main"), tip = document.getElementById("tip");
+const grid = document.querySelector("main"), tip = element("tip");
 let page = 0, view = data.show;
 
 for (const scene of scenes) {
@@ -40,13 +38,13 @@ async function draw(canvas, scene, lit) {
 }
 
 function describe(title, entries) {
-  tip.replaceChildren(Object.assign(document.createElement("b"), { textContent: title }));
-  const table = tip.appendChild(document.createElement("table"));
+  const table = make("table");
+  tip.replaceChildren(make("b", { textContent: title }), table);
   for (const [name, value, color] of entries) {
     const row = table.insertRow();
     row.insertCell().textContent = name;
     const cell = row.insertCell();
-    if (color) cell.appendChild(document.createElement("i")).style.background = color;
+    if (color) cell.appendChild(make("i")).style.background = color;
     cell.append(value);
   }
 }
@@ -71,20 +69,18 @@ function show() {
   const first = page * perPage, last = Math.min(first + perPage, scenes.length);
   for (let number = first; number < last; number++) {
     const scene = scenes[number];
-    const figure = grid.appendChild(document.createElement("figure"));
-    const canvas = figure.appendChild(Object.assign(document.createElement("canvas"), { width, height }));
-    canvas.setAttribute("aria-label", `scene ${number}`);
-    const caption = figure.appendChild(document.createElement("figcaption"));
+    const canvas = make("canvas", { width, height, ariaLabel: `scene ${number}` });
     const known = scene.values.find(([name]) => name === "num_visible");
-    for (const text of [`scene ${number}`, known ? `${known[1]} in view` : ""])
-      caption.appendChild(document.createElement("span")).textContent = text;
+    const words = [`scene ${number}`, known ? `${known[1]} in view` : ""];
+    grid.append(make("figure", {}, canvas,
+      make("figcaption", {}, ...words.map((textContent) => make("span", { textContent })))));
     canvas.onmousemove = (event) => hover(event, canvas, scene);
     canvas.onmouseleave = () => { tip.style.display = "none"; draw(canvas, scene, canvas.lit = undefined); };
     draw(canvas, scene);
   }
-  document.getElementById("where").textContent = `${first} to ${last - 1} of ${scenes.length}`;
-  document.getElementById("back").disabled = page === 0;
-  document.getElementById("on").disabled = page === pages - 1;
+  element("where").textContent = `${first} to ${last - 1} of ${scenes.length}`;
+  element("back").disabled = page === 0;
+  element("on").disabled = page === pages - 1;
 }
 
 function leaf(step) {
@@ -94,8 +90,8 @@ function leaf(step) {
 
 for (const [kind, there] of [["images", "image"], ["masks", "runs"], ["depth", "depth"]]) {
   if (!scenes[0][there]) continue;
-  const button = document.getElementById("views").appendChild(document.createElement("button"));
-  button.textContent = kind;
+  const button = make("button", { textContent: kind });
+  element("views").append(button);
   button.onclick = () => {
     view = kind;
     for (const other of button.parentNode.children) other.setAttribute("aria-pressed", other === button);
@@ -103,7 +99,7 @@ for (const [kind, there] of [["images", "image"], ["masks", "runs"], ["depth", "
   };
   button.setAttribute("aria-pressed", kind === view);
 }
-document.getElementById("back").onclick = () => leaf(-1);
-document.getElementById("on").onclick = () => leaf(1);
+element("back").onclick = () => leaf(-1);
+element("on").onclick = () => leaf(1);
 onkeydown = (event) => { if (event.key === "ArrowLeft") leaf(-1); if (event.key === "ArrowRight") leaf(1); };
 show();

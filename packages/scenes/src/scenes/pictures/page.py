@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import base64
 import io
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from scenes.atomic import write_whole
 from scenes.file.reader import SceneFile
 from scenes.pictures.palette import colorize_depth, entity_palette
-from scenes.pictures.policy import content_policy
 from scenes.pictures.sheet import check_shown
+from scenes.pictures.web_page import render_page
 from scenes.progress import counting
-
-# All text is escaped, in HTML and JSON: names of files and entities may have any characters.
-TEMPLATES = Environment(
-    loader=PackageLoader("scenes", "pictures"), autoescape=True, undefined=StrictUndefined
-)
-TEMPLATES.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
 
 
 def scene_page(
@@ -75,11 +67,13 @@ def scene_page(
         "show": "masks" if masks else "depth" if depth else "images",
         "scenes": scenes,
     }
-    title = f"{file.path.name}: the first {n:,} of {file.n:,} scenes"
-    about = f"{file.dataset}, seed {file.seed}, {file.attributes['config']}"
-    script = (files("scenes.pictures") / "page.js").read_text(encoding="utf-8")
-    page = TEMPLATES.get_template("page.html").render(
-        title=title, about=about, data=data, policy=content_policy(script), script=script
+    page = render_page(
+        "scenes/pictures/page.html",
+        title=f"{file.path.name}: the first {n:,} of {file.n:,} scenes",
+        styles=("scenes/pictures/page.css",),
+        scripts=("scenes/pictures/page.js",),
+        data=data,
+        words={"about": f"{file.dataset}, seed {file.seed}, {file.attributes['config']}"},
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, page.encode(errors="backslashreplace"))

@@ -1,11 +1,5 @@
 // The panel's knobs and single latents.
 
-function make(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
 const number = (value, digits = 2) => value.toFixed(digits).replace("-", "\u2212");
 
 function slider(name, low, high, step, { preview, commit }) {

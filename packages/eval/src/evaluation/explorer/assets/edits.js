@@ -68,7 +68,7 @@ function viewOf(address, originalsOf, sceneCount) {
     if (!copied) slots[number - 1] = slot;
     else if (slots.length < originals.length + MOST_COPIES) slots.push(slot);
   }
-  if (!(chosen >= 1 && chosen <= slots.length)) return null;
+  if (!(chosen >= 1 && chosen <= slots.length) || !slots.some((slot) => slot.present)) return null;
   return { scene: scene - 1, chosen: chosen - 1, slots };
 }
 

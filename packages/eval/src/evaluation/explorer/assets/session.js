@@ -1,7 +1,5 @@
 // What is chosen and edited, and what the decoder and the loss make of it.
 
-const element = (id) => document.getElementById(id);
-const data = JSON.parse(element("data").textContent);
 const { size } = data;
 const scenes = readScenes(data);
 const places = new Map(); // knobs of the place across and down the picture, where there are any
