@@ -69,17 +69,18 @@ class ArrayReader:
         self._mask = next((name for name in MASKS if name in columns), None)
         self._columns = columns
         self._check_rows()
-        self._axis = self._axis_of_masks()
+        self._axis = None if self._mask is None else self._axis_of(self._mask)
         self._of_objects = False
-        others = [name for name in columns if name not in (image, self._mask)]
-        first = self._first([image, *others, *([self._mask] if self._mask else [])])
-        if self._axis is not None:
+        first = next(self._rows(0, list(columns)), None)
+        if first is None:
+            raise RecordError(f"{path}: record 0: the file is empty")
+        if self._mask is not None and self._axis is not None:
             try:
-                self._of_objects = not cover_exactly(self._planes(first[self._mask or ""]))
+                self._of_objects = not cover_exactly(self._planes(first[self._mask]))
             except ValueError as error:
                 raise RecordError(f"{path}: record 0: {self._mask}: {error}") from error
-            self._fixed = columns[self._mask or ""].shape[self._axis] + self._of_objects
-        features = {name: first[name] for name in others}
+            self._fixed = columns[self._mask].shape[self._axis] + self._of_objects
+        features = {name: first[name] for name in columns if name not in (image, self._mask)}
         rows = None if self._of_objects else self._fixed
         self._features, left = columns_of(features, len(background), rows)
         objects = objects_in(self._features, features)
@@ -102,7 +103,7 @@ class ArrayReader:
             yield from repeat(max(self._fixed or 0, self._least), n)
             return
         for number, row in enumerate(self._rows(0, [self._mask])):
-            highest = int(self._labels(row, number)[0].max(initial=0))
+            highest = int(self._labels(row[self._mask], number)[0].max(initial=0))
             yield max(highest + 1, self._least)
 
     def records(self, start: int) -> Iterator[Record]:
@@ -119,18 +120,14 @@ class ArrayReader:
             if self._mask is None:
                 yield Record(image, values=values)
                 continue
-            yield Record(image, *self._labels(row, number), values)
+            yield Record(image, *self._labels(row[self._mask], number), values)
 
-    def _labels(
-        self, row: Mapping[str, np.ndarray], number: int
-    ) -> tuple[UInt8[np.ndarray, "H W"], int]:
-        """Returns labels, and how many pixels are not in one mask."""
-        values = row[self._mask or ""]
+    def _labels(self, masks: np.ndarray, number: int) -> tuple[UInt8[np.ndarray, "H W"], int]:
+        """Returns the labels of scene `number`, and how many pixels are not in one mask."""
         try:
             if self._axis is not None:
-                return labels_of_masks(self._planes(values), of_objects=self._of_objects)
-            height, width = self._columns[self._image].shape[1:3]
-            labels = check_labels(values.reshape(height, width))
+                return labels_of_masks(self._planes(masks), of_objects=self._of_objects)
+            labels = check_labels(masks.reshape(self.contents.sides))
         except ValueError as error:
             raise RecordError(f"{self.path}: record {number}: {error}", number) from error
         highest = int(labels.max(initial=0))
@@ -146,10 +143,10 @@ class ArrayReader:
         Raises:
             ValueError: they are not masks of one value and 0.
         """
-        planes = masks if self._axis == 1 else np.moveaxis(masks, -1, 0)
+        planes = masks if self._axis == 1 else np.moveaxis(masks, 2, 0)
         planes = planes.reshape(len(planes), *self._columns[self._image].shape[1:3])
-        full = planes.max(initial=0)
-        if planes.dtype.kind not in "biuf" or not ((planes == 0) | (planes == full)).all():
+        numbers = planes.dtype.kind in "biuf"
+        if not numbers or not ((planes == 0) | (planes == planes.max(initial=0))).all():
             raise ValueError(
                 "masks must be 0 or one other value; masks.argmax(axis=1) gives labels of any"
             )
@@ -166,12 +163,6 @@ class ArrayReader:
                 raise ValueError(f"{self._image}: {wrong} is not from {low:g} to {high:g}")
             image = np.rint(255 * shares).astype(np.uint8)
         return np.broadcast_to(image, (*image.shape[:2], 3))
-
-    def _first(self, names: list[str]) -> dict[str, np.ndarray]:
-        row = next(self._rows(0, names), None)
-        if row is None:
-            raise RecordError(f"{self.path}: record 0: the file is empty")
-        return row
 
     def _rows(self, start: int, names: list[str]) -> Iterator[dict[str, np.ndarray]]:
         """Yields rows as they are on disk, all columns side by side.
@@ -238,22 +229,22 @@ class ArrayReader:
                     f"{MOST_ROW_BYTES:,} are read"
                 )
 
-    def _axis_of_masks(self) -> int | None:
+    def _axis_of(self, mask: str) -> int | None:
         """Returns the axis of the masks' entities; `None` where they are labels."""
-        if self._mask is None:
+        shape, sides = self._columns[mask].shape, self._columns[self._image].shape[1:3]
+        suiting = (sides, (*sides, 1))
+        if shape[1:] in suiting:
             return None
-        shape, sides = self._columns[self._mask].shape, self._columns[self._image].shape[1:3]
-        if shape[1:] in (sides, (*sides, 1)):
-            return None
-        for axis, others in ((1, shape[2:]), (3, shape[1:3])):
-            if len(shape) in (4, 5) and others in (sides, (*sides, 1)):
-                if not 1 <= shape[axis] < MOST_ENTITIES:
-                    raise RecordError(
-                        f"{self.path}: {self._mask}: {shape[axis]} masks; from 1 to "
-                        f"{MOST_ENTITIES - 1} are read"
-                    )
-                return axis
+        for axis in (1, 3):
+            if (*shape[1:axis], *shape[axis + 1 :]) not in suiting:
+                continue
+            if not 1 <= shape[axis] < MOST_ENTITIES:
+                raise RecordError(
+                    f"{self.path}: {mask}: {shape[axis]} masks; from 1 to {MOST_ENTITIES - 1} are "
+                    "read"
+                )
+            return axis
         raise RecordError(
-            f"{self.path}: {self._mask}: must be labels (N, H, W) or masks (N, K, H, W) of images "
+            f"{self.path}: {mask}: must be labels (N, H, W) or masks (N, K, H, W) of images "
             f"of {sides}, got {shape}"
         )
