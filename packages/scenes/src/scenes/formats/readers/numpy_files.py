@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import io
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from scenes.formats.npy_stream import Column, NpyColumn
-from scenes.formats.npz_file import ENDING
+from scenes.formats.npz_file import ENDING, NpzFile
 from scenes.formats.readers.array_reader import IMAGES, MASKS, ArrayReader, FloatRange
 from scenes.formats.records import RecordError
 from scenes.regular_files import open_regular
@@ -25,8 +24,11 @@ def masks_beside(path: Path) -> Path | None:
     It is `masks.npy` or `segmentation.npy` beside `images.npy`, or `NAME_masks.npy` and so on
     beside `NAME.npy` or `NAME_images.npy`.
     """
+    beginning = _beginning(path, IMAGES)
+    if beginning is None:
+        beginning = f"{path.stem}_"
     for word in MASKS:
-        other = path.with_name(f"{_beginning(path)}{word}{path.suffix}")
+        other = path.with_name(f"{beginning}{word}{path.suffix}")
         if other != path and other.is_file():
             return other
     return None
@@ -34,24 +36,19 @@ def masks_beside(path: Path) -> Path | None:
 
 def is_masks(path: Path) -> bool:
     """Whether an npy file is the masks of another one in its folder."""
-    word = next((word for word in MASKS if path.stem in (word, _ending(path, word))), None)
-    if word is None:
+    beginning = _beginning(path, MASKS)
+    if beginning is None:
         return False
-    beginning = path.stem[: -len(word)]
     names = [f"{beginning}{name}" for name in IMAGES] + [beginning.removesuffix("_")]
     return any(path.with_name(f"{name}{path.suffix}").is_file() for name in names if name)
 
 
-def _ending(path: Path, word: str) -> str | None:
-    return path.stem if path.stem.endswith(f"_{word}") else None
-
-
-def _beginning(path: Path) -> str:
-    """Returns what names of files that belong together begin with."""
-    for word in IMAGES:
-        if path.stem == word or path.stem.endswith(f"_{word}"):
-            return path.stem[: -len(word)]
-    return f"{path.stem}_"
+def _beginning(path: Path, words: Sequence[str]) -> str | None:
+    """Returns `NAME_` of a file `NAME_WORD`, and nothing of `WORD`; `None` of other names."""
+    for word in words:
+        if f"_{path.stem}".endswith(f"_{word}"):
+            return path.stem.removesuffix(word)
+    return None
 
 
 def open_npy(path: Path, float_range: FloatRange | None) -> ArrayReader:
@@ -81,8 +78,11 @@ def open_npz(path: Path, float_range: FloatRange | None) -> ArrayReader:
     """
     columns: dict[str, Column] = {}
     unread: list[str] = []
-    with _archive(path) as archive:
-        names = archive.namelist()
+    try:
+        with NpzFile.open(path) as file:
+            names = file.archive.namelist()
+    except ValueError as error:
+        raise RecordError(str(error)) from error
     if len(names) > MOST_MEMBERS:
         raise RecordError(f"{path}: {len(names):,} arrays; at most {MOST_MEMBERS} are read")
     for member in names:
@@ -104,18 +104,7 @@ def open_npz(path: Path, float_range: FloatRange | None) -> ArrayReader:
 
 
 @contextmanager
-def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    with open_regular(path) as file:
-        try:
-            archive = zipfile.ZipFile(file)
-        except Exception as error:  # of zipfile: BadZipFile, struct.error, and others
-            raise RecordError(f"{path}: not an npz file: {error}") from error
-        with archive:
-            yield archive
-
-
-@contextmanager
 def _member(path: Path, name: str) -> Iterator[io.BufferedIOBase]:
     content: Any  # a ZipExtFile, which mypy knows as IO[bytes]
-    with _archive(path) as archive, archive.open(name) as content:
+    with NpzFile.open(path) as file, file.archive.open(name) as content:
         yield content
