@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scenes.formats.npy_stream import Column, NpyColumn
+from scenes.formats.npy_stream import NpyArray, StoredArray
 from scenes.formats.npz_file import ENDING, NpzFile
 from scenes.formats.readers.array_reader import IMAGES, MASKS, ArrayReader, FloatRange
 from scenes.formats.records import RecordError
@@ -57,15 +57,15 @@ def open_npy(path: Path, float_range: FloatRange | None) -> ArrayReader:
     Raises:
         RecordError: it holds no images, or its masks do not suit them.
     """
-    columns: dict[str, Column] = {IMAGES[0]: _column(path)}
+    arrays: dict[str, StoredArray] = {IMAGES[0]: _array(path)}
     if (masks := masks_beside(path)) is not None:
-        columns[MASKS[1]] = _column(masks)
-    return ArrayReader(path, "npy", columns, float_range=float_range)
+        arrays[MASKS[1]] = _array(masks)
+    return ArrayReader(path, "npy", arrays, float_range=float_range)
 
 
-def _column(path: Path) -> Column:
+def _array(path: Path) -> StoredArray:
     try:
-        return NpyColumn(partial(open_regular, path))
+        return NpyArray(partial(open_regular, path))
     except (ValueError, EOFError) as error:
         raise RecordError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
 
@@ -76,7 +76,7 @@ def open_npz(path: Path, float_range: FloatRange | None) -> ArrayReader:
     Raises:
         RecordError: it is damaged, holds no images, or arrays that do not suit each other.
     """
-    columns: dict[str, Column] = {}
+    arrays: dict[str, StoredArray] = {}
     unread: list[str] = []
     try:
         with NpzFile.open(path) as file:
@@ -88,19 +88,19 @@ def open_npz(path: Path, float_range: FloatRange | None) -> ArrayReader:
     for member in names:
         name = member.removesuffix(ENDING)
         try:
-            column = NpyColumn(partial(_member, path, member))
+            array = NpyArray(partial(_member, path, member))
         except Exception as error:  # of zipfile, zlib and NumPy's header: any
             if name in IMAGES + MASKS:
                 raise RecordError(f"{path}: {name}: {error}") from error
             unread.append(name)
             continue
-        columns[name] = column
-    image = next((columns[name] for name in IMAGES if name in columns), None)
+        arrays[name] = array
+    image = next((arrays[name] for name in IMAGES if name in arrays), None)
     if image is not None:  # what is no row for each image, such as a version, is not read
-        odd = [name for name in columns if columns[name].shape[0] != image.shape[0]]
+        odd = [name for name in arrays if arrays[name].shape[0] != image.shape[0]]
         unread += [name for name in odd if name not in IMAGES + MASKS]
-        columns = {name: columns[name] for name in columns if name not in unread}
-    return ArrayReader(path, "npz", columns, float_range=float_range, unread=tuple(unread))
+        arrays = {name: arrays[name] for name in arrays if name not in unread}
+    return ArrayReader(path, "npz", arrays, float_range=float_range, unread=tuple(unread))
 
 
 @contextmanager
