@@ -690,6 +690,23 @@ def test_released_rooms_are_told_by_the_shape_of_visibility(
         np.testing.assert_array_equal(file["segmentation"][:], theirs["mask"][..., 0])
 
 
+def test_damage_of_hdf5_names_the_file_and_the_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.hdf5"
+    with h5py.File(path, "w") as file:
+        file["image"] = np.zeros((1, 4, 4, 3), np.uint8)
+        file["mask"] = np.zeros((1, 1, 4, 4, 1), np.uint8)
+        x = file.create_dataset("x", data=np.ones((1, 1, 1)), chunks=(1, 1, 1), fletcher32=True)
+        place = x.id.get_chunk_info(0).byte_offset
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    assert imported(path, "--out", tmp_path / "a.h5") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"scenes: {path}: x: cannot be read: ")
+
+
 def test_hdf5_of_others_and_of_ours_are_refused(
     tmp_path: Path, sprites: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 
 from scenes.file.reader import open_hdf5
+from scenes.file.rows import Rows
 from scenes.file.schema import dataset_keys
 from scenes.formats.multi_object_datasets import LAYOUTS
 from scenes.formats.npy_stream import StoredArray
@@ -83,4 +84,4 @@ def open_object_centric(path: Path, float_range: FloatRange | None) -> ArrayRead
 
 def _is_known(dataset: h5py.Dataset) -> bool:
     """Whether a feature is told of the first scene: what is not known is written as NaN."""
-    return dataset.shape[0] == 0 or bool(np.isfinite(dataset[0]).all())
+    return dataset.shape[0] == 0 or bool(np.isfinite(Rows(dataset.id)[0]).all())
