@@ -2,11 +2,13 @@
 
 import inspect
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import pytest
 from scenes.cli import main
 from scenes.command_line import UsageError
@@ -153,6 +155,19 @@ def test_metadata_of_another_file_are_not_replaced(files, tmp_path, capsys):
     said = f"scenes: {tmp_path / 'a-metadata.npy'} exists; --overwrite replaces it\n"
     assert capsys.readouterr().err == said
     assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_that_changed_are_not_exported(files, tmp_path, capsys, form):
+    changed = tmp_path / "changed.h5"
+    shutil.copy(files[0], changed)
+    with h5py.File(changed, "r+") as file:
+        file["image"][20, 0, 0] ^= 1
+    out = default_name(changed, form)
+    assert main(command(changed, form, out)) == 2
+    said = f"scenes: {changed}: rows 16 to 31 are not as written\n"
+    assert capsys.readouterr().err == said
+    assert contents(tmp_path).keys() == {changed.name}
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -14,13 +14,12 @@ from PIL import Image
 from scenes.clevr.folder import inspect
 from scenes.clevr.scenes_json import read_scenes
 from scenes.cli import main
-from scenes.formats.image_file import read_indices, read_rgb
+from scenes.formats.image_file import FORMATS, read_indices, read_rgb
 from scenes.formats.imported_source import ImportedSource
 from scenes.formats.importing import survey
 from scenes.formats.records import NoSuchRecordError
 from scenes.formats.shards.verification import verify_shards
 from scenes.formats.tfrecord import encode, read_records, write_record
-from scenes.image_folder.reading import FORMATS, MASK_FORMATS
 
 pytestmark = pytest.mark.slow
 
@@ -188,7 +187,7 @@ def read_picture(path: Path) -> None:
 
 
 def read_mask(path: Path) -> None:
-    read_indices(path, MASK_FORMATS)
+    read_indices(path)
 
 
 def test_pictures_and_masks(tmp_path):

@@ -426,6 +426,21 @@ def test_further_features_of_a_record_are_kept_or_named(
             "masks must be 0 or one other value",
         ),
         (
+            {
+                "images": np.zeros((1, 4, 4, 3), np.uint8),
+                "masks": np.full((1, 2, 4, 4), "0"),
+            },
+            "masks must be 0 or one other value",
+        ),
+        (
+            {
+                "images": np.zeros((1, 4, 4, 3), np.uint8),
+                "masks": np.zeros((1, 4, 4, 2, 7), np.uint8),
+            },
+            "masks: must be labels (N, H, W) or masks (N, K, H, W) of images of (4, 4), got "
+            "(1, 4, 4, 2, 7)",
+        ),
+        (
             {"images": np.zeros((1, 4, 4, 3), np.uint8), "factors/x": np.array([[np.inf]])},
             "record 0: factors/x: inf: not a finite number",
         ),
@@ -465,6 +480,32 @@ def test_npy_files_of_images_and_masks_are_read_together(
     assert "exists and is something else" in capsys.readouterr().err
     assert imported(place / "images.npy", "--float-range", -1, 0.5, "--out", tmp_path / "b.h5") == 1
     assert "is not from -1 to 0.5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("tail", [(), (1,)])
+@pytest.mark.parametrize("axis", [1, 3])
+def test_masks_are_read_with_the_entity_first_or_last(
+    tmp_path: Path, sprites: Path, axis: int, tail: tuple[int, ...]
+) -> None:
+    scenes = rows_of(sprites)
+    with SceneFile(sprites) as file:
+        masks = np.moveaxis(file.masks(slice(None)), 1, axis)
+    shaped = masks.reshape(*masks.shape, *tail)
+    np.savez(tmp_path / "a.npz", images=scenes["image"], masks=shaped)
+    assert imported(tmp_path / "a.npz", "--out", tmp_path / "a.h5") == 0
+    np.testing.assert_array_equal(
+        rows_of(tmp_path / "a.h5")["segmentation"], scenes["segmentation"]
+    )
+
+
+def test_a_table_without_columns_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"a": [1]}).select([]), path)
+    assert imported(path) == 1
+    said = f"scenes: {path}: record 0: no column image or images or img; it has nothing\n"
+    assert capsys.readouterr().err == said
 
 
 def test_a_cut_npy_keeps_the_rows_before(
@@ -647,6 +688,23 @@ def test_released_rooms_are_told_by_the_shape_of_visibility(
         assert file.entities[:5] == ("sky", "floor", "wall_left", "wall_right", "object_0")
         assert len(file.entities) == 7
         np.testing.assert_array_equal(file["segmentation"][:], theirs["mask"][..., 0])
+
+
+def test_damage_of_hdf5_names_the_file_and_the_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.hdf5"
+    with h5py.File(path, "w") as file:
+        file["image"] = np.zeros((1, 4, 4, 3), np.uint8)
+        file["mask"] = np.zeros((1, 1, 4, 4, 1), np.uint8)
+        x = file.create_dataset("x", data=np.ones((1, 1, 1)), chunks=(1, 1, 1), fletcher32=True)
+        place = x.id.get_chunk_info(0).byte_offset
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    assert imported(path, "--out", tmp_path / "a.h5") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"scenes: {path}: x: cannot be read: ")
 
 
 def test_hdf5_of_others_and_of_ours_are_refused(

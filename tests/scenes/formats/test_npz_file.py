@@ -13,7 +13,7 @@ VALUES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 
 
 def read(path):
-    with NpzFile(path) as file:
+    with NpzFile.open(path) as file:
         return file.read("imgs", (2, 3, 4), "|u1")
 
 
@@ -22,7 +22,7 @@ def read(path):
 def test_an_array_comes_back(tmp_path, save, values):
     save(tmp_path / "a.npz", imgs=values, other=np.zeros(3))
     np.testing.assert_array_equal(read(tmp_path / "a.npz"), VALUES)
-    with NpzFile(tmp_path / "a.npz") as file:
+    with NpzFile.open(tmp_path / "a.npz") as file:
         assert file.lacks(("imgs", "classes")) == ["classes"]
 
 

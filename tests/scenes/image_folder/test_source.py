@@ -193,6 +193,18 @@ def test_masks_beside_the_pictures_are_no_pictures(tmp_path: Path) -> None:
     assert names == ["CLEVR_new_000000.png", "gas_mask.png"]
 
 
+def test_masks_in_the_folder_of_pictures_are_no_pictures_however_it_is_written(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "pictures"
+    (folder / "masks").mkdir(parents=True)
+    Image.fromarray(colors(20, 20)).save(folder / "a.png")
+    Image.fromarray(three_things(20, 20)).save(folder / "masks" / "a.png")
+    (tmp_path / "link").symlink_to(folder)
+    for masks in (folder / "masks", folder / ".." / "pictures" / "masks", tmp_path / "link/masks"):
+        assert [picture.name for picture in find_pictures(folder, masks)] == ["a.png"]
+
+
 def test_what_cannot_be_read_is_named_counted_and_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

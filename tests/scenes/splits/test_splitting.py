@@ -12,6 +12,7 @@ import scenes
 from scenes.cli import main
 from scenes.command_line import CommandError, UsageError
 from scenes.file.errors import FileError
+from scenes.splits.splitting import rows_of
 
 N = 100
 
@@ -192,6 +193,11 @@ def test_a_list_that_is_none_is_one_line(origin, tmp_path, capsys, content, mess
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_what_is_no_number_is_the_name_of_a_file() -> None:
+    with pytest.raises(UsageError, match=re.escape("--test --5: neither a number nor a file")):
+        rows_of("--5", "test")
 
 
 def test_damage_is_not_split(origin: Path, tmp_path: Path) -> None:

@@ -35,6 +35,19 @@ class CommandError(Exception):
     """A request that failed on the way; the message says what to do."""
 
 
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Turns a value that `scenes.limits` refuses into a request that cannot be met.
+
+    Raises:
+        UsageError: the block raised a `ValueError`.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
 def run_command(
     program: str,
     command: Callable[[list[str]], int | None],

@@ -23,7 +23,7 @@ from typing import Literal
 from rich.progress import Progress
 
 from scenes.atomic import whole_or_not
-from scenes.command_line import CommandError, UsageError, in_words
+from scenes.command_line import CommandError, UsageError, in_words, refusing
 from scenes.dataset import DatasetConfig
 from scenes.file.schema import parts_folder
 from scenes.limits import check_seed
@@ -202,10 +202,8 @@ def _check_request(
         raise UsageError(f"--n must be at least 1, got {n}")
     if n > (most := most_rows(config.size)):
         raise UsageError(f"--n must be at most {most:,} at {config.size} pixels, got {n:,}")
-    try:
+    with refusing():
         check_seed(seed)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
     if workers is not None and not 1 <= workers <= MOST_WORKERS:
         limits = "at least 1" if workers < 1 else f"at most {MOST_WORKERS}"
         raise UsageError(f"--workers must be {limits}, got {workers}")

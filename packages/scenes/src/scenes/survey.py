@@ -20,5 +20,5 @@ class Survey(Generic[Config]):
     """Number of scenes."""
     broken: str
     """What cannot be read, in words; empty where all can."""
-    remark: str = ""
-    """What is read otherwise than it stands there, in words; empty where nothing is."""
+    remarks: tuple[str, ...] = ()
+    """What is read otherwise than it stands there, or has no field, in words."""

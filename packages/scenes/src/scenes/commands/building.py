@@ -77,8 +77,8 @@ class Building:
         if rows > images.n:
             raise UsageError(f"{source}: --n {rows:,}, but there are {images.n:,} {kind}")
         self._build(images.config, rows, 0, out)
-        if images.remark:
-            print(f"scenes: {source}: {images.remark}", file=sys.stderr)
+        for remark in images.remarks:
+            print(f"scenes: {source}: {remark}", file=sys.stderr)
         print(f"{out}: {rows:,} scenes, {time.monotonic() - start:.1f} s")
         if images.broken:
             raise CommandError(f"{images.broken}; {out} has the others")

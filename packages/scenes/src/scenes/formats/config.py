@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from scenes.dataset import Dataset
+from scenes.dataset import Dataset, on_demand
 from scenes.file.schema import MOST_ENTITIES
 from scenes.fit import Fit, check_fit
 from scenes.limits import check_whole
-
-if TYPE_CHECKING:
-    from scenes.scene import Source
 
 
 @dataclass(frozen=True)
@@ -92,18 +89,11 @@ def _moved(config: ImportedConfig, path: Path, _scenes: Path | None) -> Imported
     return placed(config, paths, content_of(paths))
 
 
-def _open(config: ImportedConfig, seed: int) -> Source:
-    """Returns the source; it is imported here, since reading a file needs none."""
-    from scenes.formats.imported_source import ImportedSource
-
-    return ImportedSource(config, seed)
-
-
 IMPORTED = Dataset(
     config=ImportedConfig,
     title="Imported scenes",
     command="scenes import",
-    open=_open,
+    open=on_demand("scenes.formats.imported_source", "ImportedSource"),
     test_config=None,
     places=("file", "more"),
     moved=_moved,

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from scenes.command_line import UsageError
 from scenes.file.reader import SceneFile
-from scenes.file.seal import check_seal
-from scenes.formats import ExportFormat, ShardFormat
+from scenes.file.seal import SEALED_BY, check_rows, check_seal
+from scenes.formats import ExportFormat
 from scenes.formats.object_centric_library import (
     columns_of,
     knows_camera,
@@ -25,6 +25,7 @@ from scenes.formats.object_centric_library import (
 from scenes.formats.shards.options import ShardOptions
 from scenes.formats.shards.writing import write_shards
 from scenes.formats.tfrecord_export import layout_of, write_tfrecord
+from scenes.progress import counting
 from scenes.regular_files import check_regular, open_regular
 
 VERSION = 1
@@ -113,7 +114,8 @@ def export(
         OSError: it could not be written.
     """
     if form == "parquet" or form == "webdataset":
-        return _export_shards(path, out, form, shards or ShardOptions(), overwrite=overwrite)
+        written = write_shards(path, out, form, shards or ShardOptions(), overwrite=overwrite)
+        return Exported(written.manifest.origin.n, written.was_there, written.remarks)
     if form not in _FORMS:
         raise UsageError(f"--format {form}: there are {', '.join([*_FORMS, *_SHARDS])}")
     if shards not in (None, ShardOptions()):
@@ -123,7 +125,8 @@ def export(
         check_seal(path, file.hdf5)
         _FORMS[form].check(file)
         remarks = tuple(_remarks(file, form))
-        mark = _mark(file, form)
+        sealed = f"{VERSION} {form} {file.attributes[SEALED_BY]}"
+        mark = f"scenes export {hashlib.sha256(sealed.encode()).hexdigest()}"
         files = _FORMS[form].files(out)
         there = [each for each in files if os.path.lexists(each)]
         ours = [each for each in there if _has_mark(each, mark)]
@@ -132,15 +135,10 @@ def export(
         # Without the first file, the second is of a command that was killed between the two.
         if there and not overwrite and (out in there or not ours):
             raise UsageError(f"{there[0]} exists; --overwrite replaces it")
+        with counting("checking", file.n) as advance:
+            check_rows(path, file.hdf5, file.n, advance)
         _FORMS[form].write(file, out, mark)
         return Exported(file.n, was_there=False, remarks=remarks)
-
-
-def _export_shards(
-    path: Path, out: Path, form: ShardFormat, options: ShardOptions, *, overwrite: bool
-) -> Exported:
-    written = write_shards(path, out, form, options, overwrite=overwrite)
-    return Exported(written.manifest.origin.n, written.was_there, written.remarks)
 
 
 def _check_place(path: Path, out: Path, form: ExportFormat) -> None:
@@ -172,17 +170,8 @@ def _remarks(file: SceneFile, form: ExportFormat) -> Iterator[str]:
         yield f"{file.path}: {odd:,} pixels were not in exactly one mask: each has one label"
 
 
-def _mark(file: SceneFile, form: ExportFormat) -> str:
-    """Returns what names an export by its scenes and format, and no other; empty without a seal."""
-    seal = file.attributes.get("sha256")
-    if not seal:
-        return ""
-    digest = hashlib.sha256(f"{VERSION} {form} {seal}".encode()).hexdigest()
-    return f"scenes export {digest}"
-
-
 def _has_mark(path: Path, mark: str) -> bool:
-    if not mark or not path.exists():
+    if not path.exists():
         return False
     with open_regular(path) as file:
         return mark.encode() in file.read(MARK_WITHIN_BYTES)

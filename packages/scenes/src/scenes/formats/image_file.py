@@ -19,6 +19,11 @@ SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK", "YCbCr")
 """Modes of at most 8 bits, which Pillow converts by their range."""
 
+FORMATS = ("PNG", "JPEG", "WEBP")
+"""Pillow's names of what pictures are read from."""
+MASK_FORMATS = ("PNG",)
+"""The one of them that keeps every value of a mask."""
+
 FIRST_COLOR = 1 << 24
 """Above the values of grey images and palettes, for `read_indices`."""
 
@@ -94,8 +99,8 @@ def read_rgb(path: ImageFile, formats: tuple[str, ...]) -> UInt8[np.ndarray, "H 
         return np.ascontiguousarray(np.asarray(image.convert("RGBA"))[..., :3])
 
 
-def read_indices(path: ImageFile, formats: tuple[str, ...]) -> Int64[np.ndarray, "H W"]:
-    """Reads an image whose pixels' values say of which entity they are.
+def read_indices(path: ImageFile) -> Int64[np.ndarray, "H W"]:
+    """Reads a PNG whose pixels' values say of which entity they are.
 
     Of grey images and palettes these are the values as they are, up to 16 bits; of colours, a
     number above `FIRST_COLOR` for each, but 0 for black and for what is wholly transparent.
@@ -104,7 +109,7 @@ def read_indices(path: ImageFile, formats: tuple[str, ...]) -> Int64[np.ndarray,
         ValueError: its mode has no values of its own; or as from `read_rgb`.
         OSError: as from `open_image`.
     """
-    with open_image(path, formats) as opened:
+    with open_image(path, MASK_FORMATS) as opened:
         image = _single(path, opened)
         if image.mode in SIXTEEN_BITS:
             return _sixteen_bits(image).astype(np.int64)
@@ -132,14 +137,25 @@ def _single(path: ImageFile, image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image)
 
 
-def background_of(values: Int64[np.ndarray, "H W"]) -> int:
+def numbered(values: Int64[np.ndarray, "H W"]) -> tuple[Int64[np.ndarray, "H W"], int]:
+    """Numbers entities in the rising order of their values, the background as 0.
+
+    Args:
+        values: as from `read_indices`.
+
+    Returns:
+        Entity of each pixel, and the number of entities, background included.
+    """
+    background = _background_of(values)
+    others = np.setdiff1d(values, [background])
+    return np.where(values == background, 0, 1 + np.searchsorted(others, values)), 1 + len(others)
+
+
+def _background_of(values: Int64[np.ndarray, "H W"]) -> int:
     """Returns the background's value: 0 for indices and where there is black.
 
     Where a mask has colours and no black, as of a renderer with a grey world, it is the commonest
     of the picture's edge.
-
-    Args:
-        values: as from `read_indices`.
     """
     if values.max(initial=0) < FIRST_COLOR or (values == 0).any():
         return 0

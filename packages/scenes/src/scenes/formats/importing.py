@@ -21,21 +21,9 @@ from scenes.formats.readers.array_reader import FloatRange
 from scenes.formats.records import Contents, Reader, RecordError
 from scenes.formats.room_labels import objects_among_walls
 from scenes.progress import counting
+from scenes.survey import Survey
 
 ROOM = LAYOUTS["objects_room"]
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What looking through files showed."""
-
-    config: ImportedConfig
-    n: int
-    """Number of records that can be read, as far as that is told without decoding all of them."""
-    remarks: tuple[str, ...]
-    """What has no field, or is read but not as it stands."""
-    broken: str
-    """Why the record after them cannot be read; empty where there is none."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +95,8 @@ def survey(
     size: int | None = None,
     fit: Fit | None = None,
     float_range: FloatRange | None = None,
-) -> Survey:
-    """Looks through other projects' files.
+) -> Survey[ImportedConfig]:
+    """Looks through other projects' files, as far as that needs no record decoded whole.
 
     Args:
         sources: as for `import_files`.
@@ -146,13 +134,13 @@ def survey(
         fit=None if size is None else fit or "crop",
         float_range=float_range,
     )
-    remarks = [*(f"left out: {reason}" for reason in shards.left_out)]
+    remarks = [f"left out: {reason}" for reason in shards.left_out]
     for reader in readers:
         remarks += [f"{reader.path}: {remark}" for remark in reader.contents.remarks]
     if contents.unread:
         names = ", ".join(contents.unread)
         remarks.append(f"{shards.paths[0]}: no field for, and so not kept: {names}")
-    return Survey(config, sum(counts), tuple(remarks), broken)
+    return Survey(config, sum(counts), broken, tuple(remarks))
 
 
 def _check_alike(readers: Sequence[Reader]) -> None:

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from scenes.clevr.properties import CODES
 from scenes.file.schema import MOST_ENTITIES
 from scenes.formats.known_fields import PRESENT, columns_of, fields_of, unflattened, values_of
-from scenes.formats.records import Contents, Record, RecordError
+from scenes.formats.records import Contents, Record, RecordError, in_record
 from scenes.formats.tfrecord import decode, read_records
 from scenes.scene import Field
 
@@ -116,7 +116,8 @@ def first_record(path: Path) -> dict[str, np.ndarray]:
     record = next(read_records(path), None)
     if record is None:
         raise RecordError(f"{path}: record 0: the file is empty")
-    return decoded(record, path, 0)
+    with in_record(path, 0):
+        return decode(record)
 
 
 class LayoutReader:
@@ -170,11 +171,9 @@ class LayoutReader:
         for number, record in enumerate(read_records(self.path)):
             if number < start:
                 continue
-            values = decoded(record, self.path, number)
-            try:
-                yield self._record(values)
-            except ValueError as error:
-                raise RecordError(f"{self.path}: record {number}: {error}", number) from error
+            with in_record(self.path, number):
+                scene = self._record(decode(record))
+            yield scene
 
     def _record(self, values: Mapping[str, np.ndarray]) -> Record:
         image, mask, factors = self._arrays(values)
@@ -258,18 +257,6 @@ def _check_factors(factors: Mapping[str, np.ndarray]) -> None:
             odd = rows[entity][wrong[entity]][0]
             rule = f"codes are 0 to {known - 1}" if known else "not a finite number"
             raise ValueError(f"{key}: {odd} of entity {entity}: {rule}")
-
-
-def decoded(record: bytes, path: Path, number: int) -> dict[str, np.ndarray]:
-    """Returns a record's features.
-
-    Raises:
-        RecordError: it is no Example.
-    """
-    try:
-        return decode(record)
-    except ValueError as error:
-        raise RecordError(f"{path}: record {number}: {error}", number) from error
 
 
 def _fields(layout: Layout) -> dict[str, Field]:

@@ -16,7 +16,7 @@ MAX_HEADER_CHARACTERS = 10_000
 
 
 @runtime_checkable
-class Column(Protocol):
+class StoredArray(Protocol):
     """An array on disk whose first axis is the row.
 
     Attributes:
@@ -36,7 +36,7 @@ class Column(Protocol):
         ...
 
 
-class NpyColumn:
+class NpyArray:
     """An array in the form that `numpy.save` writes.
 
     Args:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,36 +17,33 @@ from scenes.regular_files import open_regular
 ENDING = ".npy"
 
 
+@dataclass(frozen=True)
 class NpzFile:
-    """An npz file of which the sizes are known and nothing else is read; a context manager.
+    """An open npz file, of which nothing but the table of contents is read yet."""
 
-    Args:
-        path: the file.
+    path: Path
+    archive: zipfile.ZipFile
 
-    Raises:
-        ValueError: it is no whole npz file.
-        OSError: it cannot be opened.
-    """
+    @staticmethod
+    @contextmanager
+    def open(path: Path) -> Iterator[NpzFile]:
+        """Opens a file.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file = open_regular(path)
-        try:
-            self._archive = zipfile.ZipFile(self._file)
-        except Exception as error:  # of zipfile: BadZipFile, struct.error, and others
-            self._file.close()
-            raise ValueError(f"{path}: not an npz file: {error}") from error
-
-    def __enter__(self) -> NpzFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._archive.close()
-        self._file.close()
+        Raises:
+            ValueError: it is no whole npz file.
+            OSError: it cannot be opened.
+        """
+        with open_regular(path) as file:
+            try:
+                archive = zipfile.ZipFile(file)
+            except Exception as error:  # of zipfile: BadZipFile, struct.error, and others
+                raise ValueError(f"{path}: not an npz file: {error}") from error
+            with archive:
+                yield NpzFile(path, archive)
 
     def lacks(self, names: Sequence[str]) -> list[str]:
         """Returns those of some names that it has no array of."""
-        there = set(self._archive.namelist())
+        there = set(self.archive.namelist())
         return [name for name in names if f"{name}{ENDING}" not in there]
 
     def read(self, name: str, shape: tuple[int, ...], kind: str) -> np.ndarray:
@@ -61,7 +60,7 @@ class NpzFile:
         expected = np.dtype(kind)
         try:
             content: Any  # a ZipExtFile, which mypy knows as IO[bytes]
-            with self._archive.open(f"{name}{ENDING}") as content:
+            with self.archive.open(f"{name}{ENDING}") as content:
                 held, in_columns, dtype = read_header(content)
                 if held != shape or dtype != expected:
                     raise ValueError(f"expected {shape} {expected}, got {held} {dtype}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -34,6 +35,20 @@ class RecordError(ValueError):
 
 class NoSuchRecordError(IndexError):
     """There are fewer records."""
+
+
+@contextmanager
+def in_record(path: Path, number: int, name: str = "") -> Iterator[None]:
+    """Puts file and number, and the record's name if it has one, before what is wrong with it.
+
+    Raises:
+        RecordError: the block raised a `ValueError`.
+    """
+    try:
+        yield
+    except ValueError as error:
+        called = f" ({name})" if name else ""
+        raise RecordError(f"{path}: record {number}{called}: {error}", number) from error
 
 
 @dataclass(frozen=True)

@@ -92,9 +92,7 @@ def decode_strings(record: bytes, key: str) -> list[bytes]:
         ValueError: the record is no Example, the feature is none of strings, or has very many.
     """
     try:
-        feature = _features(record).get(key, memoryview(b""))
-        last = deque(_fields(feature), maxlen=1)
-        number, content = last.pop() if last else (BYTES_LIST, memoryview(b""))
+        number, content = _list_of(_features(record).get(key, memoryview(b"")))
         if number != BYTES_LIST:
             raise ValueError(f"{key}: numbers, not bytes")
         strings = [bytes(part) for part in islice(_parts(content, 1), MAX_STRINGS + 1)]
@@ -201,10 +199,15 @@ def _part(number: int, content: bytes) -> bytes:
     return bytes([number << 3 | 2]) + size + content
 
 
+def _list_of(feature: memoryview) -> tuple[int, memoryview]:
+    """Returns the kind and the content of a feature's list: of several the last, as in protobuf."""
+    last = deque(_fields(feature), maxlen=1)
+    return last.pop() if last else (BYTES_LIST, memoryview(b""))
+
+
 def _values(feature: memoryview) -> np.ndarray:
     example_pb2 = _package()[0]
-    last = deque(_fields(feature), maxlen=1)  # of several kinds the last counts, as in protobuf
-    number, content = last.pop() if last else (BYTES_LIST, memoryview(b""))
+    number, content = _list_of(feature)
     if number == BYTES_LIST:
         return _joined(content)
     if number not in (FLOAT_LIST, INT64_LIST):

@@ -51,7 +51,8 @@ def find_pictures(source: Path, masks: Path | None) -> list[Picture]:
             raise UsageError(f"{folder}: no such folder")
     names = _names(source, ENDINGS)
     if masks is not None:  # they may lie in the folder of pictures
-        names = [name for name in names if not _is_in(source / name, masks)]
+        place, inside = source.resolve(), masks.resolve()
+        names = [name for name in names if not (place / name).is_relative_to(inside)]
     chosen = without_masks(names) if masks is None else names
     if not chosen:
         raise UsageError(f"{source}: no PNG, JPEG or WebP in it")
@@ -129,10 +130,6 @@ def _names(folder: Path, endings: Sequence[str]) -> list[str]:
             if name.lower().endswith(tuple(endings)) and not name.startswith(".")
         ]
     return sorted(names)
-
-
-def _is_in(path: Path, folder: Path) -> bool:
-    return path.absolute().is_relative_to(folder.absolute())
 
 
 def _stem(name: str) -> str:

@@ -11,13 +11,9 @@ from jaxtyping import Int64, UInt8
 
 from scenes.dataset import sha256_of
 from scenes.file.schema import MOST_ENTITIES
-from scenes.formats.image_file import background_of, read_indices, read_rgb
+from scenes.formats.image_file import FORMATS, numbered, read_indices, read_rgb
 from scenes.image_folder.files import Picture
 from scenes.inspection import Inspection, reason
-
-FORMATS = ("PNG", "JPEG", "WEBP")
-MASK_FORMATS = ("PNG",)
-"""The one format that keeps every value of a mask."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +42,9 @@ def read_labels(picture: Picture, height: int, width: int) -> Labels:
     """
     if picture.each_object:
         return _from_objects(picture, height, width)
-    plane = _plane(picture.masks[0], height, width)
-    background = background_of(plane)
-    others = np.setdiff1d(plane, [background])
-    _check_entities(picture, 1 + len(others))
-    values = np.where(plane == background, 0, 1 + np.searchsorted(others, plane))
-    return Labels(values.astype(np.uint8), 1 + len(others))
+    values, entities = numbered(_plane(picture.masks[0], height, width))
+    _check_entities(picture, entities)
+    return Labels(values.astype(np.uint8), entities)
 
 
 def _from_objects(picture: Picture, height: int, width: int) -> Labels:
@@ -67,7 +60,7 @@ def _from_objects(picture: Picture, height: int, width: int) -> Labels:
 
 
 def _plane(path: Path, height: int, width: int) -> Int64[np.ndarray, "H W"]:
-    plane = read_indices(path, MASK_FORMATS)
+    plane = read_indices(path)
     if plane.shape != (height, width):
         raise ValueError(
             f"{path.name}: {plane.shape[1]} x {plane.shape[0]} pixels, but the picture has "

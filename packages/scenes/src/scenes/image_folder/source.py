@@ -8,10 +8,10 @@ from pathlib import Path
 from scenes.entities import entity_names, mask_fields, mask_rows
 from scenes.file.errors import FileError
 from scenes.fit import fit_image, fit_labels
-from scenes.formats.image_file import read_rgb
+from scenes.formats.image_file import FORMATS, read_rgb
 from scenes.image_folder.config import ImageFolderConfig
 from scenes.image_folder.files import find_pictures
-from scenes.image_folder.reading import FORMATS, read_labels
+from scenes.image_folder.reading import read_labels
 from scenes.inspection import digest, reason
 from scenes.scene import Field, OneByOne, Scene, UnreadableSceneError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -61,14 +62,13 @@ def survey(
         left_out=broken,
     )
     words = f"{len(broken)} of {len(pictures):,} pictures could not be read" if broken else ""
-    return Survey(config, len(whole), words, _remark(whole))
+    return Survey(config, len(whole), words, tuple(_remarks(whole)))
 
 
-def _remark(inspections: list[Inspection]) -> str:
+def _remarks(inspections: list[Inspection]) -> Iterator[str]:
     odd = [item.conflicts for item in inspections if item.conflicts]
-    if not odd:
-        return ""
-    return (
-        f"{sum(odd):,} pixels of {len(odd):,} pictures are in the masks of several objects: they "
-        "get the first"
-    )
+    if odd:
+        yield (
+            f"{sum(odd):,} pixels of {len(odd):,} pictures are in the masks of several objects: "
+            "they get the first"
+        )

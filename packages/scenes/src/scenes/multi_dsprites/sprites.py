@@ -141,7 +141,7 @@ class PublishedSprites:
 
 def _published_images(path: Path) -> UInt8[np.ndarray, "N 64 64"]:
     count = int(np.prod(GRID))
-    with NpzFile(path) as file:
+    with NpzFile.open(path) as file:
         if missing := file.lacks(("imgs", "latents_classes")):
             raise ValueError(f"{path}: not dSprites: no {' and no '.join(missing)}")
         classes = file.read("latents_classes", (count, 6), "<i8")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
-from scenes.command_line import UsageError
+from scenes.command_line import UsageError, refusing
 from scenes.driver import build
 from scenes.file.reader import SceneFile
 from scenes.limits import check_seed, check_whole
@@ -112,7 +112,10 @@ def choose_rows(
     for name, rows in wanted.items():  # lists first, since counts choose among the rows left
         if not isinstance(rows, int):
             chosen[name] = _listed(name, rows, free)
-    rng = None if seed is None else np.random.default_rng(_checked(seed))
+    if seed is not None:
+        with refusing():
+            check_seed(seed)
+    rng = None if seed is None else np.random.default_rng(seed)
     for name, count in wanted.items():
         if isinstance(count, int):
             chosen[name] = _counted(name, count, free, rng)
@@ -121,24 +124,14 @@ def choose_rows(
     return {REST: np.flatnonzero(free), **{name: chosen[name] for name in reversed(list(wanted))}}
 
 
-def _checked(seed: int) -> int:
-    try:
-        check_seed(seed)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    return seed
-
-
 def _listed(
     name: str, rows: Sequence[Any] | np.ndarray, free: np.ndarray
 ) -> Int64[np.ndarray, " M"]:
     """Returns the rows of a list, and clears them in `free`."""
     numbers = rows.tolist() if isinstance(rows, np.ndarray) else list(rows)
     for row in numbers:
-        try:
+        with refusing():
             check_whole(f"a row of --{name}", row, 0, len(free) - 1)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
         if not free[row]:
             raise UsageError(f"--{name}: row {row} is chosen twice")
         free[row] = False
@@ -150,10 +143,8 @@ def _counted(
 ) -> Int64[np.ndarray, " M"]:
     """Returns a number of free rows, and clears them in `free`."""
     choice = np.flatnonzero(free)
-    try:
+    with refusing():
         check_whole(f"--{name}", count, 0, len(choice))
-    except ValueError as error:
-        raise UsageError(str(error)) from None
     rows = (
         choice[len(choice) - count :] if rng is None else rng.choice(choice, count, replace=False)
     )
@@ -178,7 +169,7 @@ def rows_of(text: str | None, name: str) -> int | list[Any]:
     """
     if text is None:
         return 0
-    if text.isascii() and text.lstrip("-").isdigit():
+    if text.isascii() and text.removeprefix("-").isdigit():
         return int(text)
     try:
         rows = parse_json(read_regular(Path(text), MOST_LIST_BYTES).decode())

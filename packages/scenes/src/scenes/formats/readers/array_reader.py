@@ -12,7 +12,7 @@ from jaxtyping import Shaped, UInt8
 
 from scenes.file.schema import MOST_ENTITIES
 from scenes.formats.known_fields import columns_of, fields_of, objects_in, values_of
-from scenes.formats.npy_stream import Column
+from scenes.formats.npy_stream import StoredArray
 from scenes.formats.records import (
     OF_OBJECTS,
     Contents,
@@ -21,6 +21,7 @@ from scenes.formats.records import (
     check_labels,
     check_sides,
     cover_exactly,
+    in_record,
     labels_of_masks,
 )
 
@@ -40,7 +41,7 @@ class ArrayReader:
     Args:
         path: of their file, for messages.
         layout: name of the format.
-        columns: the arrays by name; `images` or `image`, and `segmentation`, `masks` or `mask`.
+        arrays: the arrays by name; `images` or `image`, and `segmentation`, `masks` or `mask`.
         float_range: of images of floats.
         background: names of the entities before the objects.
         entities: of every scene, where it is known.
@@ -53,7 +54,7 @@ class ArrayReader:
         self,
         path: Path,
         layout: str,
-        columns: Mapping[str, Column],
+        arrays: Mapping[str, StoredArray],
         *,
         float_range: FloatRange | None = None,
         background: tuple[str, ...] = ("background",),
@@ -61,33 +62,34 @@ class ArrayReader:
         unread: tuple[str, ...] = (),
     ) -> None:
         self.path, self._range, self._fixed = path, float_range, entities
-        image = next((name for name in IMAGES if name in columns), None)
+        image = next((name for name in IMAGES if name in arrays), None)
         if image is None:
-            held = ", ".join(sorted(columns)) or "nothing"
+            held = ", ".join(sorted(arrays)) or "nothing"
             raise RecordError(f"{path}: no array of images ({' or '.join(IMAGES)}); it has {held}")
         self._image = image
-        self._mask = next((name for name in MASKS if name in columns), None)
-        self._columns = columns
+        self._mask = next((name for name in MASKS if name in arrays), None)
+        self._arrays = arrays
         self._check_rows()
-        self._axis = self._axis_of_masks()
+        self._sides = (arrays[image].shape[1], arrays[image].shape[2])
+        self._axis = None if self._mask is None else self._axis_of(self._mask)
         self._of_objects = False
-        others = [name for name in columns if name not in (image, self._mask)]
-        first = self._first([image, *others, *([self._mask] if self._mask else [])])
-        if self._axis is not None:
+        first = next(self._rows(0, list(arrays)), None)
+        if first is None:
+            raise RecordError(f"{path}: record 0: the file is empty")
+        if self._mask is not None and self._axis is not None:
             try:
-                self._of_objects = not cover_exactly(self._planes(first[self._mask or ""]))
+                self._of_objects = not cover_exactly(self._planes(first[self._mask]))
             except ValueError as error:
                 raise RecordError(f"{path}: record 0: {self._mask}: {error}") from error
-            self._fixed = columns[self._mask or ""].shape[self._axis] + self._of_objects
-        features = {name: first[name] for name in others}
+            self._fixed = arrays[self._mask].shape[self._axis] + self._of_objects
+        features = {name: first[name] for name in arrays if name not in (image, self._mask)}
         rows = None if self._of_objects else self._fixed
         self._features, left = columns_of(features, len(background), rows)
         objects = objects_in(self._features, features)
         self._least = len(background) + objects if objects else 0
-        height, width = columns[image].shape[1:3]
         self.contents = Contents(
             layout,
-            sides=(height, width),
+            sides=self._sides,
             masked=self._mask is not None,
             fields=fields_of(self._features),
             background=background,
@@ -98,12 +100,13 @@ class ArrayReader:
     def entities(self) -> Iterator[int]:
         """Yields how many entities each scene has."""
         if self._mask is None or self._fixed is not None:
-            n = self._columns[self._image].shape[0]
+            n = self._arrays[self._image].shape[0]
             yield from repeat(max(self._fixed or 0, self._least), n)
             return
         for number, row in enumerate(self._rows(0, [self._mask])):
-            highest = int(self._labels(row, number)[0].max(initial=0))
-            yield max(highest + 1, self._least)
+            with in_record(self.path, number):
+                labels, _ = self._labels(row[self._mask])
+            yield max(int(labels.max(initial=0)) + 1, self._least)
 
     def records(self, start: int) -> Iterator[Record]:
         """Yields the scenes from number `start` on."""
@@ -111,33 +114,21 @@ class ArrayReader:
         if self._mask is not None:
             names.append(self._mask)
         for number, row in enumerate(self._rows(start, names), start=start):
-            try:
+            with in_record(self.path, number):
                 image = self._rgb(row[self._image])
                 values = values_of(self._features, row)
-            except ValueError as error:
-                raise RecordError(f"{self.path}: record {number}: {error}", number) from error
-            if self._mask is None:
-                yield Record(image, values=values)
-                continue
-            yield Record(image, *self._labels(row, number), values)
+                masks = None if self._mask is None else row[self._mask]
+                labels, conflicts = (None, 0) if masks is None else self._labels(masks)
+            yield Record(image, labels, conflicts, values)
 
-    def _labels(
-        self, row: Mapping[str, np.ndarray], number: int
-    ) -> tuple[UInt8[np.ndarray, "H W"], int]:
+    def _labels(self, masks: np.ndarray) -> tuple[UInt8[np.ndarray, "H W"], int]:
         """Returns labels, and how many pixels are not in one mask."""
-        values = row[self._mask or ""]
-        try:
-            if self._axis is not None:
-                return labels_of_masks(self._planes(values), of_objects=self._of_objects)
-            height, width = self._columns[self._image].shape[1:3]
-            labels = check_labels(values.reshape(height, width))
-        except ValueError as error:
-            raise RecordError(f"{self.path}: record {number}: {error}", number) from error
+        if self._axis is not None:
+            return labels_of_masks(self._planes(masks), of_objects=self._of_objects)
+        labels = check_labels(masks.reshape(self._sides))
         highest = int(labels.max(initial=0))
         if self._fixed is not None and highest >= self._fixed:
-            raise RecordError(
-                f"{self.path}: record {number}: has entity {highest} of {self._fixed}", number
-            )
+            raise ValueError(f"has entity {highest} of {self._fixed}")
         return labels, 0
 
     def _planes(self, masks: np.ndarray) -> Shaped[np.ndarray, "K H W"]:
@@ -146,10 +137,10 @@ class ArrayReader:
         Raises:
             ValueError: they are not masks of one value and 0.
         """
-        planes = masks if self._axis == 1 else np.moveaxis(masks, -1, 0)
-        planes = planes.reshape(len(planes), *self._columns[self._image].shape[1:3])
-        full = planes.max(initial=0)
-        if planes.dtype.kind not in "biuf" or not ((planes == 0) | (planes == full)).all():
+        planes = masks if self._axis == 1 else np.moveaxis(masks, 2, 0)
+        planes = planes.reshape(len(planes), *self._sides)
+        numbers = planes.dtype.kind in "biuf"
+        if not numbers or not ((planes == 0) | (planes == planes.max(initial=0))).all():
             raise ValueError(
                 "masks must be 0 or one other value; masks.argmax(axis=1) gives labels of any"
             )
@@ -167,22 +158,16 @@ class ArrayReader:
             image = np.rint(255 * shares).astype(np.uint8)
         return np.broadcast_to(image, (*image.shape[:2], 3))
 
-    def _first(self, names: list[str]) -> dict[str, np.ndarray]:
-        row = next(self._rows(0, names), None)
-        if row is None:
-            raise RecordError(f"{self.path}: record 0: the file is empty")
-        return row
-
     def _rows(self, start: int, names: list[str]) -> Iterator[dict[str, np.ndarray]]:
-        """Yields rows as they are on disk, all columns side by side.
+        """Yields rows as they are on disk, all arrays side by side.
 
         Raises:
             RecordError: they cannot be read.
         """
         largest = max(self._row_bytes(name) for name in names)
         rows = max(1, BLOCK_BYTES // max(1, largest))
-        blocks = {name: self._columns[name].blocks(start, rows) for name in names}
-        number, n = start, self._columns[self._image].shape[0]
+        blocks = {name: self._arrays[name].blocks(start, rows) for name in names}
+        number, n = start, self._arrays[self._image].shape[0]
         while number < n:
             pieces = {}
             for name, each in blocks.items():
@@ -202,12 +187,12 @@ class ArrayReader:
                 raise RecordError(f"{self.path}: record {number}: cut short", number)
 
     def _row_bytes(self, name: str) -> int:
-        column = self._columns[name]
-        return column.dtype.itemsize * math.prod(column.shape[1:])
+        array = self._arrays[name]
+        return array.dtype.itemsize * math.prod(array.shape[1:])
 
     def _check_rows(self) -> None:
         """Refuses arrays that are none of images and masks, or of unequal lengths."""
-        images = self._columns[self._image]
+        images = self._arrays[self._image]
         grey = len(images.shape) == 3
         if not grey and (len(images.shape) != 4 or images.shape[3] not in (1, 3)):
             raise RecordError(
@@ -227,10 +212,10 @@ class ArrayReader:
             raise RecordError(
                 f"{self.path}: {self._image}: must be uint8, or floats, got {images.dtype}"
             )
-        for name, column in self._columns.items():
-            if column.shape[0] != images.shape[0]:
+        for name, array in self._arrays.items():
+            if array.shape[0] != images.shape[0]:
                 raise RecordError(
-                    f"{self.path}: {name}: {column.shape[0]:,} rows, but {images.shape[0]:,} images"
+                    f"{self.path}: {name}: {array.shape[0]:,} rows, but {images.shape[0]:,} images"
                 )
             if self._row_bytes(name) > MOST_ROW_BYTES:
                 raise RecordError(
@@ -238,22 +223,22 @@ class ArrayReader:
                     f"{MOST_ROW_BYTES:,} are read"
                 )
 
-    def _axis_of_masks(self) -> int | None:
+    def _axis_of(self, mask: str) -> int | None:
         """Returns the axis of the masks' entities; `None` where they are labels."""
-        if self._mask is None:
+        shape, sides = self._arrays[mask].shape, self._sides
+        suiting = (sides, (*sides, 1))
+        if shape[1:] in suiting:
             return None
-        shape, sides = self._columns[self._mask].shape, self._columns[self._image].shape[1:3]
-        if shape[1:] in (sides, (*sides, 1)):
-            return None
-        for axis, others in ((1, shape[2:]), (3, shape[1:3])):
-            if len(shape) in (4, 5) and others in (sides, (*sides, 1)):
-                if not 1 <= shape[axis] < MOST_ENTITIES:
-                    raise RecordError(
-                        f"{self.path}: {self._mask}: {shape[axis]} masks; from 1 to "
-                        f"{MOST_ENTITIES - 1} are read"
-                    )
-                return axis
+        for axis in (1, 3):
+            if (*shape[1:axis], *shape[axis + 1 :]) not in suiting:
+                continue
+            if not 1 <= shape[axis] < MOST_ENTITIES:
+                raise RecordError(
+                    f"{self.path}: {mask}: {shape[axis]} masks; from 1 to {MOST_ENTITIES - 1} are "
+                    "read"
+                )
+            return axis
         raise RecordError(
-            f"{self.path}: {self._mask}: must be labels (N, H, W) or masks (N, K, H, W) of images "
+            f"{self.path}: {mask}: must be labels (N, H, W) or masks (N, K, H, W) of images "
             f"of {sides}, got {shape}"
         )

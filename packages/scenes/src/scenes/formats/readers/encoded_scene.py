@@ -10,16 +10,14 @@ from jaxtyping import UInt8
 from scenes.file.schema import MOST_ENTITIES
 from scenes.formats.image_file import (
     FIRST_COLOR,
+    FORMATS,
     Encoded,
-    background_of,
+    numbered,
     read_indices,
     read_rgb,
 )
 from scenes.formats.records import check_labels, check_sides
 
-FORMATS = ("PNG", "JPEG", "WEBP")
-MASK_FORMATS = ("PNG",)
-"""Others lose values."""
 MOST_MASK_PIXELS = 1 << 28
 """Of all masks of a record."""
 BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF")
@@ -54,22 +52,20 @@ def decode_labels(content: bytes, name: str) -> tuple[UInt8[np.ndarray, "H W"], 
     Raises:
         ValueError: it cannot be read, or has too many entities.
     """
-    plane = read_indices(Encoded(content, name), MASK_FORMATS)
+    plane = read_indices(Encoded(content, name))
     if plane.max(initial=0) < FIRST_COLOR:
         try:
             labels = check_labels(plane)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
         return labels, int(labels.max(initial=0)) + 1
-    background = background_of(plane)
-    others = np.setdiff1d(plane, [background])
-    if len(others) >= MOST_ENTITIES:
+    values, entities = numbered(plane)
+    if entities > MOST_ENTITIES:
         raise ValueError(
-            f"{name}: {1 + len(others)} colours; at most {MOST_ENTITIES}, so masks must be flat, "
+            f"{name}: {entities} colours; at most {MOST_ENTITIES}, so masks must be flat, "
             "not blended at their edges"
         )
-    labels = np.where(plane == background, 0, 1 + np.searchsorted(others, plane))
-    return labels.astype(np.uint8), 1 + len(others)
+    return values.astype(np.uint8), entities
 
 
 def decode_masks(contents: Sequence[bytes], name: str) -> UInt8[np.ndarray, "K H W"]:
@@ -82,9 +78,7 @@ def decode_masks(contents: Sequence[bytes], name: str) -> UInt8[np.ndarray, "K H
         raise ValueError(f"{name}: {len(contents)} masks; from 1 to {MOST_ENTITIES} are read")
     planes: list[UInt8[np.ndarray, "H W"]] = []
     for number, content in enumerate(contents):
-        plane = (read_indices(Encoded(content, f"{name} {number}"), MASK_FORMATS) > 0).view(
-            np.uint8
-        )
+        plane = (read_indices(Encoded(content, f"{name} {number}")) > 0).view(np.uint8)
         if planes and plane.shape != planes[0].shape:
             raise ValueError(f"{name} {number}: {plane.shape}, but the first is {planes[0].shape}")
         if plane.size * len(contents) > MOST_MASK_PIXELS:

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from scenes.formats.known_fields import unflattened
-from scenes.formats.multi_object_datasets import decoded
 from scenes.formats.readers.encoded_scene import is_picture
 from scenes.formats.readers.sample_reader import Masks, Sample, SampleReader
-from scenes.formats.records import RecordError
-from scenes.formats.tfrecord import decode_strings, read_records
+from scenes.formats.records import in_record
+from scenes.formats.tfrecord import decode, decode_strings, read_records
 
 IMAGES = ("image", "image/encoded", "images")
 MASKS = ("segmentation", "mask", "masks", "segmentation/encoded", "mask/encoded")
@@ -38,19 +37,22 @@ def _samples(path: Path, start: int) -> Iterator[Sample]:
     for number, record in enumerate(read_records(path)):
         if number < start:
             continue
-        features = decoded(record, path, number)
-        image = next((name for name in IMAGES if name in features), None)
-        if image is None:
-            raise RecordError(f"{path}: record {number}: no {' or '.join(IMAGES)}", number)
-        mask = next((name for name in MASKS if name in features), None)
-        try:
-            masks = None if mask is None else _masks(decode_strings(record, mask), mask)
-        except ValueError as error:
-            raise RecordError(f"{path}: record {number}: {error}", number) from error
-        rest = {key: value for key, value in features.items() if key not in (image, mask)}
-        texts = tuple(key for key, value in rest.items() if value.dtype == np.uint8)
-        numbers = {key: value for key, value in rest.items() if key not in texts}
-        yield Sample(features[image].tobytes(), masks, numbers, texts)
+        with in_record(path, number):
+            sample = _sample(record)
+        yield sample
+
+
+def _sample(record: bytes) -> Sample:
+    features = decode(record)
+    image = next((name for name in IMAGES if name in features), None)
+    if image is None:
+        raise ValueError(f"no {' or '.join(IMAGES)}")
+    mask = next((name for name in MASKS if name in features), None)
+    masks = None if mask is None else _masks(decode_strings(record, mask), mask)
+    rest = {key: value for key, value in features.items() if key not in (image, mask)}
+    texts = tuple(key for key, value in rest.items() if value.dtype == np.uint8)
+    numbers = {key: value for key, value in rest.items() if key not in texts}
+    return Sample(features[image].tobytes(), masks, numbers, texts)
 
 
 def _masks(strings: list[bytes], name: str) -> Masks:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import io
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scenes.formats.npy_stream import Column, NpyColumn
-from scenes.formats.npz_file import ENDING
+from scenes.formats.npy_stream import NpyArray, StoredArray
+from scenes.formats.npz_file import ENDING, NpzFile
 from scenes.formats.readers.array_reader import IMAGES, MASKS, ArrayReader, FloatRange
 from scenes.formats.records import RecordError
 from scenes.regular_files import open_regular
@@ -25,8 +24,11 @@ def masks_beside(path: Path) -> Path | None:
     It is `masks.npy` or `segmentation.npy` beside `images.npy`, or `NAME_masks.npy` and so on
     beside `NAME.npy` or `NAME_images.npy`.
     """
+    beginning = _beginning(path, IMAGES)
+    if beginning is None:
+        beginning = f"{path.stem}_"
     for word in MASKS:
-        other = path.with_name(f"{_beginning(path)}{word}{path.suffix}")
+        other = path.with_name(f"{beginning}{word}{path.suffix}")
         if other != path and other.is_file():
             return other
     return None
@@ -34,24 +36,19 @@ def masks_beside(path: Path) -> Path | None:
 
 def is_masks(path: Path) -> bool:
     """Whether an npy file is the masks of another one in its folder."""
-    word = next((word for word in MASKS if path.stem in (word, _ending(path, word))), None)
-    if word is None:
+    beginning = _beginning(path, MASKS)
+    if beginning is None:
         return False
-    beginning = path.stem[: -len(word)]
     names = [f"{beginning}{name}" for name in IMAGES] + [beginning.removesuffix("_")]
     return any(path.with_name(f"{name}{path.suffix}").is_file() for name in names if name)
 
 
-def _ending(path: Path, word: str) -> str | None:
-    return path.stem if path.stem.endswith(f"_{word}") else None
-
-
-def _beginning(path: Path) -> str:
-    """Returns what names of files that belong together begin with."""
-    for word in IMAGES:
-        if path.stem == word or path.stem.endswith(f"_{word}"):
-            return path.stem[: -len(word)]
-    return f"{path.stem}_"
+def _beginning(path: Path, words: Sequence[str]) -> str | None:
+    """Returns `NAME_` of a file `NAME_WORD`, and nothing of `WORD`; `None` of other names."""
+    for word in words:
+        if f"_{path.stem}".endswith(f"_{word}"):
+            return path.stem.removesuffix(word)
+    return None
 
 
 def open_npy(path: Path, float_range: FloatRange | None) -> ArrayReader:
@@ -60,15 +57,15 @@ def open_npy(path: Path, float_range: FloatRange | None) -> ArrayReader:
     Raises:
         RecordError: it holds no images, or its masks do not suit them.
     """
-    columns: dict[str, Column] = {IMAGES[0]: _column(path)}
+    arrays: dict[str, StoredArray] = {IMAGES[0]: _array(path)}
     if (masks := masks_beside(path)) is not None:
-        columns[MASKS[1]] = _column(masks)
-    return ArrayReader(path, "npy", columns, float_range=float_range)
+        arrays[MASKS[1]] = _array(masks)
+    return ArrayReader(path, "npy", arrays, float_range=float_range)
 
 
-def _column(path: Path) -> Column:
+def _array(path: Path) -> StoredArray:
     try:
-        return NpyColumn(partial(open_regular, path))
+        return NpyArray(partial(open_regular, path))
     except (ValueError, EOFError) as error:
         raise RecordError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
 
@@ -79,43 +76,35 @@ def open_npz(path: Path, float_range: FloatRange | None) -> ArrayReader:
     Raises:
         RecordError: it is damaged, holds no images, or arrays that do not suit each other.
     """
-    columns: dict[str, Column] = {}
+    arrays: dict[str, StoredArray] = {}
     unread: list[str] = []
-    with _archive(path) as archive:
-        names = archive.namelist()
+    try:
+        with NpzFile.open(path) as file:
+            names = file.archive.namelist()
+    except ValueError as error:
+        raise RecordError(str(error)) from error
     if len(names) > MOST_MEMBERS:
         raise RecordError(f"{path}: {len(names):,} arrays; at most {MOST_MEMBERS} are read")
     for member in names:
         name = member.removesuffix(ENDING)
         try:
-            column = NpyColumn(partial(_member, path, member))
+            array = NpyArray(partial(_member, path, member))
         except Exception as error:  # of zipfile, zlib and NumPy's header: any
             if name in IMAGES + MASKS:
                 raise RecordError(f"{path}: {name}: {error}") from error
             unread.append(name)
             continue
-        columns[name] = column
-    image = next((columns[name] for name in IMAGES if name in columns), None)
+        arrays[name] = array
+    image = next((arrays[name] for name in IMAGES if name in arrays), None)
     if image is not None:  # what is no row for each image, such as a version, is not read
-        odd = [name for name in columns if columns[name].shape[0] != image.shape[0]]
+        odd = [name for name in arrays if arrays[name].shape[0] != image.shape[0]]
         unread += [name for name in odd if name not in IMAGES + MASKS]
-        columns = {name: columns[name] for name in columns if name not in unread}
-    return ArrayReader(path, "npz", columns, float_range=float_range, unread=tuple(unread))
-
-
-@contextmanager
-def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    with open_regular(path) as file:
-        try:
-            archive = zipfile.ZipFile(file)
-        except Exception as error:  # of zipfile: BadZipFile, struct.error, and others
-            raise RecordError(f"{path}: not an npz file: {error}") from error
-        with archive:
-            yield archive
+        arrays = {name: arrays[name] for name in arrays if name not in unread}
+    return ArrayReader(path, "npz", arrays, float_range=float_range, unread=tuple(unread))
 
 
 @contextmanager
 def _member(path: Path, name: str) -> Iterator[io.BufferedIOBase]:
     content: Any  # a ZipExtFile, which mypy knows as IO[bytes]
-    with _archive(path) as archive, archive.open(name) as content:
+    with NpzFile.open(path) as file, file.archive.open(name) as content:
         yield content

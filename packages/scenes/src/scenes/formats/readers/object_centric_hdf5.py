@@ -16,16 +16,17 @@ import h5py
 import numpy as np
 
 from scenes.file.reader import open_hdf5
+from scenes.file.rows import Rows
 from scenes.file.schema import dataset_keys
 from scenes.formats.multi_object_datasets import LAYOUTS
-from scenes.formats.npy_stream import Column
+from scenes.formats.npy_stream import StoredArray
 from scenes.formats.readers.array_reader import ArrayReader, FloatRange
 from scenes.formats.records import RecordError
 
 IMAGE, MASK, VISIBILITY = "image", "mask", "visibility"
 
 
-class _Hdf5Column:
+class _Hdf5Array:
     """A dataset of an HDF5 file, which stays open."""
 
     def __init__(self, dataset: h5py.Dataset) -> None:
@@ -56,15 +57,15 @@ def open_object_centric(path: Path, float_range: FloatRange | None) -> ArrayRead
             f"{path}: not object-centric-library's: no {IMAGE} and {MASK}; it has {held}"
         )
     rows = datasets[IMAGE].shape[:1]
-    columns: dict[str, Column] = {}
+    arrays: dict[str, StoredArray] = {}
     unread = []
     for key, dataset in datasets.items():
         suits = dataset.shape[:1] == rows and rows != () and dataset.dtype.kind in "biuf"
         if suits and (key in (IMAGE, MASK) or _is_known(dataset)):
-            columns[key] = _Hdf5Column(dataset)
+            arrays[key] = _Hdf5Array(dataset)
         else:
             unread.append(key)
-    if not {IMAGE, MASK} <= columns.keys():
+    if not {IMAGE, MASK} <= arrays.keys():
         raise RecordError(f"{path}: {IMAGE} and {MASK} must be numbers of equally many rows")
     seen = datasets.get(VISIBILITY)
     entities = int(seen.shape[1]) if seen is not None and seen.ndim in (2, 3) else None
@@ -73,7 +74,7 @@ def open_object_centric(path: Path, float_range: FloatRange | None) -> ArrayRead
     return ArrayReader(
         path,
         "object-centric-library",
-        columns,
+        arrays,
         float_range=float_range,
         background=rooms if is_room else ("background",),
         entities=entities,
@@ -83,4 +84,4 @@ def open_object_centric(path: Path, float_range: FloatRange | None) -> ArrayRead
 
 def _is_known(dataset: h5py.Dataset) -> bool:
     """Whether a feature is told of the first scene: what is not known is written as NaN."""
-    return dataset.shape[0] == 0 or bool(np.isfinite(dataset[0]).all())
+    return dataset.shape[0] == 0 or bool(np.isfinite(Rows(dataset.id)[0]).all())

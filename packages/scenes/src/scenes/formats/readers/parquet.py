@@ -26,7 +26,6 @@ MOST_ROW_GROUP_BYTES = 1 << 31
 """Declared and unpacked: a row group's columns are read a page at a time."""
 MOST_VALUES = 1 << 28
 """Of one column in a row group, which a few bytes may claim to hold."""
-
 MOST_ROW_VALUES = 1 << 26
 """Of one column in a row."""
 
@@ -56,10 +55,9 @@ def _opened(path: Path) -> Iterator[Any]:
         about = parquet.metadata
         for group in range(about.num_row_groups):
             row_group = about.row_group(group)
-            declared = sum(
-                row_group.column(i).total_uncompressed_size for i in range(row_group.num_columns)
-            )
-            values = max(row_group.column(i).num_values for i in range(row_group.num_columns))
+            columns = [row_group.column(i) for i in range(row_group.num_columns)]
+            declared = sum(column.total_uncompressed_size for column in columns)
+            values = max((column.num_values for column in columns), default=0)
             if not 0 <= declared <= MOST_ROW_GROUP_BYTES or values > MOST_VALUES:
                 raise ValueError(
                     f"row group {group} declares {declared:,} bytes and {values:,} values; at most "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from scenes.formats.records import (
     check_labels,
     check_sides,
     cover_exactly,
+    in_record,
     labels_of_masks,
 )
 
@@ -68,7 +68,7 @@ class SampleReader:
         if first is None:
             raise RecordError(f"{path}: record 0: the file is empty")
         self._of_objects = False
-        with _naming(path, 0, first):
+        with in_record(path, 0, first.name):
             image = self._image(first)
             stacked = _stacked(first.masks)
             self._of_objects = stacked is not None and not cover_exactly(stacked)
@@ -88,7 +88,7 @@ class SampleReader:
     def entities(self) -> Iterator[int]:
         """Yields how many entities each sample has; of its image nothing is decoded."""
         for number, sample in enumerate(self._samples(0)):
-            with _naming(self.path, number, sample):
+            with in_record(self.path, number, sample.name):
                 entities = self._labels(sample)[1]
                 objects = objects_in(self._columns, self._features_of(sample, entities))
             yield max(entities, 1 + objects) if entities or objects else 0
@@ -96,7 +96,7 @@ class SampleReader:
     def records(self, start: int) -> Iterator[Record]:
         """Yields the scenes from number `start` on."""
         for number, sample in enumerate(self._samples(start), start=start):
-            with _naming(self.path, number, sample):
+            with in_record(self.path, number, sample.name):
                 labels, entities, conflicts = self._labels(sample)
                 values = values_of(self._columns, self._features_of(sample, entities))
                 record = Record(self._image(sample), labels, conflicts, values)
@@ -142,13 +142,3 @@ def _stacked(masks: Masks) -> np.ndarray | None:
             raise ValueError(f"mask: must be labels or masks, got {masks.shape} {masks.dtype}")
         return masks if masks.ndim == 3 else None
     return None
-
-
-@contextmanager
-def _naming(path: Path, number: int, sample: Sample) -> Iterator[None]:
-    """Puts file and number before what is wrong with a sample."""
-    try:
-        yield
-    except ValueError as error:
-        called = f" ({sample.name})" if sample.name else ""
-        raise RecordError(f"{path}: record {number}{called}: {error}", number) from error

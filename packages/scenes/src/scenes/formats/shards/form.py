@@ -35,7 +35,7 @@ class ShardForm(Protocol):
         """
         ...
 
-    def writing(self, stream: BinaryIO) -> AbstractContextManager[Callable[[Any], None]]:
+    def writing(self, stream: BinaryIO) -> AbstractContextManager[Callable[[Any], object]]:
         """Begins a shard, and ends it when all is written.
 
         Args:

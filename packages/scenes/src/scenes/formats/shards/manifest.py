@@ -156,7 +156,7 @@ class Manifest:
         Raises:
             OSError: it could not be written.
         """
-        path = manifest_path(folder, self.split)
+        path = folder / FOLDER / f"{self.split}.json"
         path.parent.mkdir(exist_ok=True)
         write_whole(path, f"{json.dumps(parse_json(to_json(self)), indent=1)}\n".encode())
 
@@ -169,11 +169,6 @@ def check_split(name: str) -> None:
     """
     if not SPLIT.fullmatch(name):
         raise ValueError(f"--split must be letters, digits and _, got {name!r:.99}")
-
-
-def manifest_path(folder: Path, split: str) -> Path:
-    """Returns where the manifest of a split lies."""
-    return folder / FOLDER / f"{split}.json"
 
 
 def read_manifests(folder: Path) -> dict[str, Manifest]:

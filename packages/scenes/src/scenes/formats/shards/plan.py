@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from scenes.command_line import UsageError
+from scenes.command_line import UsageError, refusing
 from scenes.file.reader import SceneFile
 from scenes.file.schema import CHUNK_ROWS
 from scenes.file.seal import block_rows
@@ -40,7 +37,7 @@ def plan_of(file: SceneFile, form: ShardFormat, options: ShardOptions) -> Manife
             raise UsageError(f"--leave-out {key}: {file.path} has {there}")
     fields = {key: field_of(each) for key, each in hdf5.items() if key not in options.leave_out}
     per_shard = options.per_shard
-    with _as_usage():
+    with refusing():
         if per_shard is None:
             per_shard = SHARD_BLOCKS * block_rows(hdf5, BLOCK_BYTES)
         check_whole("--per-shard", per_shard, CHUNK_ROWS, MOST_PER_SHARD)
@@ -64,22 +61,13 @@ def split_of(file: SceneFile) -> str:
     return last if last in SPLITS else str(getattr(file.config, "split", "train"))
 
 
-@contextmanager
-def _as_usage() -> Iterator[None]:
-    """Turns a refused value into an error of the command line."""
-    try:
-        yield
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-
-
 def threads_of(options: ShardOptions) -> int:
     """Returns how many threads encode.
 
     Raises:
         UsageError: it cannot be.
     """
-    with _as_usage():
+    with refusing():
         count = available_cores() if options.workers is None else options.workers
         check_whole("--workers", count, 1, MOST_WORKERS)
     return count

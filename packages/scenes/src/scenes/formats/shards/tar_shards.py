@@ -60,13 +60,9 @@ class TarShards:
         return b"".join(members)
 
     @contextmanager
-    def writing(self, stream: BinaryIO) -> Iterator[Callable[[bytes], None]]:
+    def writing(self, stream: BinaryIO) -> Iterator[Callable[[bytes], object]]:
         """Begins a shard, and ends it when all is written."""
-
-        def write(piece: bytes) -> None:
-            stream.write(piece)
-
-        yield write
+        yield stream.write
         stream.write(END)
 
     def read(self, path: Path, number: int) -> dict[str, np.ndarray]:
