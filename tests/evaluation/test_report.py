@@ -381,6 +381,39 @@ class Halves:
 """
 
 
+def test_runs_of_one_name_keep_their_own_scores(
+    run_folder: Path, rooms_file: Path, result: Generalisation, tmp_path: Path
+) -> None:
+    """As seeds have, which lie in MODEL/seed0 for each model."""
+    weights = [tmp_path / "runs" / model / "small/model.safetensors" for model in ("a", "b")]
+    for path, mean in zip(weights, (0.25, 0.75), strict=True):
+        shutil.copytree(run_folder, path.parent)
+        row = result.conditions["test"]
+        row = {**row, "ari_fg": replace(row["ari_fg"], mean=mean)}
+        own = replace(
+            result,
+            checkpoint=ModelIdentity(str(path), "small", 4),
+            conditions={**result.conditions, "test": row},
+        )
+        write_result(own, tmp_path / "results" / path.parts[-3])
+    first, second = (path.parent for path in weights)
+    write_page(
+        tmp_path / "out",
+        first,
+        rooms_file,
+        results=tmp_path / "results",
+        runs=tmp_path / "runs",
+        more=(str(second),),
+    )
+    text = (tmp_path / "out/report.html").read_text()
+    assert f"<h1>small ({first}) beside small ({second})</h1>" in text
+    for folder, mean in ((first, "0.25"), (second, "0.75")):
+        found = re.search(rf"<th scope=\"row\">small \({folder}\), 9 slots</th>(.*?)</tr>", text)
+        assert found is not None
+        assert f">{mean} <small>" in found[1]
+        assert f"small ({folder}): On scenes as in training" in without_tags(text)
+
+
 def test_worst_scenes_come_before_best(machines: dict[str, Any]) -> None:
     values = {
         group: [s["scores"]["msc"] for s in machines["scenes"] if s["group"] == group]

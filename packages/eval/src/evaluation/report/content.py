@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from monet.config_file import config_to_json
+from monet.weights import WEIGHTS
 from scenes.command_line import UsageError
 from scenes.file.reader import SceneFile
 from scenes.progress import in_turn
@@ -47,6 +48,8 @@ class ShownModel:
     """One of the models whose scenes can be looked into, side by side."""
 
     identity: ModelIdentity
+    name: str
+    """What the page calls it: its name, with its path where another has the same name."""
     image_size: int | None
     """Side in pixels of its images; `None` where it takes any."""
     num_slots: int | None
@@ -59,6 +62,17 @@ class ShownModel:
     """Scores that came with its weights, by row; empty where none did."""
     lacking: str = ""
     """Names the stand-ins for what the model does not give (`Drawable.note`)."""
+
+    @property
+    def title(self) -> str:
+        """Its name, and training steps where they are known."""
+        return replace(self.identity, name=self.name).title
+
+    def has_scores(self, scored: ModelIdentity) -> bool:
+        """Whether scores of `scored` are this model's, at its present step."""
+        own = self.identity
+        same = (scored.name, scored.step) == (own.name, own.step)
+        return same and (self.name == own.name or scored.path == own.path)
 
     def reported(self) -> ReportedModel:
         """Returns the model's entry in report.json."""
@@ -164,7 +178,8 @@ def read_content(
         runs=tuple(logged_runs),
         scores=tuple(scores),
         models=tuple(
-            _shown(model, view.lacking) for model, view in zip(models, cards[0].views, strict=True)
+            _shown(model, name, view.lacking)
+            for model, name, view in zip(models, _names(models), cards[0].views, strict=True)
         ),
         num_slots=num_slots,
         metric=metric,
@@ -188,13 +203,25 @@ def _common_size(models: Sequence[ScoredModel]) -> int | None:
     return math.lcm(*sizes) if sizes else None
 
 
-def _shown(model: ScoredModel, lacking: str) -> ShownModel:
+def _names(models: Sequence[ScoredModel]) -> list[str]:
+    """Returns what the page calls each model."""
+    names = [model.identity.name for model in models]
+    return [
+        name
+        if names.count(name) == 1
+        else f"{name} ({model.identity.path})".replace(f"/{WEIGHTS})", ")")
+        for name, model in zip(names, models, strict=True)
+    ]
+
+
+def _shown(model: ScoredModel, name: str, lacking: str) -> ShownModel:
     weights = model.weights
     recorded: Mapping[str, Row] = {}
     if weights is not None and "scores" in weights.notes:
         recorded = rows_from_json(weights.notes["scores"], f"{weights.path}: scores")
     return ShownModel(
         identity=model.identity,
+        name=name,
         image_size=model.image_size,
         num_slots=model.num_slots,
         dataset=model.dataset,

@@ -94,12 +94,10 @@ def to_html(content: ReportContent) -> str:
     datasets = {model.dataset for model in content.models}
     words = {
         "content": content,
-        "lacking": {m.identity.name: m.lacking for m in content.models if m.lacking},
+        "lacking": {m.name: m.lacking for m in content.models if m.lacking},
         "sentences": [one for model in content.models for one in _sentences(content, model)],
         "unscored": [
-            model.identity.name
-            for model in content.models
-            if not any(results_of(content.scores, model.identity))
+            model.name for model in content.models if not any(results_of(content.scores, model))
         ],
         "of_rooms": datasets <= {None, ObjectsRoomConfig.dataset},
         "checkpoint": _named(content.models[0].identity),
@@ -120,7 +118,7 @@ def to_html(content: ReportContent) -> str:
     }
     return render_page(
         f"{ASSETS}/{PAGE}",
-        title=_title([model.identity for model in content.models]),
+        title=_title(content.models),
         styles=(
             "evaluation/assets/base.css",
             "evaluation/assets/document.css",
@@ -140,7 +138,7 @@ def _browsable(content: ReportContent) -> dict[str, Any]:
     """Returns the data for the page's script: scenes, and their sheets as data addresses."""
     return {
         "size": max(len(card.sheet) for card in content.scenes),
-        "models": [model.identity.name for model in content.models],
+        "models": [model.name for model in content.models],
         "meanings": {name: MEANINGS[name] for name in SHOWN_SCORES},
         "topRow": TOP_ROW,
         "scenes": [
@@ -173,17 +171,18 @@ def _address(picture: UInt8[np.ndarray, "Y X 3"]) -> str:
     return "data:image/webp;base64," + b64encode(as_webp(picture)).decode()
 
 
-def _title(models: Sequence[ModelIdentity]) -> str:
+def _title(models: Sequence[ShownModel]) -> str:
     """Returns the page's heading: the models that stand side by side."""
-    if len(models) == 1 and models[0].label != models[0].name:
-        return f"{models[0].label}: {models[0].name}"
+    label = models[0].identity.label
+    if len(models) == 1 and label != models[0].name:
+        return f"{label}: {models[0].name}"
     return " beside ".join(model.name for model in models)
 
 
 def _sentences(content: ReportContent, model: ShownModel) -> list[Sentence]:
     """Returns the sentences on the scores of a shown model at its present step."""
-    sentences, name = [], model.identity.name
-    own = list(results_of(content.scores, model.identity))
+    sentences, name = [], model.name
+    own = list(results_of(content.scores, model))
     rooms = next((result for result in own if isinstance(result, Generalisation)), None)
     if rooms is not None:
         baseline = rooms.baselines.get(BASELINE, {})

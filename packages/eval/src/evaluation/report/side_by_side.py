@@ -9,22 +9,22 @@ from evaluation.report.content import ReportContent, ShownModel
 from evaluation.report.sources import ScoresFile
 from evaluation.report.tables import PageTable, beside_each_other
 from evaluation.scores.labels import FURTHER, REFINED
-from evaluation.scores.results import Conditions, FileScores, Generalisation, ModelIdentity, Row
+from evaluation.scores.results import Conditions, FileScores, Generalisation, Row
 
 CONDITION = "test"
 RECORDED = "recorded with the weights"
 
 
 def results_of(
-    scores: Sequence[ScoresFile], model: ModelIdentity
+    scores: Sequence[ScoresFile], model: ShownModel
 ) -> Iterator[Generalisation | FileScores]:
     """Yields the results in files of scores that are of a model at its present step."""
     for file in scores:
         result = file.result
-        if isinstance(result, Generalisation | FileScores) and result.checkpoint is not None:
-            own = result.checkpoint
-            if (own.name, own.step) == (model.name, model.step):
-                yield result
+        if not isinstance(result, Generalisation | FileScores) or result.checkpoint is None:
+            continue
+        if model.has_scores(result.checkpoint):
+            yield result
 
 
 def compare(content: ReportContent) -> PageTable | None:
@@ -49,15 +49,15 @@ def _rows(model: ShownModel, scores: Sequence[ScoresFile]) -> tuple[dict[str, Ro
     They are of its first generalisation, else as recorded with its weights.
     """
     pixels = "" if model.image_size is None else f", {model.image_size} pixels"
-    for result in results_of(scores, model.identity):
+    for result in results_of(scores, model):
         if isinstance(result, Generalisation) and CONDITION in result.conditions:
             baselines = {
                 f"{name}{pixels}": conditions[CONDITION]
                 for name, conditions in result.baselines.items()
                 if name in BASELINES and CONDITION in conditions
             }
-            return _rows_of(result), baselines
-    label = f"{model.identity.name}, {model.num_slots} slots"
+            return _rows_of(result, model.name), baselines
+    label = f"{model.name}, {model.num_slots} slots"
     titles = {"model": label, REFINED: f"{label}: {FURTHER[REFINED]}"}
     own = {
         f"{title} ({RECORDED})": model.recorded[row]
@@ -69,16 +69,14 @@ def _rows(model: ShownModel, scores: Sequence[ScoresFile]) -> tuple[dict[str, Ro
     }
 
 
-def _rows_of(result: Generalisation) -> dict[str, Row]:
+def _rows_of(result: Generalisation, name: str) -> dict[str, Row]:
     """Returns a model's rows: with the slots that were scored, refined, and as in training."""
-    label = f"{result.checkpoint.name}, {result.num_slots} slots"
+    label = f"{name}, {result.num_slots} slots"
     every: dict[str, Conditions] = {
         label: result.conditions,
         f"{label}: {FURTHER[REFINED]}": result.refined,
     }
     trained = result.as_trained
     if trained is not None:
-        every[f"{result.checkpoint.name}, {trained.num_slots} slots as in training"] = (
-            trained.conditions
-        )
+        every[f"{name}, {trained.num_slots} slots as in training"] = trained.conditions
     return {name: rows[CONDITION] for name, rows in every.items() if CONDITION in rows}
