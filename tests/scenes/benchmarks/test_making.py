@@ -86,7 +86,6 @@ def test_scenes_that_are_not_the_benchmark_s_are_told_and_kept(
         (["<b>\n"], "no benchmark '<b>"),
         (["rooms", "--out", "rooms.h5"], "--out is one file, and rooms is 4; leave it out"),
         (["rooms_test", "--n", "321"], "321"),
-        (["all", "--n", "10000"], "--n 10,000: clevr_like has checksums of 320 scenes"),
         (["multi_dsprites", "--workers", "0"], "--workers must be at least 1, got 0"),
     ],
 )

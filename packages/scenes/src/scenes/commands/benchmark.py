@@ -19,8 +19,7 @@ class Benchmark:
     """rooms_test, rooms_six_objects, rooms_identical_color, rooms_empty, multi_dsprites or
     clevr_like; rooms for the first four, all for all of them."""
     n: Literal[320, 10_000] = 320
-    """Number of scenes; of clevr_like there are checksums of 320 alone. A file of 320 is extended,
-    of one with 10,000 the first 320 count."""
+    """Number of scenes. A file of 320 is extended; of one with 10,000 the first 320 count."""
     out: Path | None = None
     """File to write, where NAME is one; data/benchmark/NAME.h5 by default."""
     workers: int | None = None
@@ -31,13 +30,11 @@ class Benchmark:
     def run(self) -> None:
         """Makes the files, and says how each was compared."""
         from scenes.benchmarks.making import build_benchmark, file_of
-        from scenes.benchmarks.table import check_rows, names_of
+        from scenes.benchmarks.table import names_of
 
         names = names_of(self.name)
         if self.out is not None and len(names) > 1:
             raise UsageError(f"--out is one file, and {self.name} is {len(names)}; leave it out")
-        for name in names:
-            check_rows(name, self.n)
         for name in names:
             out = self.out or file_of(name)
             comparison = build_benchmark(
