@@ -13,13 +13,11 @@ from promises import Promise
 from scenes.cli import main
 from scenes.driver import build
 from scenes.file.reader import SceneFile
-from scenes.file.schema import dataset_keys
-from scenes.file.seal import checksum, seal
-from scenes.file.writer import field_of
 from scenes.multi_dsprites.config import MultiDSpritesConfig
 from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.remake import difference
 from scenes.verification import verify
+from sealing import reseal
 
 SPRITES = MultiDSpritesConfig(split="test")
 
@@ -168,15 +166,6 @@ def test_values_out_of_range_are_found_even_under_a_right_seal(
         file[key][row] = value
         reseal(file)
     assert f"{copy}: {key}: row {row}: {rule}" in verify(copy, remade=0).problems
-
-
-def reseal(file: h5py.File) -> None:
-    """Writes checksums and digest for what a file holds now."""
-    rows = {key: file[key][:] for key in dataset_keys(file)}
-    for chunk in range(len(file["checksums"])):
-        part = {key: values[16 * chunk : 16 * chunk + 16] for key, values in rows.items()}
-        file["checksums"][chunk] = np.frombuffer(checksum(part), dtype=np.uint8)
-    seal(file, {key: field_of(file[key]) for key in rows})
 
 
 def test_a_scene_that_its_seed_does_not_make_is_found(copy: Path) -> None:
