@@ -296,12 +296,12 @@ QUICK = Recipe(
     decoder_strides=(2, 2),
     batch_size=16,
     warmup_steps=250,
-    half_life_steps=3_000,
+    half_life_steps=20_000,
 )
 PRESETS = {
     "paper": ("The paper's settings for CLEVR.", Command()),
     "paper-multi-dsprites": ("The paper's settings for Multi-dSprites.", Command(SPRITES)),
-    "quick": ("32 pixels, on a CPU.", Command(QUICK, steps=6_000)),
+    "quick": ("32 pixels, on a CPU.", Command(QUICK, steps=9_600)),
 }
 
 
