@@ -148,6 +148,7 @@ def test_a_later_run_goes_on_with_what_was_saved(dry: Path, work: Path, tmp_path
         check_out(dry, origin("fast", None, Scale.toy()))
 
 
+@pytest.mark.slow  # half a dry run; minutes, where the CPU has no bfloat16
 def test_where_nothing_draws_the_parts_that_need_no_scenes_are_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
