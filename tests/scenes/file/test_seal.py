@@ -102,14 +102,22 @@ def test_a_file_with_one_flipped_byte_is_not_extended(
     assert line.startswith(f"scenes: {path}: rows 0 to 31 cannot be read")
 
 
+@pytest.fixture(scope="module")
+def killed_late(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns the folder of a build that was killed before its last step."""
+    out = tmp_path_factory.mktemp("killed") / "a.h5"
+    build(SPRITES, n=600, seed=0, out=out, workers=1, layout="parts")
+    out.unlink()
+    return out.parent
+
+
 @pytest.mark.parametrize("layout", ["file", "parts"])
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 def test_changed_parts_are_neither_joined_nor_indexed(
-    tmp_path: Path, change: Callable[[h5py.File], None], layout: str
+    killed_late: Path, tmp_path: Path, change: Callable[[h5py.File], None], layout: str
 ) -> None:
+    shutil.copytree(killed_late, tmp_path, dirs_exist_ok=True)
     out, folder = tmp_path / "a.h5", tmp_path / "a.h5.parts"
-    build(SPRITES, n=600, seed=0, out=out, workers=1, layout="parts")
-    out.unlink()  # as if it had been killed before its last step
     part = folder / plan(64, 0, 600)[0].name
     with h5py.File(part, "r+") as file:
         change(file)
@@ -123,10 +131,9 @@ def test_changed_parts_are_neither_joined_nor_indexed(
         assert len(file) == 600
 
 
-def test_a_part_of_another_seed_is_not_joined(tmp_path: Path) -> None:
+def test_a_part_of_another_seed_is_not_joined(killed_late: Path, tmp_path: Path) -> None:
+    shutil.copytree(killed_late, tmp_path, dirs_exist_ok=True)
     out = tmp_path / "a.h5"
-    build(SPRITES, n=600, seed=0, out=out, workers=1, layout="parts")
-    out.unlink()
     foreign = plan(64, 0, 600)[1]
     foreign.path(parts_folder(out)).unlink()
     PartWriter(OpenSource(SPRITES, 1), parts_folder(out)).write(foreign)

@@ -245,6 +245,8 @@ def test_sizes_that_are_declared_but_not_there_are_refused(
         ("entities", [1, 2], "entities: expected names, each another"),
         ("entities", ["a", "a"], "entities: expected names, each another"),
         ("entities", [f"object_{i}" for i in range(300)], "entities: expected 1 to 255, got 300"),
+        ("provenance", "[]", "provenance: no JSON object"),
+        ("provenance", "", "provenance: not JSON: Expecting value: line 1 column 1 (char 0)"),
     ],
 )
 def test_attributes_of_other_kinds_are_refused(

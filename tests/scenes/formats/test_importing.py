@@ -556,7 +556,7 @@ def test_without_pyarrow_the_extra_is_named(
 ) -> None:
     path = tmp_path / "a.parquet"
     path.write_bytes(b"PAR1")
-    monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     assert imported(path) == 2
     said = f"scenes: {path}: Parquet is read by pyarrow: pip install 'scenes[parquet]'\n"
     assert capsys.readouterr().err == said

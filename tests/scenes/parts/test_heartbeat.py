@@ -94,6 +94,7 @@ def test_the_part_of_a_worker_that_hangs_is_made_again(tmp_path: Path, undisturb
     assert out.read_bytes() == undisturbed.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_second_worker_that_hangs_at_one_part_ends_the_build(tmp_path: Path) -> None:
     out = tmp_path / "rooms.h5"
     process = start(out, workers=1)
@@ -119,6 +120,7 @@ def test_the_second_worker_that_hangs_at_one_part_ends_the_build(tmp_path: Path)
     assert not list(parts_folder(out).glob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_a_job_that_was_stopped_and_continued_loses_no_worker(
     tmp_path: Path, undisturbed: Path
 ) -> None:

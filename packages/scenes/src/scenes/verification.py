@@ -101,7 +101,7 @@ def verify(
             numbers = np.linspace(0, rows - 1, min(remade, rows)).astype(int).tolist()
             stored = {i: {key: np.asarray(file[key][i]) for key in keys} for i in numbers}
             categories = {key: file[key].attrs["categories"].tolist() for key in keys}
-            provenance = str(file.attributes["provenance"])
+            provenance = file.provenance
     except FileError as error:
         return Verification(problems=(str(error),))
     except CommandError:  # a slow disk is no damage

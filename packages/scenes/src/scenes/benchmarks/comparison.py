@@ -102,16 +102,15 @@ def compare(file: SceneFile, benchmark: Benchmark, rows: int) -> Comparison:
         FileError: rows are damaged.
     """
     listed, found = digests_of(benchmark.name, rows), digests(file, rows)
-    provenance = str(file.attributes["provenance"])
     exact = found.pixels == listed.pixels
     problems = []
     if found.factors != listed.factors:
         problems.append(f"factors {found.factors}, not {listed.factors}")
-    if not exact and json.loads(provenance) == provenance_of(benchmark.name):
+    if not exact and json.loads(file.provenance) == provenance_of(benchmark.name):
         problems.append(f"pixels {found.pixels}, not {listed.pixels}, by the same OpenGL")
     elif not exact:
         problems += _differences(file, benchmark)
-    return Comparison(benchmark.name, rows, found, provenance, exact, tuple(problems))
+    return Comparison(benchmark.name, rows, found, file.provenance, exact, tuple(problems))
 
 
 def _differences(file: SceneFile, benchmark: Benchmark) -> Iterator[str]:

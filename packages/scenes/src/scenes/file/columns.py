@@ -11,6 +11,7 @@ import numpy as np
 
 from scenes.file.errors import FileError
 from scenes.file.schema import MOST_ENTITIES, SCHEMA
+from scenes.serialise import parse_json
 
 ATTRIBUTES = {"dataset": str, "config": str, "seed": np.integer, "entities": np.ndarray}
 """Root attributes that every file has, and their types, besides `schema` and `complete`."""
@@ -45,6 +46,12 @@ def check_attributes(path: Path, attributes: Mapping[str, Any]) -> None:
         raise FileError(f"{path}: entities: expected names, each another")
     if not 1 <= len(names) <= MOST_ENTITIES:
         raise FileError(f"{path}: entities: expected 1 to {MOST_ENTITIES}, got {len(names)}")
+    try:
+        provenance = parse_json(str(attributes.get("provenance", "{}")))
+    except ValueError as error:
+        raise FileError(f"{path}: provenance: {error}") from error
+    if not isinstance(provenance, dict):
+        raise FileError(f"{path}: provenance: no JSON object")
 
 
 def check_fields(path: Path, fields: Mapping[str, h5py.Dataset]) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import UInt64
 
 from scenes.file.errors import NO_LOCKS, FileError, refusal_of_system
-from scenes.file.rows import Rows
+from scenes.file.rows import CACHE_BYTES, Rows
 from scenes.file.schema import part_name
 
 OPEN_PARTS = 8
@@ -32,10 +32,10 @@ def open_part(path: Path) -> h5py.File:
         OSError: the part cannot be read; without an `errno` where it is damaged.
     """
     try:
-        return h5py.File(path, "r")
+        return h5py.File(path, "r", rdcc_nbytes=CACHE_BYTES)
     except OSError as error:
         if error.errno in NO_LOCKS:
-            return h5py.File(path, "r", locking=False)
+            return h5py.File(path, "r", rdcc_nbytes=CACHE_BYTES, locking=False)
         raise
 
 
@@ -53,7 +53,7 @@ class JoinedParts:
     def __init__(self, folder: Path, bounds: UInt64[np.ndarray, "P 2"]) -> None:
         self._folder = folder
         self._starts, self._stops = bounds.astype(np.int64).T
-        self._open: OrderedDict[int, h5py.File] = OrderedDict()
+        self._open: OrderedDict[int, _Part] = OrderedDict()
         names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
         missing = [name for i in range(len(bounds)) if (name := self._name(i)) not in names]
         if missing:
@@ -65,8 +65,8 @@ class JoinedParts:
 
     def close(self) -> None:
         """Closes all parts."""
-        for file in self._open.values():
-            file.close()
+        for part in self._open.values():
+            part.close()
         self._open.clear()
 
     def read(self, key: str, rows: slice) -> list[np.ndarray]:
@@ -82,22 +82,38 @@ class JoinedParts:
         for index in range(first, last):
             start, stop = self._starts[index], self._stops[index]
             inside = slice(max(rows.start, start) - start, min(rows.stop, stop) - start)
-            arrays.append(Rows(self._part(index)[key].id)[inside])
+            arrays.append(self._part(index)[key][inside])
         return arrays
 
-    def _part(self, index: int) -> h5py.File:
+    def _part(self, index: int) -> _Part:
         if index not in self._open:
             while len(self._open) >= OPEN_PARTS:
                 self._open.popitem(last=False)[1].close()
             path = self._folder / self._name(index)
             try:
-                self._open[index] = open_part(path)
+                self._open[index] = _Part(path)
             except OSError as error:
                 if error.errno is not None:
                     raise refusal_of_system(error.errno, path) from error
                 raise FileError(f"{path}: damaged, or cut short") from error
         self._open.move_to_end(index)
         return self._open[index]
+
+
+class _Part:
+    """A finished part, whose datasets stay open with their caches of unpacked chunks."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = open_part(path)
+        self._fields: dict[str, Rows] = {}
+
+    def __getitem__(self, key: str) -> Rows:
+        if key not in self._fields:
+            self._fields[key] = Rows(self._file[key].id)
+        return self._fields[key]
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class JoinedRows:

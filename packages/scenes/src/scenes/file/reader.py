@@ -14,7 +14,7 @@ from jaxtyping import Bool, UInt8
 from scenes.file.columns import check_attributes, check_fields
 from scenes.file.errors import FileError, refusal_of_system
 from scenes.file.part_rows import JoinedParts, JoinedRows
-from scenes.file.rows import Rows
+from scenes.file.rows import CACHE_BYTES, Rows
 from scenes.file.schema import PARTS, dataset_keys, parts_folder
 from scenes.file.seal import plain
 from scenes.file.structure import check_structure
@@ -34,7 +34,7 @@ def open_hdf5(path: Path) -> h5py.File:
     """
     check_structure(path)
     try:
-        return h5py.File(path, "r")
+        return h5py.File(path, "r", rdcc_nbytes=CACHE_BYTES)
     except OSError as error:
         if error.errno is not None:  # HDF5's own errors have no number
             raise refusal_of_system(error.errno, path) from error
@@ -72,9 +72,12 @@ class SceneFile:
         if not self.path.exists():
             raise FileError(f"{self.path}: no such file; scenes render makes one")
         self._file = open_hdf5(self.path)
+        # Kept open: with a dataset HDF5 also closes its cache of unpacked chunks.
+        self._fields: dict[str, Rows | JoinedRows] = {}
         try:
             check_attributes(self.path, self._file.attrs)
-            check_fields(self.path, {key: self._file[key] for key in self.keys()})
+            self._keys = dataset_keys(self._file)
+            check_fields(self.path, {key: self._file[key] for key in self._keys})
             self._joined = self._join()
         except BaseException as error:
             self._file.close()
@@ -157,11 +160,16 @@ class SceneFile:
             if not -self.n <= rows < self.n:
                 raise IndexError(f"{self.path}: row {rows} of {self.n:,}")
             rows %= self.n
-        return {name: np.asarray(self._field(name)[rows]) for name in self.keys()}
+        return {name: np.asarray(self._field(name)[rows]) for name in self._keys}
 
     def _field(self, key: str) -> Rows | JoinedRows:
+        if key not in self._fields:
+            self._fields[key] = self._open_field(key)
+        return self._fields[key]
+
+    def _open_field(self, key: str) -> Rows | JoinedRows:
         if key not in self._file:
-            raise FileError(f"{self.path}: {key}: missing; there is {', '.join(self.keys())}")
+            raise FileError(f"{self.path}: {key}: missing; there is {', '.join(self._keys)}")
         dataset = self._file[key]
         kind = DATASETS.get(self.dataset)
         if kind is not None and kind.misnames is not None:
@@ -181,7 +189,7 @@ class SceneFile:
 
     def keys(self) -> list[str]:
         """Returns the keys of all fields."""
-        return dataset_keys(self._file)
+        return list(self._keys)
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -220,13 +228,17 @@ class SceneFile:
         return int(self._file.attrs["seed"])
 
     @property
+    def provenance(self) -> str:
+        """What made the rows, as a JSON object: renderer and versions, as far as they are known."""
+        return str(self._file.attrs.get("provenance", "{}"))
+
+    @property
     def identity(self) -> str:
         """All that decides the rows, on one line (`scenes.identity`); `is_of` compares it."""
         attributes = self._file.attrs
-        config, provenance = str(attributes["config"]), str(attributes.get("provenance", "{}"))
+        dataset, config = str(attributes["dataset"]), str(attributes["config"])
         try:
-            dataset = str(attributes["dataset"])
-            return identity_of_json(dataset, config, self.seed, provenance)
+            return identity_of_json(dataset, config, self.seed, self.provenance)
         except ValueError as error:
             raise FileError(f"{self.path}: config: {error}") from error
 

@@ -14,6 +14,9 @@ import h5py
 
 from scenes.file.errors import FileError, refusal_of_system
 
+CACHE_BYTES = 2**20
+"""Memory for unpacked chunks of each open field: at least a chunk of images up to 128 pixels."""
+
 
 class Rows(h5py.Dataset):
     """An h5py dataset with errors in words, made from another dataset's `id`."""

@@ -73,8 +73,7 @@ def existing_rows(
             if not file.is_of(identity_of(config, seed)):
                 raise UsageError(f"{out} exists and is something else; --overwrite replaces it")
             fields = {key: field_of(file.hdf5[key]) for key in dataset_keys(file.hdf5)}
-            provenance = str(file.attributes["provenance"])
-            existing = Existing(file.n, file.is_index, provenance, fields)
+            existing = Existing(file.n, file.is_index, file.provenance, fields)
     except FileError as error:
         raise UsageError(
             f"{out} exists and is something else; --overwrite replaces it ({error.reason(out)})"

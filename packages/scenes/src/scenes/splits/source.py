@@ -48,7 +48,7 @@ class SplitSource:
         self.config = config
         self.seed = seed
         self.entities = self._file.entities
-        self.provenance: Mapping[str, str] = json.loads(self._file.attributes["provenance"])
+        self.provenance: Mapping[str, str] = json.loads(self._file.provenance)
         hdf5 = self._file.hdf5
         self.fields: Mapping[str, Field] = {key: field_of(hdf5[key]) for key in dataset_keys(hdf5)}
         self.limit: int | None = config.n

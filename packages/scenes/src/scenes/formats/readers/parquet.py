@@ -7,17 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from scenes.command_line import UsageError
 from scenes.formats.readers.sample_reader import Masks, Sample, SampleReader
 from scenes.formats.records import RecordError
 from scenes.regular_files import open_regular
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 IMAGES = ("image", "images", "img")
 MASKS = ("segmentation", "mask", "masks", "annotations", "label_map")
@@ -34,23 +33,14 @@ def open_parquet(path: Path) -> SampleReader:
     """Returns a reader of a Parquet file.
 
     Raises:
-        UsageError: pyarrow is not installed.
         RecordError: it is damaged, has no images, or its first row cannot be read.
     """
-    try:
-        import pyarrow.parquet  # noqa: F401
-    except ImportError:
-        raise UsageError(
-            f"{path}: Parquet is read by pyarrow: pip install 'scenes[parquet]'"
-        ) from None
     return SampleReader(path, "parquet", partial(_samples, path))
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """Opens a file whose footer declares nothing too large."""
-    import pyarrow.parquet as pq
-
     with open_regular(path) as file, pq.ParquetFile(file, memory_map=False) as parquet:
         about = parquet.metadata
         for group in range(about.num_row_groups):
@@ -67,8 +57,6 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _samples(path: Path, start: int) -> Iterator[Sample]:
-    import pyarrow as pa
-
     number = start
     try:
         with _opened(path) as parquet:
@@ -120,8 +108,6 @@ def _collect(
     name: str, column: pa.Array, features: dict[str, np.ndarray], unread: list[str]
 ) -> None:
     """Adds a column's numbers, those inside a struct as `NAME/FIELD`; names what is none."""
-    import pyarrow as pa
-
     column = _plain(column)
     if pa.types.is_struct(column.type) and not column.null_count:
         for index in range(column.type.num_fields):
@@ -140,8 +126,6 @@ def _pictures(column: pa.Array, name: str) -> Masks:
     Raises:
         ValueError: it is none of these, or null.
     """
-    import pyarrow as pa
-
     column = _plain(column)
     if column.null_count:
         raise ValueError(f"{name}: null")
@@ -160,8 +144,6 @@ def _pictures(column: pa.Array, name: str) -> Masks:
 
 def _encoded(column: pa.Array, name: str) -> list[bytes]:
     """Returns the bytes of pictures: `{bytes, path}`, as `datasets` has them, or bytes alone."""
-    import pyarrow as pa
-
     if pa.types.is_struct(column.type):
         if column.type.get_field_index("bytes") < 0:
             raise ValueError(f"{name}: {column.type}: must be a picture: bytes, or bytes and path")
@@ -180,9 +162,6 @@ def _numbers(column: pa.Array) -> np.ndarray:
     Raises:
         ValueError: they are none, or lists of unequal lengths.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     shape: list[int] = []
     column = _plain(column)
     while _is_list(column.type):
@@ -203,8 +182,6 @@ def _numbers(column: pa.Array) -> np.ndarray:
 
 def _plain(column: pa.Array) -> pa.Array:
     """Returns what an array of an extension's type is stored as, and a dictionary's values."""
-    import pyarrow as pa
-
     if isinstance(column, pa.ExtensionArray):
         column = column.storage
     if pa.types.is_dictionary(column.type):
@@ -213,14 +190,10 @@ def _plain(column: pa.Array) -> pa.Array:
 
 
 def _is_binary(kind: pa.DataType) -> bool:
-    import pyarrow as pa
-
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
 
 
 def _is_list(kind: pa.DataType) -> bool:
-    import pyarrow as pa
-
     return (
         pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from scenes.command_line import UsageError
 from scenes.formats.multi_object_datasets import LayoutReader, first_record
 from scenes.formats.packed import DAMAGE, HEAD_BYTES, is_gzip, is_zlib, unpacked
 from scenes.formats.readers.array_reader import FloatRange
@@ -13,7 +14,6 @@ from scenes.formats.readers.encoded_scene import is_picture
 from scenes.formats.readers.encoded_tfrecord import has_pictures, open_encoded
 from scenes.formats.readers.numpy_files import open_npy, open_npz
 from scenes.formats.readers.object_centric_hdf5 import open_object_centric
-from scenes.formats.readers.parquet import open_parquet
 from scenes.formats.readers.tar_shards import is_tar, open_tar
 from scenes.formats.records import Reader, RecordError
 from scenes.formats.tfrecord import is_header
@@ -41,9 +41,21 @@ def _open_tfrecord(path: Path, _: FloatRange | None) -> Reader:
     return open_encoded(path) if has_pictures(first_record(path)) else LayoutReader(path)
 
 
+def _open_parquet(path: Path, _: FloatRange | None) -> Reader:
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        raise UsageError(
+            f"{path}: Parquet is read by pyarrow: pip install 'scenes[parquet]'"
+        ) from None
+    from scenes.formats.readers.parquet import open_parquet
+
+    return open_parquet(path)
+
+
 TFRECORD = Format("TFRecord", is_header, _open_tfrecord, packed=True)
 FORMATS = (
-    Format("Parquet", lambda head: head[:4] == b"PAR1", lambda path, _: open_parquet(path)),
+    Format("Parquet", lambda head: head[:4] == b"PAR1", _open_parquet),
     Format(
         "object-centric-library's HDF5",
         lambda head: any(head[at : at + 8] == HDF5_MAGIC for at in HDF5_PLACES),

@@ -72,7 +72,7 @@ class Origin:
             seed=file.seed,
             entities=file.entities,
             version=str(attributes.get("version", "")),
-            provenance=str(attributes.get("provenance", "{}")),
+            provenance=file.provenance,
             chosen=isinstance(file.recipe, SplitConfig),
         )
 
