@@ -126,7 +126,11 @@ def test_a_run_that_cannot_be_used_or_was_made_for_other_scenes_is_said(
     broken.parent.mkdir()
     broken.write_text("none")
     choose_weights(None, "multi_dsprites")
-    assert capsys.readouterr().err == f"eval: {broken}: not safetensors, or cut short; left out\n"
+    assert capsys.readouterr().err == (
+        f"eval: {broken}: not safetensors, or cut short; left out\n"
+        "eval: takes the newest run, sprites (4 steps); --checkpoint names others, such as "
+        "multi_dsprites_64\n"
+    )
 
 
 @pytest.fixture

@@ -78,6 +78,15 @@ def test_columns_show_scene_reconstruction_segmentation_and_slots(
     assert len(shown) == 8 * (3 + 2 * 7)
 
 
+def test_a_model_without_reconstructions_has_no_row_of_them(
+    scenes: TestScenes, parts: Drawable
+) -> None:
+    figure = draw_slots([Group("rooms", scenes.images, replace(parts, reconstructs=False))])
+    assert len(pictures(figure)) == 8 * (2 + 2 * 7)
+    assert {"image", "segmentation"} <= set(words(figure))
+    assert "reconstruction" not in words(figure)
+
+
 def test_a_slot_keeps_its_colour_whatever_the_number_of_slots(
     model: Monet, scenes: TestScenes
 ) -> None:

@@ -21,7 +21,13 @@ EARLIER = Path(__file__).resolve().parents[1] / "scenes" / "earlier_drawings" / 
 SHIPPED_NAMES = sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
 
 
-@pytest.mark.parametrize("name", SHIPPED_NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name.endswith("_64") else ())
+        for name in SHIPPED_NAMES
+    ],
+)
 def test_shipped_weights_keep_their_scores(name: str, tmp_path: Path) -> None:
     carried, anew = check(read_weights(SHIPPED / f"{name}.safetensors"), tmp_path)
     assert set(carried) == {"model", "refined"}

@@ -1,6 +1,7 @@
 """Generalisation: the right scenes in each condition, and results that can be read again."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from evaluation.figures import draw_decompositions, save
 from evaluation.figures.condition_plots import plot_generalisation, plot_occlusion, plot_slot_use
+from evaluation.figures.panels import COMPLETION
 from evaluation.predictions.baselines import BASELINES
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.models import scored_model
@@ -21,7 +23,7 @@ from evaluation.scores.conditions import (
 from evaluation.scores.example_scenes import example_scenes
 from evaluation.scores.generalisation import generalise
 from evaluation.scores.result_files import from_json, to_json, write_result
-from evaluation.scores.results import Generalisation, ModelIdentity
+from evaluation.scores.results import Generalisation, ModelIdentity, Statistic
 from evaluation.terminal_tables import (
     comparison_table,
     completion,
@@ -169,6 +171,27 @@ def test_results_are_written_as_standard_json_and_drawn(
         png, pdf = save(figure, tmp_path / name)
         assert png.read_bytes().startswith(b"\x89PNG")
         assert pdf.read_bytes().startswith(b"%PDF")
+
+
+def test_completion_is_plotted_only_where_there_is_some(result: Generalisation) -> None:
+    none, some = (
+        replace(
+            result,
+            occlusion=replace(
+                result.occlusion,
+                model=replace(
+                    result.occlusion.model,
+                    completion={name: Statistic(0.5, 0.1, 0.4, 0.6, count) for name in COMPLETION},
+                ),
+            ),
+        )
+        for count in (0, 9)
+    )
+    for results, titles in (
+        ([none], ["objects found"]),
+        ([none, some], ["objects found", "objects at most 90% in view, and found"]),
+    ):
+        assert [axes.get_title() for axes in plot_occlusion(results).axes] == titles
 
 
 def test_the_plot_draws_the_scores_themselves(

@@ -85,7 +85,7 @@ def scenes_of(config: DatasetConfig, n: int, size: int, folder: Path) -> TestSce
     path = folder / f"{config.dataset}_test_{config.size}px.h5"
     build(config, n=n, seed=SEED, out=path)
     with SceneFile(path) as file:
-        other = other_drawing(config, str(file.attributes["provenance"]))
+        other = other_drawing(config, file.provenance)
     if other:
         raise UsageError(f"{path}: {other}; delete it, and it is made anew")
     return read_scenes(path, n, size)

@@ -177,7 +177,7 @@ def completion(result: Generalisation) -> str:
     scores = occlusion.completion
     if not scores and not result.decoded_masks:
         return "It gives no decoded masks: nothing to say of completion."
-    if not scores or not scores["decoded_iou"].count:
+    if not occlusion.tells_completion:
         return "No object was both partly hidden and found: nothing to say of completion."
     return (
         f"Of {scores['decoded_iou'].count} objects that are partly hidden (at most "

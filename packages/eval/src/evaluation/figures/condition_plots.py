@@ -57,7 +57,8 @@ def write_generalisation(
         paths.append(write_result(result, folder))
         scenes = example_scenes(model, result, data_folder, cache)
         if scenes:
-            paths += save(draw_decompositions(scenes), folder / "decompositions")
+            title = f"{result.checkpoint.title}, {result.num_slots} slots"
+            paths += save(draw_decompositions(scenes, title), folder / "decompositions")
         if set(SHOWN_USE) & result.slot_use.keys():
             paths += save(plot_slot_use(result), folder / "slot_use")
     paths += save(plot_generalisation(results), out / "generalisation")
@@ -99,13 +100,20 @@ def plot_slot_use(result: Generalisation) -> Figure:
 
 
 def plot_occlusion(results: Sequence[Generalisation]) -> Figure:
-    """Plots the share of objects found against how much of them is in view, and completion."""
+    """Plots the share of objects found against how much of them is in view, and completion.
+
+    Completion is left out where no model decodes masks, or no object is both hidden and found.
+    """
     curves = _labelled(results)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.6, 3.3), layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+        if any(result.occlusion.model.tells_completion for result in results):
+            figure = Figure(figsize=(7.6, 3.3), layout="constrained")
+            left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+            draw_completion(right, curves)
+        else:
+            figure = Figure(figsize=(5.6, 3.3), layout="constrained")
+            left = figure.subplots()
         draw_recall_in_view(left, curves)
-        draw_completion(right, curves)
         _add_legend(figure, left, 4)
     return figure
 

@@ -25,6 +25,7 @@ LABELS = 1.25
 TITLES = 0.3
 WORDS = 0.24
 """Height of the words above the slots, which say which pictures are masked."""
+IMAGE, RECONSTRUCTION, SEGMENTATION = "image", "reconstruction", "segmentation"
 
 
 @dataclass(frozen=True)
@@ -38,19 +39,28 @@ class Group:
     """Slots to show of each scene; `None` for the first ones."""
 
 
-def draw_decompositions(examples: Sequence[ExampleScenes]) -> Figure:
-    """Draws scenes of several conditions beside each other (paper, figures 4 and 8)."""
+def draw_decompositions(examples: Sequence[ExampleScenes], title: str = "") -> Figure:
+    """Draws scenes of several conditions beside each other (paper, figures 4 and 8).
+
+    Args:
+        examples: of each condition.
+        title: of the model, for the line below.
+    """
     groups = [
         Group(title_of(each.condition), each.images, drawable(each.images, each.output))
         for each in examples
     ]
-    return draw_slots(groups, note=groups[0].parts.note)
+    stand_ins = groups[0].parts.note
+    shown = f"{title}; the first test scenes of each kind, not chosen" if title else ""
+    return draw_slots(groups, note="; ".join(part for part in (shown, stand_ins) if part))
 
 
 def draw_slots(
     groups: Sequence[Group], *, rows: int | None = None, masked: bool = True, note: str = ""
 ) -> Figure:
     """Draws image, reconstruction, segmentation, and below them each slot's component.
+
+    Where one of the models gives no reconstruction, that row is left out.
 
     Args:
         groups: from left to right.
@@ -62,14 +72,16 @@ def draw_slots(
     rows = slots if rows is None else rows
     palette = slot_palette(slots)
     side, wide = _sizes(masked)
-    head = _head(masked)
+    reconstructs = all(group.parts.reconstructs for group in groups)
+    above = (IMAGE, RECONSTRUCTION, SEGMENTATION) if reconstructs else (IMAGE, SEGMENTATION)
+    head = _head(above, masked)
     counts = [len(group.images) for group in groups]
     width = (
         LABELS + sum(counts) * (wide + BETWEEN_SCENES) + (len(groups) - 1) * BETWEEN_GROUPS + 0.05
     )
     below = TITLES + head + rows * (side + GAP) + 0.05
     canvas = Canvas(width, below + note_height(note, width))
-    for index, name in enumerate(("image", "reconstruction", "segmentation")):
+    for index, name in enumerate(above):
         y = TITLES + index * (wide + GAP) + wide / 2
         canvas.words(name, LABELS - 0.1, y, ha="right")
     own_rows = any(group.slots is not None for group in groups)
@@ -86,7 +98,7 @@ def draw_slots(
         canvas.words(group.title, x, TITLES / 2, fontsize=9)
         for index in range(len(group.images)):
             chosen = tuple(range(rows)) if group.slots is None else group.slots[index]
-            _column(canvas, x, group, index, chosen, masked, palette, framed=own_rows)
+            _column(canvas, x, group, index, above, chosen, masked, palette, framed=own_rows)
             x += wide + BETWEEN_SCENES
         x += BETWEEN_GROUPS
     canvas.note(note, below)
@@ -98,6 +110,7 @@ def _column(
     x: float,
     group: Group,
     index: int,
+    above: tuple[str, ...],
     slots: tuple[int, ...],
     masked: bool,
     palette: UInt8[np.ndarray, "K 3"],
@@ -105,11 +118,14 @@ def _column(
 ) -> None:
     parts = group.parts
     side, wide = _sizes(masked)
-    segmentation = palette[parts.masks[index].argmax(axis=0)]
-    top = (group.images[index], to_uint8(parts.reconstruction[index]), segmentation)
-    for row, picture in enumerate(top):
-        canvas.picture(picture, x, TITLES + row * (wide + GAP), wide)
-    y = TITLES + _head(masked)
+    pictures = {
+        IMAGE: group.images[index],
+        RECONSTRUCTION: to_uint8(parts.reconstruction[index]),
+        SEGMENTATION: palette[parts.masks[index].argmax(axis=0)],
+    }
+    for row, name in enumerate(above):
+        canvas.picture(pictures[name], x, TITLES + row * (wide + GAP), wide)
+    y = TITLES + _head(above, masked)
     if masked:
         for place, word in enumerate(("unmasked", "masked")):
             middle = x + place * (side + GAP) + side / 2
@@ -129,8 +145,9 @@ def _sizes(masked: bool) -> tuple[float, float]:
     return (SIDE, 2 * SIDE + GAP) if masked else (SIDE_ALONE, SIDE_ALONE)
 
 
-def _head(masked: bool) -> float:
-    return 3 * (_sizes(masked)[1] + GAP) + (WORDS if masked else 0.1)
+def _head(above: tuple[str, ...], masked: bool) -> float:
+    """Returns the height of the pictures above the slots, in inches."""
+    return len(above) * (_sizes(masked)[1] + GAP) + (WORDS if masked else 0.1)
 
 
 def on_white(

@@ -26,6 +26,8 @@ class Drawable:
     """Each slot's reconstruction; the image itself where the model gives no components."""
     reconstruction: Float[np.ndarray, "N H W 3"]
     """The model's, else components mixed by the masks; white where it gives neither."""
+    reconstructs: bool
+    """Whether the model gives a reconstruction, or the components of one."""
     note: str
     """Names the stand-ins for the reader of a picture; empty where there are none."""
 
@@ -36,6 +38,7 @@ def drawable(images: UInt8[np.ndarray, "N H W 3"], output: ModelOutput) -> Drawa
     reconstruction, note = output.reconstruction, ""
     if reconstruction is None and components is not None:
         reconstruction = (masks[..., None] * components).sum(axis=1)
+    reconstructs = reconstruction is not None
     if reconstruction is None:
         reconstruction = np.ones(images.shape, dtype=np.float32)
         note = "no reconstruction: the model gives none"
@@ -49,4 +52,4 @@ def drawable(images: UInt8[np.ndarray, "N H W 3"], output: ModelOutput) -> Drawa
     logits = output.mask_logits
     if logits is None:
         logits = np.log(np.maximum(masks_recon, SMALLEST_SHARE))
-    return Drawable(masks, masks_recon, logits, components, reconstruction, note)
+    return Drawable(masks, masks_recon, logits, components, reconstruction, reconstructs, note)

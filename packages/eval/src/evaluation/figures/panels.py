@@ -181,7 +181,7 @@ def draw_completion(axes: Axes, results: Mapping[str, Generalisation]) -> None:
     """
     places, width = np.arange(len(COMPLETION)), 0.7 / len(results)
     for index, result in enumerate(results.values()):
-        if not result.occlusion.model.completion:
+        if not result.occlusion.model.tells_completion:
             continue
         row = [result.occlusion.model.completion[name] for name in COMPLETION]
         axes.bar(

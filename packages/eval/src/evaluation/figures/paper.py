@@ -230,6 +230,12 @@ def _others(
     path = materials.file(dataset) or model.data
     if path is None:
         raise MissingError(f"no file of {DATASETS[dataset].title}; --data names one")
+    if not path.exists():
+        kind = DATASETS[dataset if model.dataset is None else model.dataset]
+        raise MissingError(
+            f"{path}: no such file; --data names another of {kind.title}, `{kind.command}` makes "
+            "one"
+        )
     try:
         with SceneFile(path) as file:
             size = size_of(file, model.image_size)

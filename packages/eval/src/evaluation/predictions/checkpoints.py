@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from monet.step_count import steps_in_words
 from monet.weights import SHIPPED, WEIGHTS, Weights, find_weights, read_weights
 from scenes.command_line import CommandError, UsageError
 
@@ -17,6 +18,8 @@ RUNS = Path("runs")
 
 def choose_weights(checkpoint: str | None, dataset: str, size: int | None = None) -> Weights:
     """Returns the weights of a checkpoint, else of the newest run, else those that are shipped.
+
+    A line on stderr says which run was chosen.
 
     Several weights of a dataset ship: those for the largest images are taken, or the largest to
     which images of `size` can be averaged down.
@@ -41,18 +44,26 @@ def choose_weights(checkpoint: str | None, dataset: str, size: int | None = None
         if weights.dataset != dataset:
             tell(f"{weights.name} was trained on {weights.dataset}, not on {dataset}")
         return weights
+    shipped = next((weights for weights in _shipped() if _suits(weights, dataset, size)), None)
     for weights in newest_runs():
         if weights.dataset == dataset and weights.config.masks == "attention":
+            steps = steps_in_words(weights.step, weights.earlier_steps)
+            others = "others" if shipped is None else f"others, such as {shipped.name}"
+            tell(f"takes the newest run, {weights.name} ({steps}); --checkpoint names {others}")
             return weights
-    for weights in _shipped():
-        fits = size is None or size % weights.config.model.image_size == 0
-        if weights.dataset == dataset and fits:
-            return weights
+    if shipped is not None:
+        return shipped
     images = "" if size is None else f" for its images of {size} pixels"
     raise UsageError(
         f"no run on {dataset} under {RUNS} and no weights come with the package{images}; "
         "monet-train makes a run, --checkpoint names one that lies elsewhere"
     )
+
+
+def _suits(weights: Weights, dataset: str, size: int | None) -> bool:
+    """Whether weights are of a dataset, and images of a size can be averaged down to theirs."""
+    fits = size is None or size % weights.config.model.image_size == 0
+    return weights.dataset == dataset and fits
 
 
 def of_weights(weights: Weights) -> ScoredModel:

@@ -17,7 +17,6 @@ from scenes.command_line import UsageError
 from scenes.file.reader import SceneFile
 from scenes.progress import in_turn
 
-from evaluation.json_files import parse_json
 from evaluation.metrics.ari import has_room
 from evaluation.predictions.cache import Cache
 from evaluation.predictions.model_choice import check_has_scenes
@@ -185,15 +184,14 @@ def read_content(
         metric=metric,
         ranked=n,
         scenes=tuple(cards),
-        provenance=_provenance(path),
+        provenance=_provenance_of(path),
         left_out=tuple(left_out),
     )
 
 
-def _provenance(path: Path) -> dict[str, Any]:
+def _provenance_of(path: Path) -> dict[str, Any]:
     with SceneFile(path) as file:
-        text = str(file.attributes["provenance"])
-    provenance: dict[str, Any] = parse_json(text, f"{path}: provenance")
+        provenance: dict[str, Any] = json.loads(file.provenance)
     return provenance
 
 

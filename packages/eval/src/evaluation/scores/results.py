@@ -164,6 +164,11 @@ class Occlusion:
     """Overlaps of masks with the full extents of partly hidden objects that were found; empty
     without decoded masks."""
 
+    @property
+    def tells_completion(self) -> bool:
+        """Whether there are decoded masks, and an object that is partly hidden and was found."""
+        return bool(self.completion) and self.completion["decoded_iou"].count > 0
+
 
 @dataclass(frozen=True)
 class OcclusionScores:

@@ -7,7 +7,7 @@ const large = multiple(innerWidth < 640 ? 128 : 192);
 const middle = multiple(128);
 const small = multiple(64);
 const percent = (share) => (share > 0 && share < 0.005 ? "<1%" : Math.round(100 * share) + "%");
-const words = (entity) => entity.replace("_", " ").replace(/\d+/, (digits) => Number(digits) + 1);
+const words = (entity) => entity.replaceAll("_", " "); // numbered from 0, as in the file
 
 // A picture of a sheet of so many columns and rows, which a variable of the page's style holds.
 function tile(sheet, columns, rows, row, column, side, label) {
