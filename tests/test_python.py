@@ -34,7 +34,7 @@ print(result.metrics["ari_fg"].mean)
     )
     assert done.returncode == 0, done.stderr
     shapes, ari_fg = done.stdout.splitlines()[-2:]
-    assert shapes == "(16, 64, 64, 3) (16, 7, 64, 64) (16, 9, 64, 64) 64"
+    assert shapes == "(16, 64, 64, 3) (16, 7, 64, 64) (16, 9, 64, 64) 32"
     assert 0 < float(ari_fg) <= 1
 
 

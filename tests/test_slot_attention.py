@@ -181,6 +181,7 @@ def train(data: Path, run: Path, *more: str) -> str:
     return ended.stdout
 
 
+@pytest.mark.slow
 def test_a_run_that_stopped_is_scored_like_one_that_never_did(
     rooms_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -7,10 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SETUP = """
 import sys, torch
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 from torch._dynamo.backends.common import aot_autograd
 from functorch.compile import nop
 from monet.config import LossConfig, ModelConfig, TrainConfig
@@ -32,6 +36,7 @@ def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_no_graph_breaks_and_the_numbers_stay() -> None:
     done = run("""
 torch.manual_seed(0)

@@ -188,6 +188,7 @@ Trainer.{place} = stay
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_a_kill_before_the_first_save_loses_no_run(
     train: Train, flags: list[str], folder: Path, tmp_path: Path, promise: Promise
 ) -> None:

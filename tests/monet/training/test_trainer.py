@@ -149,7 +149,7 @@ def test_kills_at_any_moment_lose_nothing_that_was_saved(rooms_file: Path, tmp_p
     config = small(rooms_file, 40, save_every_s=0.01, log_every=10)
     with Trainer(replace(config, save_every_s=60.0), tmp_path / "whole") as trainer:
         trainer.run()
-    kill_and_restart(config, tmp_path / "killed", kills=3)
+    kill_and_restart(config, tmp_path / "killed", kills=2)
     assert_same(tmp_path / "whole", tmp_path / "killed")
     assert rows(tmp_path / "whole", "ari") == rows(tmp_path / "killed", "ari")
     assert rows(tmp_path / "whole", "loss") == rows(tmp_path / "killed", "loss")
