@@ -105,16 +105,16 @@ def plot_occlusion(results: Sequence[Generalisation]) -> Figure:
     Completion is left out where no model decodes masks, or no object is both hidden and found.
     """
     curves = _labelled(results)
+    beside = any(result.occlusion.model.tells_completion for result in results)
     with mpl.rc_context(STYLE):
-        if any(result.occlusion.model.tells_completion for result in results):
-            figure = Figure(figsize=(7.6, 3.3), layout="constrained")
-            left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-            draw_completion(right, curves)
+        figure = Figure(figsize=(7.6, 3.3) if beside else (5.6, 3.6), layout="constrained")
+        if beside:
+            recall, overlaps = figure.subplots(1, 2, width_ratios=(3, 2))
+            draw_completion(overlaps, curves)
         else:
-            figure = Figure(figsize=(5.6, 3.3), layout="constrained")
-            left = figure.subplots()
-        draw_recall_in_view(left, curves)
-        _add_legend(figure, left, 4)
+            recall = figure.subplots()
+        draw_recall_in_view(recall, curves)
+        _add_legend(figure, recall, 4 if beside else 2)
     return figure
 
 
