@@ -61,6 +61,7 @@ def test_training_lowers_the_loss(pipeline: Path) -> None:
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.slow
 def test_eval_runs_as_a_script_of_its_own_too(pipeline: Path) -> None:
     printed = shell(f"{BIN / 'eval'} generalise --slots 9 --n 12", pipeline)
     assert "one colour" in printed
@@ -75,6 +76,7 @@ for path in pathlib.Path("data/objects_room").glob("*.h5"):
 """
 
 
+@pytest.mark.slow
 def test_masks_made_elsewhere_are_scored_in_every_condition(tmp_path: Path) -> None:
     (tmp_path / "masks.py").write_text(MASKS)
     printed = shell(

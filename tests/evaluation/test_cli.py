@@ -278,6 +278,7 @@ def test_scoring_predictions_needs_neither_torch_nor_mujoco(
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_commands_share_a_cache_and_a_second_time_nothing_is_decomposed(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

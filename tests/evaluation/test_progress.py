@@ -25,7 +25,7 @@ MODEL = ("--checkpoint", "objects_room_quick")
                 "scoring .*8/8",
             ),
         ),
-        (
+        pytest.param(
             ("represent", "--n", "300"),
             (
                 "reading .*300/300",
@@ -34,9 +34,18 @@ MODEL = ("--checkpoint", "objects_room_quick")
                 "predicting",
                 "disentangling",
             ),
+            marks=pytest.mark.slow,
         ),
-        (("decompose", "--n", "9"), ("decomposing, .*9/9", "drawing .*decompositions.pdf")),
-        (("traverse",), ("decoding .*GIF", "drawing .*scene_0_slot_1.png")),
+        pytest.param(
+            ("decompose", "--n", "9"),
+            ("decomposing, .*9/9", "drawing .*decompositions.pdf"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            ("traverse",),
+            ("decoding .*GIF", "drawing .*scene_0_slot_1.png"),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["score", "represent", "decompose", "traverse"],
 )

@@ -164,6 +164,7 @@ def kill_and_restart(command: list[str], out: Path, kills: int, longest: float, 
     assert process.returncode == 0, errors
 
 
+@pytest.mark.slow
 def test_a_build_killed_twice_gives_the_same_content(tmp_path: Path, undisturbed: Path) -> None:
     out = tmp_path / "killed.h5"
     kill_and_restart(COMMAND, out, kills=2, longest=3.0, seed=0)

@@ -45,7 +45,13 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", SHIPPED_NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name.endswith("_64") else ())
+        for name in SHIPPED_NAMES
+    ],
+)
 def test_the_page_s_decoder_equals_torch_s_for_shipped_weights(
     name: str, room: Path, tab: Tab, tmp_path: Path, promise: Promise
 ) -> None:

@@ -113,6 +113,7 @@ def test_a_signal_saves_and_ends_without_scores(
     )
 
 
+@pytest.mark.slow
 def test_nohup_keeps_a_run_alive(train: Train, folder: Path, promise: Promise) -> None:
     nohup = shutil.which("nohup")
     if nohup is None:
@@ -131,6 +132,7 @@ def test_nohup_keeps_a_run_alive(train: Train, folder: Path, promise: Promise) -
     )
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_at_once_and_spoils_no_state(
     train: Train, folder: Path, tmp_path: Path
 ) -> None:
@@ -158,6 +160,7 @@ Trainer.save = slow_save
     assert read_state(folder).step == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "number", "code"),
     [
@@ -257,6 +260,7 @@ def test_signals_in_quick_succession_are_one_request(monkeypatch: pytest.MonkeyP
         assert signals.unless_asked(lambda: 1) is None
 
 
+@pytest.mark.slow
 def test_outside_the_main_thread_a_run_trains_as_well(flags: list[str], folder: Path) -> None:
     code = (
         "import sys, threading; from monet.cli import main\n"

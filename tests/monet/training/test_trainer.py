@@ -145,6 +145,7 @@ def kill_and_restart(config: TrainConfig, folder: Path, kills: int) -> None:
     assert process.exitcode == 0
 
 
+@pytest.mark.slow
 def test_kills_at_any_moment_lose_nothing_that_was_saved(rooms_file: Path, tmp_path: Path) -> None:
     config = small(rooms_file, 40, save_every_s=0.01, log_every=10)
     with Trainer(replace(config, save_every_s=60.0), tmp_path / "whole") as trainer:

@@ -90,6 +90,7 @@ def test_a_finished_export_is_known_and_another_is_not_replaced(files, tmp_path,
     assert is_there(two, form, out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "moment"), [(FORMS[0], 1), (FORMS[0], 2), *((FORMS[1], each) for each in range(1, 5))]
 )
@@ -130,6 +131,7 @@ def test_an_export_that_is_killed_midway_leaves_nothing(files, tmp_path, form):
     assert not list(tmp_path.glob("*.tmp"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", [1, 2, 3, 4])
 def test_two_files_of_an_export_are_never_of_two_exports(files, tmp_path, moment):
     one, two = files
@@ -246,6 +248,7 @@ def test_a_full_disk_is_one_line(files, small_disk, form, promise):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.9])
 def test_an_import_that_may_not_grow_is_one_line_and_goes_on(files, tmp_path, share):
     records, out = tmp_path / "sprites.tfrecords", tmp_path / "again.h5"

@@ -137,6 +137,7 @@ def test_a_job_that_was_stopped_and_continued_loses_no_worker(
     assert out.read_bytes() == undisturbed.read_bytes()
 
 
+@pytest.mark.slow
 def test_scenes_made_again_by_a_process_that_hangs_end_in_one_line() -> None:
     def stop() -> None:  # once it draws, which it needs less processor time to begin with
         while not (workers := drawing(os.getpid())) or workers[0].cpu_times().user < 3:

@@ -112,6 +112,7 @@ def test_a_finished_export_is_known_and_another_is_not_replaced(sprites, tmp_pat
     assert contents(out) == contents(tmp_path / "again")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_an_export_that_was_killed_goes_on_and_keeps_whole_shards(
     sprites, tmp_path, capsys, form, promise
