@@ -4,7 +4,6 @@ import contextlib
 import os
 import random
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -21,6 +20,7 @@ import h5py
 import numpy as np
 import psutil
 import pytest
+from file_sizes import limiting_files
 from monet.training.data import TrainingImages
 from promises import Promise
 from scenes import source_list as sources
@@ -396,11 +396,7 @@ def test_a_full_disk_loses_nothing(
 
 def test_a_limit_on_file_sizes_is_said_in_one_line(tmp_path: Path) -> None:
     out = tmp_path / "limited.h5"
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
-
-    process = start(*COMMAND, out, preexec_fn=limit)
+    process = start(*COMMAND, out, **limiting_files(50_000))
     _, errors = process.communicate()
     assert process.returncode == 1
     assert errors == "scenes: File too large: make room and run the same command again\n"

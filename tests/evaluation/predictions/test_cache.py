@@ -14,6 +14,7 @@ from evaluation.predictions.cache import Cache
 from evaluation.predictions.contract import Predictions
 from evaluation.scores.scoring import score
 from evaluation.scores.truth import read_scenes
+from file_sizes import limiting_files
 from monet.model import Monet
 from promises import Promise
 
@@ -157,10 +158,10 @@ def test_one_flipped_bit_anywhere_is_noticed(
 
 def test_what_cannot_be_kept_is_one_line(tmp_path: Path, rooms_file: Path) -> None:
     """An entry larger than the system lets a process write, as on a full disk."""
-    score = f"score --data {rooms_file} --checkpoint objects_room_quick --n 8 --no-baselines"
-    limited = f"ulimit -f 1; exec monet-eval {score} --out {tmp_path / 'out'}"  # a kilobyte
+    given = ["--data", rooms_file, "--checkpoint", "objects_room_quick", "--out", tmp_path / "out"]
+    command = ["monet-eval", "score", "--n", "8", "--no-baselines", *given]
     done = subprocess.run(
-        ["bash", "-c", limited], capture_output=True, text=True, check=False, timeout=200
+        command, capture_output=True, text=True, check=False, timeout=200, **limiting_files(1024)
     )
     assert done.returncode == 1
     assert re.fullmatch(r"eval: \S+/out/\.cache/\w+\.h5: file too large\n", done.stderr)

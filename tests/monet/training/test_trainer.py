@@ -5,7 +5,6 @@ import json
 import multiprocessing
 import os
 import re
-import resource
 import signal
 import threading
 import time
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 import small_runs
 import torch
+from file_sizes import limited_files
 from monet import load
 from monet.config import TrainConfig
 from monet.config_file import Stage, read_config
@@ -337,14 +337,13 @@ def test_a_file_that_cannot_be_written_is_said_in_one_line_and_keeps_the_last_st
         trainer.run()
     before = (tmp_path / "state.pt").read_bytes()
     said = f"{tmp_path / name}: file too large; the last saved state is kept"
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with Trainer(small(rooms_file, 2), tmp_path) as trainer:
-        resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / name).stat().st_size - 1, hard))
-        try:
-            with pytest.raises(CommandError, match=re.escape(said)):
-                trainer.run()
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    too_small = (tmp_path / name).stat().st_size - 1
+    with (
+        Trainer(small(rooms_file, 2), tmp_path) as trainer,
+        limited_files(too_small),
+        pytest.raises(CommandError, match=re.escape(said)),
+    ):
+        trainer.run()
     assert (tmp_path / "state.pt").read_bytes() == before
     assert not list(tmp_path.glob("*.tmp"))
 

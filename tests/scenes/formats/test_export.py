@@ -1,7 +1,6 @@
 """Exports are whole or not there, whatever ends the command; the same command knows its own."""
 
 import inspect
-import resource
 import shutil
 import signal
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import h5py
 import pytest
+from file_sizes import limiting_files
 from scenes.cli import main
 from scenes.command_line import UsageError
 from scenes.driver import build
@@ -205,16 +205,11 @@ def test_what_is_one_file_has_no_splits(files, tmp_path, capsys, form):
     assert capsys.readouterr().err == said
 
 
-def limited(size: int):
-    """Returns what makes files longer than `size` fail, in a child."""
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
 @pytest.mark.parametrize("size", [0, 20_000])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_file_that_may_not_grow_is_one_line(files, tmp_path, form, size):
     out = default_name(tmp_path / "sprites.h5", form)
-    done = run(0, command(files[0], form, out), preexec_fn=limited(size))
+    done = run(0, command(files[0], form, out), **limiting_files(size))
     assert done.returncode == 1, done.stderr
     assert done.stderr == f"scenes: {out}: file too large\n"
     assert not list(tmp_path.iterdir())
@@ -257,7 +252,7 @@ def test_an_import_that_may_not_grow_is_one_line_and_goes_on(files, tmp_path, sh
     assert main(arguments) == 0
     size = out.stat().st_size
     out.unlink()
-    done = run(0, arguments, preexec_fn=limited(int(share * size)))
+    done = run(0, arguments, **limiting_files(int(share * size)))
     assert done.returncode == 1, done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert "ile too large" in done.stderr

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 from browser import Tab
+from file_sizes import limiting_files
 from PIL import Image
 from promises import Promise
 from scenes.cli import main
@@ -107,9 +108,9 @@ def test_what_cannot_be_written_whole_leaves_what_was_there(
 ) -> None:
     out = tmp_path / name
     out.write_text("before")
-    limited = f"ulimit -f 1; exec scenes show {rooms} --out {out} {' '.join(html)}"  # a kilobyte
+    command = ["scenes", "show", rooms, "--out", out, *html]
     done = subprocess.run(
-        ["bash", "-c", limited], capture_output=True, text=True, check=False, timeout=120
+        command, capture_output=True, text=True, check=False, timeout=120, **limiting_files(1024)
     )
     assert done.returncode == 1
     assert done.stderr == f"scenes: {out}: file too large\n"

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from typing import Any
 import datasets
 import h5py
 import pytest
+from file_sizes import limited_files
 from scenes.cli import main
 from scenes.driver import build
 from scenes.file.reader import SceneFile
@@ -345,8 +345,8 @@ def test_a_shard_that_may_not_grow_is_one_line(sprites, tmp_path, form, size):
 
     def work() -> int:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-        return main(command(sprites, form, out))
+        with limited_files(size):
+            return main(command(sprites, form, out))
 
     first = "data/train-00000-of-00003.parquet" if form == "parquet" else "train-000000.tar"
     assert forked(work) == (1, f"scenes: {out / first}: file too large\n")
