@@ -191,6 +191,7 @@ def test_colours_are_taken_where_only_they_are_right(tmp_path: Path) -> None:
         assert json.loads(file.attributes["provenance"])["segmentation"] == "rays"
 
 
+@pytest.mark.slow
 def test_scenes_that_are_there_when_time_is_over_make_a_smaller_file(tmp_path: Path) -> None:
     from gpu_parts.bulk import Bulk
     from gpu_parts.rendering import Rendering, RenderingError

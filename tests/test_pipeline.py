@@ -88,6 +88,7 @@ def test_masks_made_elsewhere_are_scored_in_every_condition(tmp_path: Path) -> N
     assert len(json.loads(scores.read_text())["conditions"]) == 10
 
 
+@pytest.mark.slow
 def test_a_finished_file_is_extended_and_a_run_is_continued(pipeline: Path) -> None:
     shell("scenes render --n 616", pipeline)
     with h5py.File(pipeline / "data/objects_room/train.h5") as file:

@@ -144,6 +144,7 @@ def test_finish_in_makes_the_steps_that_fit_and_ends_the_schedule(
         assert reached == planned
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_on_the_device_that_is_asked_for(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, rooms_file: Path
 ) -> None:

@@ -210,7 +210,13 @@ def await_end(process: subprocess.Popen[str]) -> tuple[str, float]:
 
 
 @pytest.mark.usefixtures("interruptible")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow, id="SIGINT"),
+        pytest.param(signal.SIGTERM, id="SIGTERM"),
+    ],
+)
 def test_a_signal_ends_a_build_in_two_seconds_and_says_how_to_go_on(
     tmp_path: Path, undisturbed_long: Path, number: signal.Signals
 ) -> None:

@@ -61,7 +61,8 @@ def kill_halfway(*command: str | Path, cwd: Path, out: Path) -> None:
     assert not out.exists(), "it finished before it was killed"
 
 
-@pytest.mark.parametrize("kind", [pytest.param("clevr", marks=pytest.mark.slow), "import"])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["clevr", "import"])
 def test_a_build_goes_on_with_its_source_moved_and_called_from_elsewhere(
     originals: Path, tmp_path: Path, kind: str, promise: Promise
 ) -> None:

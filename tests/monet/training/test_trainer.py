@@ -289,6 +289,7 @@ def test_a_loss_found_late_ends_the_run_and_spoils_nothing(
     assert all(after[name] == before[name] for name in before if name != "config.json")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("as_on_a_gpu")
 def test_a_run_of_whole_steps_goes_on_as_one_that_never_stopped(
     rooms_file: Path, tmp_path: Path

@@ -79,6 +79,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_part_of_a_worker_that_hangs_is_made_again(tmp_path: Path, undisturbed: Path) -> None:
     out = tmp_path / "rooms.h5"
     process = start(out, workers=2)
