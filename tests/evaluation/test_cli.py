@@ -263,6 +263,7 @@ def test_shuffled_predictions_are_refused(
     assert json.loads((out / "scores.json").read_text())["metrics"]["ari"]["mean"] < 0.5
 
 
+@pytest.mark.slow
 def test_scoring_predictions_needs_neither_torch_nor_mujoco(
     tmp_path: Path, rooms_file: Path, truth: Path
 ) -> None:

@@ -271,6 +271,7 @@ def test_a_figure_that_the_paper_has_not_is_refused(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == "eval: --refine must be at least 0, got -1\n"
 
 
+@pytest.mark.slow
 def test_eval_figures_works_as_typed_in_an_activated_environment(
     rooms_file: Path, tmp_path: Path
 ) -> None:

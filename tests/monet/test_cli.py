@@ -157,6 +157,7 @@ def test_a_run_goes_on_on_the_device_that_is_asked_for(
     assert read_state(folder).step == 2
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_what_takes_long(tmp_path: Path, rooms_file: Path) -> None:
     command = ["monet-train", *QUICK, "--data", str(rooms_file), "--run", "run", "--steps", "3"]
     shown = on_a_terminal([*command, "--batch-size", "2"], tmp_path)

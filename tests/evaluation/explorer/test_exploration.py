@@ -106,6 +106,7 @@ def test_without_a_segmentation_there_are_no_knobs_and_no_truth(
     assert tab.errors == []
 
 
+@pytest.mark.slow
 def test_eval_explore_works_as_typed_in_an_activated_environment(
     rooms_file: Path, tmp_path: Path
 ) -> None:

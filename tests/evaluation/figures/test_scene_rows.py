@@ -247,6 +247,7 @@ def test_entities_without_a_name_are_refused_in_one_line(
     assert "Error" not in err
 
 
+@pytest.mark.slow
 def test_each_word_is_a_script_too(rooms_file: Path, tmp_path: Path) -> None:
     scripts = Path(sys.executable).parent
     for word in COMMANDS:

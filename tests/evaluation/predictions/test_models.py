@@ -126,6 +126,7 @@ def test_a_module_of_the_current_folder_counts(place: Path, rooms_file: Path) ->
     assert content_of(place / "out/scores.json")["num_slots"] == 6
 
 
+@pytest.mark.slow
 def test_any_model_generalises_and_is_reported(
     place: Path, folder: Path, rooms_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

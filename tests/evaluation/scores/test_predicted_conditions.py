@@ -271,6 +271,7 @@ def test_flags_of_models_and_of_masks_do_not_mix(
         assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_masks_are_scored_without_torch_or_mujoco(
     scenes: Path, masks: Path, tmp_path: Path
 ) -> None:

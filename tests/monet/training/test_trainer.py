@@ -245,6 +245,7 @@ def test_other_scenes_under_the_same_name_are_refused_and_more_of_them_are_not(
             Trainer(replace(config, steps=4), folder)
 
 
+@pytest.mark.slow
 def test_measuring_the_rate_changes_nothing(rooms_file: Path, tmp_path: Path) -> None:
     with Trainer(small(rooms_file, 2), tmp_path / "a") as trainer:
         assert trainer.measure().step_s > 0

@@ -114,6 +114,7 @@ def test_the_same_command_again_changes_nothing_and_another_one_is_refused(
         scenes.build(scenes.MultiDSpritesConfig(), n=N, seed=5, out=split, workers=1)
 
 
+@pytest.mark.slow
 def test_an_interrupted_split_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
