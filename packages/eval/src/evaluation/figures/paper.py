@@ -231,7 +231,7 @@ def _others(
     if path is None:
         raise MissingError(f"no file of {DATASETS[dataset].title}; --data names one")
     if not path.exists():
-        kind = DATASETS[dataset if model.dataset is None else model.dataset]
+        kind = DATASETS[model.dataset or dataset]
         raise MissingError(
             f"{path}: no such file; --data names another of {kind.title}, `{kind.command}` makes "
             "one"
