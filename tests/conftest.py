@@ -1,4 +1,4 @@
-"""What all tests share: shapes enforced at run time, and real scenes rendered once."""
+"""What all tests share: annotations enforced where asked for, and real scenes rendered once."""
 
 import doctest
 import os
@@ -17,8 +17,6 @@ from promises import HEADER, Promise, Row, promised_on, table_of
 os.environ.setdefault("MUJOCO_GL", "osmesa")
 os.environ.setdefault("LP_NUM_THREADS", "0")
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # where there is a GPU too, on which sums have other digits
-
-install_import_hook(["scenes", "monet", "evaluation", "slot_attention"], "beartype.beartype")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -95,11 +93,22 @@ RELIABILITY = "reliability"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
+        "--runtime-types",
+        action="store_true",
+        help="hold every call to its annotations, shapes of arrays included: a third slower",
+    )
+    parser.addoption(
         "--reliability",
         type=Path,
         metavar="FILE",  # given as --reliability=FILE: a word of its own would be a test to run
         help="write the table of what the tests promise, and how often they tried, into a page",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--runtime-types"):
+        packages = ["scenes", "monet", "evaluation", "slot_attention"]
+        install_import_hook(packages, "beartype.beartype")
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their markers
