@@ -131,7 +131,7 @@ def test_the_choice_of_opengl_loads_nothing_that_draws() -> None:
         module = pending.pop()
         below.add(module)
         pending += graph[module] - below
-    assert below == {"scenes.render.gl", "scenes.command_line"}
+    assert below == {"scenes.render.gl", "scenes.command_line", "scenes.notices"}
 
 
 def asked_for(folder: Path) -> set[str]:

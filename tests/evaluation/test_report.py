@@ -163,8 +163,15 @@ def test_scores_of_a_file_lead_where_the_model_is_not_of_rooms(tmp_path: Path) -
     ]
     page = tmp_path / "out/report.html"
     assert main(report) == 0
-    assert "No scores of it at this step lie among the results." in page.read_text()
-    assert "eval score --checkpoint multi_dsprites_quick --data FILE" in page.read_text()
+    text = page.read_text()
+    said = "No scores of it at this step lie among the results; the table has those that came with"
+    assert said in text
+    weights = read_weights(SHIPPED / "multi_dsprites_quick.safetensors")
+    recorded = json.loads(weights.notes["scores"])
+    row = re.search(r"<tr><th[^>]*>multi_dsprites_quick, 5 slots \(recorded .*?</tr>", text)
+    assert row is not None
+    assert f"{recorded['model']['ari_fg']['mean']:.2f} ±" in without_tags(row[0])
+    assert "eval score --checkpoint multi_dsprites_quick --data FILE" in text
     assert main(["score", *common, "--out", str(results / "score")]) == 0
     assert main(report) == 0
     scores = json.loads((results / "score/scores.json").read_text())
@@ -174,6 +181,7 @@ def test_scores_of_a_file_lead_where_the_model_is_not_of_rooms(tmp_path: Path) -
     words = without_tags(lead[0])
     assert f"with 5 slots: ari_fg {scores['metrics']['ari_fg']['mean']:.2f} ±" in words
     assert f"; k-means on colour {fits['k-means on colour']:.2f} ±" in words
+    assert "recorded with the weights" not in page.read_text(), "its scores here stand instead"
     mine = shutil.copy(SHIPPED / "multi_dsprites_quick.safetensors", tmp_path / "mine.safetensors")
     report[report.index("multi_dsprites_quick")] = str(mine)
     assert main(report) == 0

@@ -33,7 +33,7 @@ def test_a_disk_without_locks_is_said_once_and_stops_nothing(tmp_path: Path, num
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    (warning,) = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    (warning,) = [line for line in done.stderr.splitlines() if line.startswith("scenes: ")]
     assert f"{outs[0]}.parts: its disk has no locks" in warning
     for out in outs:
         with SceneFile(out) as file:

@@ -98,7 +98,7 @@ with SceneFile(config.data) as file:
         rooms_file,
     )
     assert done.returncode == 0, done.stderr
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("monet-train:")]
-    assert line.startswith("monet-train: one CUDA graph a step, compiled failed (")
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("monet:")]
+    assert line.startswith("monet: one CUDA graph a step, compiled failed (")
     assert "no compiler" in line
     assert line.endswith("); it goes on with one CUDA graph a step")

@@ -111,7 +111,7 @@ def test_lines_after_the_state_are_logged_again_and_damaged_ones_named(
     train(small_run(rooms_file, 4), run)
     steps = [json.loads(line)["step"] for line in log.read_text().splitlines()]
     assert steps == [1, 2, 2, 3, 4, 4]  # the scores of steps 2 and 4 have lines of their own
-    assert capsys.readouterr().err == f"monet-train: {log}: damaged, and left out: line 2\n"
+    assert capsys.readouterr().err == f"monet: {log}: damaged, and left out: line 2\n"
 
 
 def test_a_run_goes_on_with_its_data_moved_and_from_another_folder(

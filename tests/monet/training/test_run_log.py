@@ -29,5 +29,5 @@ def test_without_tensorboard_one_line_says_so_and_the_rest_is_written(
     monkeypatch.setitem(sys.modules, "tensorboard", None)  # its import fails
     monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
     assert write(tmp_path) == {METRICS, PICTURE}
-    line = "monet-train: no TensorBoard events: tensorboard is not installed\n"
+    line = "monet: no TensorBoard events: tensorboard is not installed\n"
     assert capsys.readouterr().err == line

@@ -222,7 +222,7 @@ def test_where_a_form_fails_the_next_simpler_one_goes_on_and_says_so(
     form = Form(backend=None, capture=fails("out of memory"))  # type: ignore[arg-type]
     assert_alike(by_whole_steps(config, 6, form=form), expected)
     assert capsys.readouterr().err == (
-        "monet-train: one CUDA graph a step failed (out of memory: no room); it goes on with steps "
+        "monet: one CUDA graph a step failed (out of memory: no room); it goes on with steps "
         "one by one\n"
     )
 

@@ -242,6 +242,20 @@ def test_what_cannot_be_read_is_named_counted_and_left_out(
     assert "without --strict it is left out" in capsys.readouterr().err
 
 
+def test_control_codes_in_names_of_pictures_do_not_reach_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    Image.fromarray(colors(16, 16)).save(folder / "whole.png")
+    (folder / "red\x1b[31m.png").write_bytes(b"no picture")
+    words = ["images", str(folder), "--size", "16", "--workers", "1"]
+    assert main([*words, "--out", str(tmp_path / "out.h5")]) == 1
+    captured = capsys.readouterr()
+    assert "red\\x1b[31m.png: " in captured.err
+    assert "\x1b" not in captured.err + captured.out
+
+
 def test_overlapping_objects_are_said_and_the_first_has_the_pixel(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

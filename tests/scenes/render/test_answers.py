@@ -25,7 +25,7 @@ LYING = Examination("egl", "none", equal=0.97, equal_inside=0.99, depth_error_m=
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Returns a cache folder of the test's own, and lets the choice of OpenGL end with it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    gl._say.cache_clear()
+    gl._say_once.cache_clear()
     for name in ("MUJOCO_GL", "PYOPENGL_PLATFORM", "LP_NUM_THREADS"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
     return tmp_path / "cache" / "scenes"
@@ -160,7 +160,7 @@ def test_a_build_falls_back_to_osmesa_with_one_line_where_egl_lies(
     asked = answering(monkeypatch, LYING)
     for n in (2, 4):
         monkeypatch.setenv("MUJOCO_GL", "")
-        gl._say.cache_clear()  # as in a process of its own
+        gl._say_once.cache_clear()  # as in a process of its own
         build(ObjectsRoomConfig(size=16), n=n, seed=0, out=tmp_path / "rooms.h5", workers=1)
         assert capsys.readouterr().err == (
             "scenes: a GPU is here, but OSMesa draws on the CPU: 3.00% of pixels are of another "

@@ -18,7 +18,7 @@ RENDER = [sys.executable, "-W", "ignore", "-m", "scenes.cli", "render", "--n", "
 @pytest.fixture(autouse=True)
 def _environment_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     """Restores the environment, into which the choice is written, after the test."""
-    gl._say.cache_clear()
+    gl._say_once.cache_clear()
     for name in ("MUJOCO_GL", "PYOPENGL_PLATFORM", "LP_NUM_THREADS"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
 

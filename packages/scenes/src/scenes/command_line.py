@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from typing import Any, TypeVar
 
+from scenes.notices import tell
+
 T = TypeVar("T")
 
 EXIT_FAILURE = 1
@@ -226,14 +228,7 @@ def in_words(error: OSError) -> str:
     return f"{where}{error.strerror[0].lower()}{error.strerror[1:]}"
 
 
-def in_one_line(text: str) -> str:
-    """Returns a text on one line, without the control codes that names of files may bring."""
-    line = " ".join(text.split())
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
-
-
-def _fail(program: str, error: object, code: int) -> int:
-    """Prints an error on one line."""
-    if sys.stderr is not None:  # closed: `print` would take stdout instead
-        print(f"{program}: {in_one_line(str(error))}", file=sys.stderr)  # noqa: T201
+def _fail(program: str, error: str, code: int) -> int:
+    """Says an error on one line."""
+    tell(error, program)
     return code

@@ -12,7 +12,6 @@ import math
 import os
 import shutil
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from scenes.dataset import DatasetConfig
 from scenes.file.schema import parts_folder
 from scenes.limits import check_seed
 from scenes.lock import locked
+from scenes.notices import tell
 from scenes.parts.assemble import Origin, check_parts, index, join
 from scenes.parts.continuation import Layout, check_kept, claim, existing_rows, is_left_over
 from scenes.parts.heartbeat import HANG_S
@@ -57,7 +57,7 @@ class _Tally:
         self._bar.update(self._task, completed=done)
         self._bar.reset(self._task, completed=done)  # the rate is that of this command
         if announced:
-            print(f"scenes: continues; {self} are there", file=sys.stderr)  # noqa: T201
+            tell(f"continues; {self} are there")
 
     def advance(self, part: Part) -> None:
         """Counts a finished part."""
@@ -131,7 +131,7 @@ def build(
         if layout == "parts" or not folder.exists():
             return
         if not is_left_over(folder, config, seed, n):
-            print(f"scenes: {folder} holds parts of another build, which are kept", file=sys.stderr)  # noqa: T201
+            tell(f"{folder} holds parts of another build, which are kept")
             return
     if opener is None:
         opener = OpenByRays(config, seed) if by_rays else OpenSource(config, seed)

@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from scenes.command_line import CommandError, in_words
+from scenes.notices import in_one_line
 from scenes.parts.local_workers import starting_apart
 from scenes.progress import progress_bar
 
@@ -84,7 +85,8 @@ def inspect_all(
             line = f"{folder / inspection.name}: {inspection.reason}"
             if strict:
                 raise CommandError(f"{line}; without --strict it is left out")
-            progress.console.print(f"scenes: {line}", markup=False, highlight=False, soft_wrap=True)
+            said = f"scenes: {in_one_line(line)}"
+            progress.console.print(said, markup=False, highlight=False, soft_wrap=True)
     return inspections
 
 

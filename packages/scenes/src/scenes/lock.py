@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from scenes.command_line import UsageError
 from scenes.file.errors import NO_LOCKS
+from scenes.notices import tell
 
 LOCK = "lock"
 """Name of the file that is locked; it holds nothing."""
@@ -20,10 +20,9 @@ _warned: list[Path] = []
 
 def _warn_once(folder: Path, doing: str, error: OSError) -> None:
     if not _warned:
-        print(  # noqa: T201
-            f"warning: {folder}: its disk has no locks ({error.strerror}): nothing keeps another "
-            f"command from {doing} there at the same time",
-            file=sys.stderr,
+        tell(
+            f"{folder}: its disk has no locks ({error.strerror}): nothing keeps another "
+            f"command from {doing} there at the same time"
         )
     _warned.append(folder)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scenes.notices import tell
+
 from evaluation.commands.rooms import RoomOptions
 from evaluation.room_folder import RoomFolder
 
@@ -38,7 +40,6 @@ class Report:
 
     def run(self) -> None:
         """Writes report.html and report.json."""
-        from evaluation.notices import tell
         from evaluation.predictions.cache import cache_of
         from evaluation.predictions.model_choice import choose_models
         from evaluation.report.content import check_metric, read_content
@@ -60,5 +61,5 @@ class Report:
             cache=cache_of(self.out),
         )
         for line in content.left_out:
-            tell(f"{line}; left out")
+            tell(f"{line}; left out", "eval")
         print(*write_report(content, self.out or RESULTS), sep="\n")

@@ -8,8 +8,8 @@ from pathlib import Path
 from monet.step_count import steps_in_words
 from monet.weights import SHIPPED, WEIGHTS, Weights, find_weights, read_weights
 from scenes.command_line import CommandError, UsageError
+from scenes.notices import tell
 
-from evaluation.notices import tell
 from evaluation.predictions.models import ScoredModel, monet_model
 from evaluation.scores.results import ModelIdentity
 
@@ -42,14 +42,15 @@ def choose_weights(checkpoint: str | None, dataset: str, size: int | None = None
                 "learned nothing that could be scored"
             )
         if weights.dataset != dataset:
-            tell(f"{weights.name} was trained on {weights.dataset}, not on {dataset}")
+            tell(f"{weights.name} was trained on {weights.dataset}, not on {dataset}", "eval")
         return weights
     shipped = next((weights for weights in _shipped() if _suits(weights, dataset, size)), None)
     for weights in newest_runs():
         if weights.dataset == dataset and weights.config.masks == "attention":
             steps = steps_in_words(weights.step, weights.earlier_steps)
             others = "others" if shipped is None else f"others, such as {shipped.name}"
-            tell(f"takes the newest run, {weights.name} ({steps}); --checkpoint names {others}")
+            newest = f"takes the newest run, {weights.name} ({steps})"
+            tell(f"{newest}; --checkpoint names {others}", "eval")
             return weights
     if shipped is not None:
         return shipped
@@ -97,7 +98,7 @@ def newest_runs(folder: Path = RUNS) -> Iterator[Weights]:
         try:
             yield read_weights(path)
         except CommandError as error:
-            tell(f"{error}; left out")
+            tell(f"{error}; left out", "eval")
 
 
 def every_run(checkpoints: Sequence[str]) -> Iterator[Weights]:

@@ -28,19 +28,20 @@ def results_of(
 
 
 def compare(content: ReportContent) -> PageTable | None:
-    """Returns the models' scores side by side; `None` where there is one model, or no scores.
+    """Returns the models' scores side by side, baselines below them for each size of images.
 
-    Baselines follow the models, once for each size of images, on which their scores depend.
+    `None` where there are no scores, or one model alone whose files of scores the page has anyway.
     """
+    first, *others = content.models
+    if not others and any(results_of(content.scores, first)):
+        return None
     rows: dict[str, Row] = {}
     baselines: dict[str, Row] = {}
     for model in content.models:
         own, beside = _rows(model, content.scores)
         rows |= own
         baselines |= beside
-    if len(content.models) < 2 or not rows:
-        return None
-    return beside_each_other(rows | baselines)
+    return beside_each_other(rows | baselines) if rows else None
 
 
 def _rows(model: ShownModel, scores: Sequence[ScoresFile]) -> tuple[dict[str, Row], dict[str, Row]]:

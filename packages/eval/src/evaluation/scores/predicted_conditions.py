@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 from scenes.command_line import CommandError, UsageError
+from scenes.notices import tell
 from scenes.progress import in_turn
 
 from evaluation.json_files import readable
 from evaluation.metrics.reconstruction import mse
-from evaluation.notices import tell
 from evaluation.predictions.contract import ModelOutput, Predictions
 from evaluation.predictions.models import ASKABLE_SLOTS
 from evaluation.predictions.prediction_file import labels_in, read_first
@@ -111,7 +111,7 @@ def _names_in(folder: Path, data_folder: Path, conditions: Sequence[str]) -> lis
         raise UsageError(f"{folder}: holds the scenes themselves; --predictions is of their masks")
     there = {path.stem for path in folder.iterdir() if path.suffix == ".h5"}
     for name in sorted(there - {*CONDITIONS, *HELD}):
-        tell(f"{folder / f'{name}.h5'}: no condition has this name; left out")
+        tell(f"{folder / f'{name}.h5'}: no condition has this name; left out", "eval")
     held = [name for name in HELD if name in there or (data_folder / f"{name}.h5").exists()]
     wanted = [*conditions, *held]
     names = [name for name in wanted if name in there]
@@ -122,7 +122,7 @@ def _names_in(folder: Path, data_folder: Path, conditions: Sequence[str]) -> lis
         )
     for name in wanted:
         if name not in there:
-            tell(f"{folder / f'{name}.h5'}: no such file; this condition is left out")
+            tell(f"{folder / f'{name}.h5'}: no such file; this condition is left out", "eval")
     return names
 
 

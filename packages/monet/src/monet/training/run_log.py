@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 from scenes.atomic import whole_or_not, write_whole
+from scenes.notices import tell
 from scenes.serialise import parse_json
 
 from monet.seal import read_regular
@@ -75,7 +75,7 @@ class RunLog:
         if damaged:
             more = ", ..." if len(damaged) > MOST_NAMED else ""
             numbers = ", ".join(damaged[:MOST_NAMED]) + more
-            _say(f"{self._metrics}: damaged, and left out: line {numbers}")
+            tell(f"{self._metrics}: damaged, and left out: line {numbers}", "monet")
         earlier = [line for line in lines if line.step is not None and line.step <= step]
         if self._metrics.exists():
             write_whole(self._metrics, "".join(f"{line.text}\n" for line in earlier).encode())
@@ -119,10 +119,6 @@ def _events(folder: Path, step: int) -> SummaryWriter | None:
     except ModuleNotFoundError as error:
         if error.name != "tensorboard":
             raise
-        _say("no TensorBoard events: tensorboard is not installed")
+        tell("no TensorBoard events: tensorboard is not installed", "monet")
         return None
     return SummaryWriter(str(folder), purge_step=step + 1)
-
-
-def _say(line: str) -> None:
-    print(f"monet-train: {line}", file=sys.stderr)  # noqa: T201

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
+from scenes.notices import tell
 from torch import Tensor
 
 from monet.given_masks import log_masks_of
@@ -146,10 +146,7 @@ class WholeStep:
             if simpler is None or self._graphs is not None:
                 raise
             reason = " ".join(str(error).split()) or type(error).__name__
-            print(  # noqa: T201
-                f"monet-train: {self.form} failed ({reason:.200}); it goes on with {simpler}",
-                file=sys.stderr,
-            )
+            tell(f"{self.form} failed ({reason:.200}); it goes on with {simpler}", "monet")
             self.form = simpler
             self._loss = self._learner.mean_loss(simpler.backend)
             self._learner.optimiser.zero_grad()

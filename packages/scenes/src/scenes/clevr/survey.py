@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from scenes.clevr.config import ClevrConfig
@@ -22,6 +21,7 @@ from scenes.dataset import sha256_of
 from scenes.formats.multi_object_datasets import recognise
 from scenes.formats.records import NoSuchRecordError, RecordError
 from scenes.inspection import Inspection, digest, inspect_all
+from scenes.notices import tell
 from scenes.parts.local_workers import available_cores
 from scenes.progress import counting
 from scenes.survey import Survey
@@ -139,7 +139,7 @@ def _read_all(source: ClevrRecordsSource, *, strict: bool) -> tuple[int, str]:
             broken = str(error)
     if source.odd_pixels:
         remark = f"{source.odd_pixels:,} pixels are not in exactly one mask: they get the first"
-        print(f"scenes: {source.config.source}: {remark}", file=sys.stderr)  # noqa: T201
+        tell(f"{source.config.source}: {remark}")
     return count, broken
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from scenes.command_line import CommandError, UsageError
 from scenes.dataset import DatasetConfig
 from scenes.help_text import UNPREFIXED
+from scenes.notices import tell
 
 if TYPE_CHECKING:
     from scenes.survey import Survey
@@ -78,7 +78,7 @@ class Building:
             raise UsageError(f"{source}: --n {rows:,}, but there are {images.n:,} {kind}")
         self._build(images.config, rows, 0, out)
         for remark in images.remarks:
-            print(f"scenes: {source}: {remark}", file=sys.stderr)
+            tell(f"{source}: {remark}")
         print(f"{out}: {rows:,} scenes, {time.monotonic() - start:.1f} s")
         if images.broken:
             raise CommandError(f"{images.broken}; {out} has the others")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from scenes.commands.one_file import OneFile, only
 from scenes.fit import Fit
 from scenes.formats import ExportFormat
 from scenes.formats.shards.options import ShardOptions
+from scenes.notices import tell
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Import:
         seconds = time.monotonic() - start
         print(f"{out}: {imported.n:,} scenes of {imported.layout}, {seconds:.1f} s")
         for remark in imported.remarks:
-            print(f"scenes: {remark}", file=sys.stderr)
+            tell(remark)
         if imported.broken:
             raise CommandError(f"{imported.broken}; {out} has the {imported.n} before it")
 
@@ -86,5 +86,5 @@ class Export:
         out = self.out or default_name(file, self.format)
         exported = export(file, out, self.format, overwrite=self.overwrite, shards=self.shards)
         for remark in exported.remarks:
-            print(f"scenes: {remark}", file=sys.stderr)
+            tell(remark)
         print(f"{out}: {exported.n:,} scenes{', already there' if exported.was_there else ''}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from scenes.command_line import CommandError, UsageError
 from scenes.commands.one_file import OneFile, only
+from scenes.notices import tell
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Verify:
                 file, remade=self.n, source=self.source, scenes=self.scenes, masks=self.masks
             )
         for problem in report.problems[:-1]:
-            print(f"scenes: {problem}", file=sys.stderr)
+            tell(problem)
         if report.problems:
             raise CommandError(report.problems[-1])
         print("\n".join(report.summary(file)))

@@ -19,6 +19,7 @@ from types import ModuleType
 
 from scenes.atomic import clear_unfinished
 from scenes.command_line import CommandError
+from scenes.notices import tell
 from scenes.parts.heartbeat import BEAT, HANG_S, Pulse, Watch, no_beat
 from scenes.parts.plan import Opener, Part, PartWriter
 
@@ -179,7 +180,7 @@ class _Team:
                 f"{self._deaths} workers died one after the other, the last {cause}; out of "
                 "memory? try fewer --workers"
             )
-        _say(f"a worker ended {cause}; {_rows(part)} are made again")
+        tell(f"a worker ended {cause}; {_rows(part)} are made again")
 
     def _report_hanging(self, part: Part) -> None:
         """Says on stderr that a part is made again.
@@ -194,15 +195,11 @@ class _Team:
                 "processes at once (google-deepmind/mujoco issue 3444)"
             )
         self._hung.add(part)
-        _say(f"a worker hung and was ended; {_rows(part)} are made again")
+        tell(f"a worker hung and was ended; {_rows(part)} are made again")
 
 
 def _rows(part: Part) -> str:
     return f"rows {part.start} to {part.stop - 1}"
-
-
-def _say(line: str) -> None:
-    print(f"scenes: {line}", file=sys.stderr)  # noqa: T201
 
 
 @contextmanager

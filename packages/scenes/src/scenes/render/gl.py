@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scenes.command_line import CommandError
+from scenes.notices import tell
 
 GL_LIBRARIES = {"osmesa": ("OSMesa", "libosmesa6"), "egl": ("EGL", "libegl1")}
 """Shared library that each value of MUJOCO_GL needs, and Debian's package of it."""
@@ -44,11 +45,13 @@ def choose_gl() -> Choice:
     """
     choice = first_choice()
     if choice.gl == "egl" and not _requested() and (reason := _reason_against_egl()):
-        _say(f"a GPU is here, but OSMesa draws on the CPU: {reason}; `scenes doctor` asks again")
+        _say_once(
+            f"a GPU is here, but OSMesa draws on the CPU: {reason}; `scenes doctor` asks again"
+        )
         choice = Choice("osmesa", f"EGL of this GPU is not used: {reason}")
     need_library(choice.gl)
     if choice.gl == MUJOCOS_OWN:
-        _say("macOS: MuJoCo's own OpenGL draws, which is untested here")
+        _say_once("macOS: MuJoCo's own OpenGL draws, which is untested here")
     os.environ.update(gl_environment(choice.gl, os.environ.get("PYOPENGL_PLATFORM", "")))
     return choice
 
@@ -131,10 +134,10 @@ def _installed(gl: str) -> bool:
 
 
 @functools.cache
-def _say(line: str) -> None:
-    """Prints a line on stderr, only the first time that it is called with it."""
+def _say_once(line: str) -> None:
+    """Says a line on stderr, only the first time that it is called with it."""
     if multiprocessing.parent_process() is None:  # workers would repeat it
-        print(f"scenes: {line}", file=sys.stderr)  # noqa: T201
+        tell(line)
 
 
 @contextmanager
