@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from evaluation.commands.rooms import RoomOptions
+from evaluation.room_folder import RoomFolder
 
 RESULTS = Path("results/explore")
 
@@ -15,8 +18,7 @@ class Explore:
     checkpoint: str | None = None
     """Run folder or name of shipped weights; by default the newest run on the data's dataset."""
     data: Path | None = None
-    """File of scenes, with or without their truth; by default the Objects Room's test scenes in
-    --data-folder."""
+    """File of scenes, with or without their truth; by default test scenes of the Objects Room."""
     n: int = 32
     """Number of scenes, the first of the file."""
     knob_scenes: int = 640
@@ -24,14 +26,9 @@ class Explore:
     many as the file has where it has fewer."""
     slots: int | None = None
     """Slots to use; as many as in training by default."""
-    data_folder: Path = Path("data/objects_room")
-    """Where test scenes lie; those that lack are rendered into it."""
-    seed: int = 0
-    """Seed of the test scenes."""
     out: Path | None = None
     """The page; results/explore/NAME/explorer.html by default."""
-    workers: int | None = None
-    """Processes that render; one per core by default."""
+    rooms: RoomOptions = field(default_factory=RoomFolder)
 
     def run(self) -> None:
         """Writes the page and prints its path."""
@@ -46,10 +43,8 @@ class Explore:
             n=self.n,
             knob_scenes=self.knob_scenes,
             slots=self.slots,
-            seed=self.seed,
-            data_folder=self.data_folder,
             out=self.out or RESULTS / model.identity.name / "explorer.html",
-            workers=self.workers,
             cache=cache_of(None if self.out is None else self.out.parent),
+            **vars(self.rooms),
         )
         print(page)

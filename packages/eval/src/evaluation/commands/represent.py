@@ -45,11 +45,9 @@ class Represent:
             self.data,
             slots=self.slots,
             n=self.n,
-            seed=self.rooms.seed,
-            data_folder=self.rooms.data_folder,
             whole_image=self.whole_image,
-            workers=self.rooms.workers,
             cache=cache_of(self.out),
+            **vars(self.rooms),
         )
         path = write_result(result, self.out or RESULTS / result.checkpoint.name)
         print_representation(result)
