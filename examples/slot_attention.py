@@ -22,7 +22,7 @@ import torch
 import tyro
 from jaxtyping import Float, Shaped
 from monet.cli import seconds
-from monet.config import Device
+from monet.config import HELD_OUT, Device
 from monet.devices import choose_device
 from monet.images import images_of_size, to_unit
 from monet.ranges import check_integer, check_number
@@ -67,6 +67,8 @@ class Recipe:
     """Steps over which the rate rises from 0."""
     half_life_steps: int = 100_000
     """Steps in which the rate falls to a half."""
+    held_out: int = HELD_OUT
+    """Scenes at the end of the file that are never trained on."""
     seed: int = 0
     """Decides the first weights, the order of the data, and the slots' noise."""
 

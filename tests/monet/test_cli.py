@@ -106,7 +106,8 @@ def test_foreign_and_half_written_files_are_refused(
     assert (code, err) == (
         2,
         f"monet-train: {rooms_file}: 384 images are too few: 320 are held "
-        "out for scores and a batch takes 128; it needs 448\n",
+        "out for scores and a batch takes 128; it needs 448, or fewer of either "
+        "(--held-out, --batch-size)\n",
     )
     assert not (tmp_path / "run").exists()
 

@@ -23,11 +23,11 @@ from pathlib import Path
 import torch
 from floor import measured_floor
 from monet.arithmetic import chosen_precision
-from monet.config import Precision
+from monet.config import HELD_OUT, Precision
 from monet.model import Monet
 from monet.naive import FLOOR, naive_decoded, naive_log_masks, naive_posterior, naive_terms
 from monet.presets import PRESETS
-from monet.training.data import HELD_OUT, TrainingImages
+from monet.training.data import TrainingImages
 from monet.training.learner import Learner
 from monet.training.mean_loss import MeanLoss
 from monet.training.plain_step import PlainStep

@@ -24,6 +24,7 @@ class Blur:
 
     image_size: int = 16
     batch_size: int = 8
+    held_out: int = 320
     seed: int = 0
     learning_rate: float = 1e-3
 

@@ -9,9 +9,9 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from monet.config import ModelConfig
+from monet.config import HELD_OUT, ModelConfig
 from monet.presets import PRESETS
-from monet.training.data import HELD_OUT, TrainingImages, fits_on_device, held_out, noise
+from monet.training.data import TrainingImages, fits_on_device, noise, read_held_out
 from monet.training.trainer import Trainer
 from scenes.command_line import UsageError
 from scenes.file.reader import SceneFile
@@ -62,12 +62,24 @@ def test_a_batch_depends_on_seed_and_step_alone(rooms_file: Path, window_bytes: 
 
 def test_larger_images_are_averaged_down(rooms_file: Path) -> None:
     with SceneFile(rooms_file) as file:
-        kept = held_out(file, 16)
+        kept = read_held_out(file, 16)
         expected = images_at(np.asarray(file["image"][-HELD_OUT:]), 16)
     np.testing.assert_array_equal(kept.images, expected)
     assert kept.segmentation is not None
     assert kept.segmentation.shape == (HELD_OUT, 16, 16)
     assert kept.num_background == 4
+
+
+def test_training_and_scores_divide_the_file_where_the_config_says(rooms_file: Path) -> None:
+    with SceneFile(rooms_file) as file:
+        images = TrainingImages(file, 32, 8, 0, held_out=376)
+        trained, kept = images.batch(0).images.numpy(), read_held_out(file, 32, 376).images
+        images.close()
+        assert len(kept) == 376
+        everything = np.asarray(file["image"][:])
+    np.testing.assert_array_equal(
+        sorted_rows(np.concatenate([trained, kept])), sorted_rows(everything)
+    )
 
 
 def test_what_cannot_be_averaged_down_is_refused(rooms_file: Path) -> None:
@@ -103,7 +115,7 @@ def test_images_that_are_no_square_are_refused_before_any_work(
 def test_too_few_images_are_refused(rooms_file: Path) -> None:
     message = (
         f"{rooms_file}: 384 images are too few: 320 are held out for scores and a batch takes 65; "
-        "it needs 385"
+        "it needs 385, or fewer of either (--held-out, --batch-size)"
     )
     with SceneFile(rooms_file) as file, pytest.raises(UsageError, match=re.escape(message)):
         TrainingImages(file, 32, 65, 0)
@@ -148,6 +160,5 @@ def test_images_kept_on_the_device_come_in_the_order_of_the_hosts_windows(
         resident.close()
 
 
-def test_a_cpu_reads_images_as_they_are_needed(rooms_file: Path) -> None:
-    with SceneFile(rooms_file) as file:
-        assert not fits_on_device(file, 32, torch.device("cpu"), with_segmentation=False)
+def test_a_cpu_reads_images_as_they_are_needed() -> None:
+    assert not fits_on_device(64, 32, torch.device("cpu"), with_segmentation=False)

@@ -31,6 +31,7 @@ from scenes.command_line import CommandError, UsageError
 from scenes.driver import build
 from scenes.lock import locked
 from scenes.multi_dsprites.config import MultiDSpritesConfig
+from scenes.objects_room.config import ObjectsRoomConfig
 from scenes.serialise import to_json
 from small_runs import MODEL, small_run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -85,6 +86,21 @@ def test_training_lowers_the_loss_and_scores_held_out_scenes(
     assert -1 <= ari <= 1
     assert (tmp_path / "decomposition.png").stat().st_size > 0
     assert load(tmp_path).config == MODEL
+
+
+def test_a_small_file_trains_on_all_but_the_scenes_that_are_held_out(tmp_path: Path) -> None:
+    data = tmp_path / "few.h5"
+    build(ObjectsRoomConfig(size=32), seed=0, n=13, out=data, workers=1)
+    for held_out in (320, 6):
+        message = f"13 images are too few: {held_out} are held out for scores and a batch takes 8"
+        with pytest.raises(UsageError, match=message):
+            Trainer(small(data, 4, held_out=held_out), tmp_path / "run")
+    few = small(data, 4, held_out=5)
+    with Trainer(few, tmp_path / "run") as trainer:
+        trainer.run()
+    assert len(rows(tmp_path / "run", "held_out_nll")) == 1
+    with pytest.raises(UsageError, match="held_out 5, not 4"):
+        Trainer(replace(few, held_out=4), tmp_path / "run")
 
 
 def test_tensorboard_shows_what_the_metrics_hold(rooms_file: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import h5py
 import monet.cli
 import numpy as np
 import pytest
-from monet.training.data import held_out
+from monet.training.data import read_held_out
 from promises import Promise
 from scenes.cli import main
 from scenes.command_line import CommandError
@@ -477,7 +477,7 @@ def test_pixels_of_no_entity_are_refused_by_all_who_use_them(
         assert capsys.readouterr().err == f"{program}: {said}"
     assert not (tmp_path / "a.tfrecords").exists()
     with SceneFile(copy) as opened, pytest.raises(FileError, match=re.escape(said.strip())):
-        held_out(opened, 64)
+        read_held_out(opened, 64)
 
 
 def test_a_file_without_checksums_says_so(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,10 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 """PyTorch's words for processor, NVIDIA or AMD GPU, and Apple GPU."""
 MaskKind = Literal["attention", "element", "all-in-one", "wrong-element"]
 """Where the masks of a run come from: the attention network, or a condition of section 2.2."""
+HELD_OUT = 320
+"""Scenes that a run keeps for its scores, where nothing else is asked for."""
+MOST_HELD_OUT = 100_000
+"""Most of them: they lie in memory."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +211,8 @@ class TrainConfig:
     """The optimiser."""
     data: Path = Path("data/objects_room/train.h5")
     """File of training images."""
+    held_out: int = HELD_OUT
+    """Scenes at the end of the file that are never trained on; scores during training use them."""
     steps: int = 1_000_000
     """Optimiser steps in all."""
     batch_size: int = 64
@@ -254,9 +260,9 @@ class TrainConfig:
         for name in ("steps", "log_every", "score_every"):
             check_integer(name, getattr(self, name), 1, MOST_STEPS)
         # A wrong mask is that of another image of the batch, which so needs two.
-        check_integer(
-            "batch_size", self.batch_size, 2 if self.masks == "wrong-element" else 1, 2**20
-        )
+        fewest = 2 if self.masks == "wrong-element" else 1
+        check_integer("batch_size", self.batch_size, fewest, 2**20)
+        check_integer("held_out", self.held_out, fewest, MOST_HELD_OUT)
         check_integer("seed", self.seed, 0, 2**63 - 1)
         check_number("save_every_s", self.save_every_s)
         if self.ablations.posterior_weight and self.masks != "attention":

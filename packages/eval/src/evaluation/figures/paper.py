@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from monet.training.data import held_out
+from monet.config import HELD_OUT
+from monet.training.data import read_held_out
 from monet.training.run_log import METRICS
 from scenes.command_line import CommandError, UsageError
 from scenes.file.errors import FileError
@@ -239,7 +240,9 @@ def _others(
     try:
         with SceneFile(path) as file:
             size = size_of(file, model.image_size)
-            images, title = held_out(file, size).images[:n], DATASETS[file.dataset].title
+            held = HELD_OUT if model.weights is None else model.weights.config.held_out
+            images = read_held_out(file, size, held).images[:n]
+            title = DATASETS[file.dataset].title
     except FileError as error:
         raise MissingError(
             f"{error}; --data names a file of {DATASETS[dataset].title} elsewhere"

@@ -59,6 +59,11 @@ class Recipe(Protocol):
         """Decides the order of the data and the noise."""
         ...
 
+    @property
+    def held_out(self) -> int:
+        """Scenes at the end of the file that are never trained on."""
+        ...
+
     def rate(self, step: int) -> float:
         """Returns the learning rate of a step, counted from 0."""
         ...
@@ -214,7 +219,7 @@ def train_any(
     Args:
         model: a module on its device, with its first weights.
         recipe: how it is trained.
-        data: file of scenes, whose last 320 are left out, as by monet-train.
+        data: file of scenes, of which the recipe leaves some out.
         folder: the run folder.
         steps: steps in all.
         stop_after_s: wall-clock seconds from now; no limit by default.
@@ -227,10 +232,11 @@ def train_any(
     device = next(model.parameters()).device
     threads = torch.get_num_threads() if device.type == "cpu" else 1
     run_folder = RunFolder(folder)
+    size, batch, held = recipe.image_size, recipe.batch_size, recipe.held_out
     with (
         SceneFile(data) as file,
         closing(
-            TrainingImages(file, recipe.image_size, recipe.batch_size, recipe.seed, device=device)
+            TrainingImages(file, size, batch, recipe.seed, held_out=held, device=device)
         ) as images,
         closing(ThreadShares(threads)) as cores,
         run_folder.locked(),

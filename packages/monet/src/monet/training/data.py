@@ -16,10 +16,9 @@ from scenes.fit import way_to
 from scenes.segmentation import images_at, segmentation_at
 from torch import Tensor
 
+from monet.config import HELD_OUT
 from monet.training.batch import Batch
 
-HELD_OUT = 320
-"""The last scenes of a file, which are never trained on; they feed the scores during training."""
 WINDOW_BYTES = 512 << 20
 """Images that are read into memory together and shuffled among each other."""
 PIECE_CHUNKS = 256
@@ -47,6 +46,7 @@ class TrainingImages:
         size: side of the model's images; a file whose size is a multiple is averaged down.
         batch_size: images a step.
         seed: decides the order.
+        held_out: scenes at the end of the file that are left out.
         device: where batches go.
         on_device: keep all images there instead of reading ahead, where `fits_on_device`.
         with_segmentation: give each image's segmentation too.
@@ -65,17 +65,19 @@ class TrainingImages:
         batch_size: int,
         seed: int,
         *,
+        held_out: int = HELD_OUT,
         device: torch.device | None = None,
         on_device: bool = False,
         with_segmentation: bool = False,
         window_bytes: int = WINDOW_BYTES,
     ) -> None:
         check_size(file, size)
-        self.rows = file.n - HELD_OUT
+        self.rows = file.n - held_out
         if self.rows < batch_size:
             raise UsageError(
-                f"{file.path}: {file.n} images are too few: {HELD_OUT} are held out for scores and "
-                f"a batch takes {batch_size}; it needs {HELD_OUT + batch_size}"
+                f"{file.path}: {file.n} images are too few: {held_out} are held out for scores and "
+                f"a batch takes {batch_size}; it needs {held_out + batch_size}, or fewer of either "
+                "(--held-out, --batch-size)"
             )
         self._file, self._size, self._batch, self._seed = file, size, batch_size, seed
         self._device = torch.device("cpu") if device is None else device
@@ -197,13 +199,11 @@ class TrainingImages:
         return np.concatenate(parts)
 
 
-def fits_on_device(
-    file: SceneFile, size: int, device: torch.device, *, with_segmentation: bool
-) -> bool:
+def fits_on_device(rows: int, size: int, device: torch.device, *, with_segmentation: bool) -> bool:
     """Whether all training scenes fit in half of a GPU's free memory; on a CPU always false.
 
     Args:
-        file: has the scenes.
+        rows: number of scenes.
         size: side of the model's images.
         device: the GPU or CPU.
         with_segmentation: whether each image's segmentation goes with it.
@@ -211,7 +211,7 @@ def fits_on_device(
     if device.type != "cuda":
         return False
     free, _ = torch.cuda.mem_get_info(device)
-    return (file.n - HELD_OUT) * size**2 * (3 + with_segmentation) <= free // 2
+    return rows * size**2 * (3 + with_segmentation) <= free // 2
 
 
 @dataclass(frozen=True)
@@ -224,9 +224,9 @@ class HeldOut:
     num_background: int
 
 
-def held_out(file: SceneFile, size: int) -> HeldOut:
-    """Reads the file's last scenes at the model's size."""
-    rows = slice(max(0, file.n - HELD_OUT), file.n)
+def read_held_out(file: SceneFile, size: int, count: int = HELD_OUT) -> HeldOut:
+    """Reads the file's last scenes, `count` of them where it has as many, at the model's size."""
+    rows = slice(max(0, file.n - count), file.n)
     labelled = file.has("segmentation")
     return HeldOut(
         images=images_at(file["image"][rows], size),

@@ -62,16 +62,18 @@ def start_steps(learner: Learner, images: TrainingImages, *, is_compiled: bool) 
 def start_images(config: TrainConfig, file: SceneFile, device: torch.device) -> TrainingImages:
     """Returns a run's training images, on the device where the config says so or they fit."""
     size, labelled = config.model.image_size, needs_segmentation(config.masks)
+    rows = file.n - config.held_out
     if labelled:
         check_entities(file, config.model.num_slots)
     on_device = config.cache == "device" or (
-        config.cache == "auto" and fits_on_device(file, size, device, with_segmentation=labelled)
+        config.cache == "auto" and fits_on_device(rows, size, device, with_segmentation=labelled)
     )
     return TrainingImages(
         file,
         size,
         config.batch_size,
         config.seed,
+        held_out=config.held_out,
         device=device,
         on_device=on_device,
         with_segmentation=labelled,

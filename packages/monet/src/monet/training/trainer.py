@@ -18,7 +18,7 @@ from monet.model import Monet
 from monet.training import pace
 from monet.training.agenda import Agenda, Clock
 from monet.training.costs import Costs
-from monet.training.data import held_out
+from monet.training.data import read_held_out
 from monet.training.loop import Loop, Outcome, plan_steps
 from monet.training.processes import Ranks
 from monet.training.reporter import Reporter
@@ -67,7 +67,7 @@ class Trainer:
             self._steps = start_steps(
                 self._learner, self._images, is_compiled=config.compile == "always"
             )
-            images = held_out(self._file, config.model.image_size)
+            images = read_held_out(self._file, config.model.image_size, config.held_out)
             self._validation = Validation(config, images, self.device)
             self._reporter = Reporter(self._validation, () if saved is None else saved.unlogged)
         except BaseException:

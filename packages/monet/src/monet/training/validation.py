@@ -40,7 +40,11 @@ class Validation:
     @property
     def num_images(self) -> int:
         """Number of images that are decomposed for scores and their picture."""
-        return len(self._images.images) + PICTURED
+        return len(self._images.images) + self._pictured
+
+    @property
+    def _pictured(self) -> int:
+        return min(PICTURED, len(self._images.images))
 
     def scores(
         self, weights: Mapping[str, torch.Tensor], advance: Advance | None = None
@@ -76,7 +80,7 @@ class Validation:
         scores = self.scores(weights, advance)
         sheet = self.sheet(weights)
         if advance is not None:
-            advance(PICTURED)
+            advance(self._pictured)
         return scores, sheet
 
     def sheet(
