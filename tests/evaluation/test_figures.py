@@ -19,6 +19,7 @@ from evaluation.figures.decompositions import Group, draw_slots, largest_slots, 
 from evaluation.figures.drawable import Drawable, drawable
 from evaluation.figures.given_masks import CURVES, MASKS, draw_given_masks, reconstruct
 from evaluation.figures.materials import Materials, MissingError
+from evaluation.figures.paper import figure_7
 from evaluation.figures.style import save, to_svg
 from evaluation.figures.traversal_figure import choose_slots, draw_traversals
 from evaluation.predictions.cache import Cache
@@ -32,7 +33,11 @@ from monet.given_masks import given_log_masks
 from monet.model import Monet
 from monet.weights import read_weights
 from scenes.command_line import CommandError
+from scenes.driver import build
+from scenes.file.reader import SceneFile
+from scenes.multi_dsprites.config import MultiDSpritesConfig
 from scenes.pictures.palette import slot_palette
+from scenes.segmentation import images_at
 
 
 @pytest.fixture(scope="module")
@@ -238,6 +243,27 @@ def test_clevr_like_runs_stand_for_clevr(run_folder: Path) -> None:
     assert materials.run("objects_room") is rooms
     with pytest.raises(MissingError, match="no run on CLEVR; `scenes clevr-like"):
         replace(materials, runs=(rooms,)).run("clevr")
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["its own file", "another file"])
+def test_a_run_is_drawn_on_the_scenes_that_it_left_out(
+    run_folder: Path, tmp_path: Path, given: bool
+) -> None:
+    data = tmp_path / "sprites.h5"
+    build(MultiDSpritesConfig(), seed=0, n=20, out=data, workers=1)
+    rooms = read_weights(run_folder / "model.safetensors")
+    own = tmp_path / "elsewhere.h5" if given else data
+    config = replace(rooms.config, data=own, held_out=4)
+    run = replace(rooms, dataset="multi_dsprites", config=config)
+    files = (data,) if given else ()
+    figure = figure_7(Materials((run,), files, RoomFolder(), Cache(None)))
+    size = config.model.image_size
+    with SceneFile(data) as file:
+        images = images_at(np.asarray(file["image"][:]), size)
+    drawn = [np.asarray(image.get_array()) for image in figure.axes[0].get_images()]
+    small = [array[:: len(array) // size, :: len(array) // size] for array in drawn]
+    shown = [n for n in range(20) if any(np.array_equal(images[n], array) for array in small)]
+    assert shown == (list(range(9)) if given else [16, 17, 18, 19])
 
 
 @pytest.mark.slow

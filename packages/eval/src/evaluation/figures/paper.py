@@ -237,11 +237,12 @@ def _others(
             f"{path}: no such file; --data names another of {kind.title}, `{kind.command}` makes "
             "one"
         )
+    weights = model.weights if path == model.data else None  # of another file it left out none
+    held_out = HELD_OUT if weights is None else weights.config.held_out
     try:
         with SceneFile(path) as file:
             size = size_of(file, model.image_size)
-            held = HELD_OUT if model.weights is None else model.weights.config.held_out
-            images = read_held_out(file, size, held).images[:n]
+            images = read_held_out(file, size, held_out).images[:n]
             title = DATASETS[file.dataset].title
     except FileError as error:
         raise MissingError(
@@ -250,7 +251,7 @@ def _others(
     parts = materials.decompositions(model, images, _own_slots(model))
     slots = largest_slots(parts.masks, rows) if chosen and rows else None
     which = "; the slots with the largest masks after the very largest" if chosen else ""
-    scenes = "scenes that training leaves out" if path == model.data else f"scenes of {path.name}"
+    scenes = f"scenes of {path.name}" if weights is None else "scenes that training leaves out"
     note = f"{materials.named(model, parts)}; {scenes}, not chosen{which}"
     return draw_slots([Group(title, images, parts, slots)], rows=rows, masked=False, note=note)
 
